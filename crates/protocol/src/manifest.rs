@@ -1,0 +1,342 @@
+//! The manifest: what a device must know before it can report, signed by the collector.
+//!
+//! The signature is over the bytes as they travel; they are verified as they came and never re-encoded.
+
+use std::fmt;
+
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use prost::Message as _;
+use tacita_proto::v1;
+
+use crate::{
+    epoch::{DirectoryError, EpochEntry, EpochId, EpochState, verify_chain},
+    id::{BrandId, CampaignId, InvalidName, MeasureId, Name, PublisherId},
+    measure::{InvalidMeasure, Measure},
+    time::UnixTime,
+};
+
+/// The protocol version that this crate speaks.
+pub const VERSION: u32 = 1;
+
+/// What precedes the manifest's bytes under the signature.
+const SIGNATURE_DOMAIN: &[u8] = b"tacita/manifest/v1";
+
+/// What a device must know before it can report.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Manifest {
+    /// Whose manifest it is.
+    pub publisher: PublisherId,
+    /// Grows with each change; a device never goes back to a smaller one.
+    pub revision: u64,
+    /// The published epochs, oldest first.
+    pub epochs: Vec<EpochEntry>,
+    /// The measures that this publisher takes part in.
+    pub measures: Vec<Measure>,
+    /// The campaigns of those measures.
+    pub campaigns: Vec<ManifestCampaign>,
+    /// What a device must keep to.
+    pub policy: DevicePolicy,
+}
+
+/// A campaign, as far as a device needs to know it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ManifestCampaign {
+    /// Its number, which link tags carry.
+    pub id: CampaignId,
+    /// The querier whose ledger pays.
+    pub brand: BrandId,
+    /// Its name within the brand.
+    pub name: Name,
+    /// How long a tagged arrival is remembered for a later conversion.
+    pub attribution_seconds: u32,
+}
+
+/// What a device of a publisher must keep to: the same for all, since a difference would be a mark.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DevicePolicy {
+    /// Tokens asked for at a time, 1 to 128.
+    pub token_batch: u32,
+    /// What a device may spend per brand and epoch, in millionths of ε.
+    pub ledger_bound_micro: u32,
+}
+
+impl Default for DevicePolicy {
+    /// 32 tokens at a time, ε = 8 per brand and epoch.
+    fn default() -> Self {
+        Self { token_batch: 32, ledger_bound_micro: 8_000_000 }
+    }
+}
+
+/// A manifest cannot be used.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The bytes are no manifest.
+    #[error("the manifest does not decode")]
+    Malformed,
+    /// The signature is not by the pinned key.
+    #[error("the manifest's signature is not by the pinned key; check the key in the embed code")]
+    Signature,
+    /// Another protocol version.
+    #[error("the manifest speaks protocol version {0}, this program {VERSION}; update it")]
+    Version(u32),
+    /// Another publisher's manifest.
+    #[error("the manifest is publisher {0}'s")]
+    Publisher(PublisherId),
+    /// The policy is out of range.
+    #[error("the manifest's policy is out of range")]
+    Policy,
+    /// A measure does not hold.
+    #[error("measure {0}: {1}")]
+    Measure(MeasureId, InvalidMeasure),
+    /// A measure names a campaign that is not listed.
+    #[error("measure {0} belongs to no listed campaign")]
+    NoCampaign(MeasureId),
+    /// A campaign's name does not hold.
+    #[error("campaign {0}: {1}")]
+    Campaign(CampaignId, InvalidName),
+    /// The key directory does not hold.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+/// A manifest with its signature, as it travels.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedManifest {
+    manifest: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl Manifest {
+    /// Encodes and signs.
+    pub fn sign(&self, key: &SigningKey) -> SignedManifest {
+        let manifest = v1::Manifest::from(self).encode_to_vec();
+        let signature = key.sign(&signed_bytes(&manifest)).to_bytes().to_vec();
+        SignedManifest { manifest, signature }
+    }
+
+    /// The active epoch at `now`.
+    pub fn active_epoch(&self, now: UnixTime) -> Option<&EpochEntry> {
+        self.epochs.iter().find(|entry| entry.state(now) == EpochState::Active)
+    }
+
+    /// The entry of `epoch`.
+    pub fn epoch(&self, epoch: EpochId) -> Option<&EpochEntry> {
+        self.epochs.iter().find(|entry| entry.epoch == epoch)
+    }
+
+    /// The campaign with this number.
+    pub fn campaign(&self, id: CampaignId) -> Option<&ManifestCampaign> {
+        self.campaigns.iter().find(|campaign| campaign.id == id)
+    }
+}
+
+impl SignedManifest {
+    /// Checks the signature by the pinned `key` and then all that the manifest says.
+    pub fn verify(&self, key: &VerifyingKey, publisher: PublisherId) -> Result<Manifest, ManifestError> {
+        let signature = Signature::from_slice(&self.signature).map_err(|_| ManifestError::Signature)?;
+        key.verify_strict(&signed_bytes(&self.manifest), &signature).map_err(|_| ManifestError::Signature)?;
+        let wire = v1::Manifest::decode(self.manifest.as_slice()).map_err(|_| ManifestError::Malformed)?;
+        let manifest = Manifest::try_from(&wire)?;
+        if manifest.publisher != publisher {
+            return Err(ManifestError::Publisher(manifest.publisher));
+        }
+        Ok(manifest)
+    }
+
+    /// The manifest's bytes, unverified.
+    pub fn manifest_bytes(&self) -> &[u8] {
+        &self.manifest
+    }
+}
+
+impl fmt::Debug for SignedManifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SignedManifest({} bytes)", self.manifest.len())
+    }
+}
+
+fn signed_bytes(manifest: &[u8]) -> Vec<u8> {
+    [SIGNATURE_DOMAIN, manifest].concat()
+}
+
+impl From<SignedManifest> for v1::SignedManifest {
+    fn from(signed: SignedManifest) -> Self {
+        Self { manifest: signed.manifest, signature: signed.signature }
+    }
+}
+
+impl From<v1::SignedManifest> for SignedManifest {
+    fn from(wire: v1::SignedManifest) -> Self {
+        Self { manifest: wire.manifest, signature: wire.signature }
+    }
+}
+
+impl From<&Manifest> for v1::Manifest {
+    fn from(manifest: &Manifest) -> Self {
+        Self {
+            version: VERSION,
+            publisher: manifest.publisher.0,
+            revision: manifest.revision,
+            epochs: manifest.epochs.iter().map(Into::into).collect(),
+            measures: manifest.measures.iter().map(Into::into).collect(),
+            campaigns: manifest.campaigns.iter().map(Into::into).collect(),
+            policy: Some(v1::DevicePolicy {
+                token_batch: manifest.policy.token_batch,
+                ledger_bound_micro: manifest.policy.ledger_bound_micro,
+            }),
+        }
+    }
+}
+
+impl TryFrom<&v1::Manifest> for Manifest {
+    type Error = ManifestError;
+
+    fn try_from(wire: &v1::Manifest) -> Result<Self, ManifestError> {
+        if wire.version != VERSION {
+            return Err(ManifestError::Version(wire.version));
+        }
+        let epochs = wire.epochs.iter().map(EpochEntry::try_from).collect::<Result<Vec<_>, _>>()?;
+        verify_chain(&epochs)?;
+        let campaigns = wire.campaigns.iter().map(ManifestCampaign::try_from).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            publisher: PublisherId(wire.publisher),
+            revision: wire.revision,
+            epochs,
+            measures: measures_of(wire, &campaigns)?,
+            campaigns,
+            policy: policy_of(wire)?,
+        })
+    }
+}
+
+fn measures_of(wire: &v1::Manifest, campaigns: &[ManifestCampaign]) -> Result<Vec<Measure>, ManifestError> {
+    let read = |wire: &v1::Measure| {
+        let id = MeasureId(wire.id);
+        let measure = Measure::try_from(wire).map_err(|error| ManifestError::Measure(id, error))?;
+        match campaigns.iter().any(|campaign| campaign.id == measure.campaign) {
+            true => Ok(measure),
+            false => Err(ManifestError::NoCampaign(id)),
+        }
+    };
+    wire.measures.iter().map(read).collect()
+}
+
+fn policy_of(wire: &v1::Manifest) -> Result<DevicePolicy, ManifestError> {
+    let policy = wire.policy.as_ref().ok_or(ManifestError::Policy)?;
+    if !(1..=tacita_tokens::MAX_BATCH as u32).contains(&policy.token_batch) {
+        return Err(ManifestError::Policy);
+    }
+    Ok(DevicePolicy { token_batch: policy.token_batch, ledger_bound_micro: policy.ledger_bound_micro })
+}
+
+impl From<&ManifestCampaign> for v1::ManifestCampaign {
+    fn from(campaign: &ManifestCampaign) -> Self {
+        Self {
+            id: campaign.id.0,
+            brand: campaign.brand.0,
+            name: campaign.name.to_string(),
+            attribution_seconds: campaign.attribution_seconds,
+        }
+    }
+}
+
+impl TryFrom<&v1::ManifestCampaign> for ManifestCampaign {
+    type Error = ManifestError;
+
+    fn try_from(wire: &v1::ManifestCampaign) -> Result<Self, ManifestError> {
+        let id = CampaignId(wire.id);
+        Ok(Self {
+            id,
+            brand: BrandId(wire.brand),
+            name: wire.name.parse().map_err(|error| ManifestError::Campaign(id, error))?,
+            attribution_seconds: wire.attribution_seconds,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tacita_dp::Epsilon;
+    use tacita_tokens::EpochKey;
+
+    use super::*;
+    use crate::{
+        domain::Domain,
+        epoch::EpochSchedule,
+        measure::{Event, Participation},
+        time::WindowLength,
+    };
+
+    fn signing_key() -> SigningKey {
+        SigningKey::from_bytes(&[7; 32])
+    }
+
+    fn manifest() -> Manifest {
+        let epsilon = Epsilon::from_micro(3_000_000).unwrap();
+        let campaign = CampaignId(3);
+        let key = EpochKey::generate(&mut rand::rng()).unwrap().public_key();
+        Manifest {
+            publisher: PublisherId(5),
+            revision: 9,
+            epochs: vec![EpochEntry::following(None, key, UnixTime(1_000), &EpochSchedule::default())],
+            measures: vec![Measure {
+                id: MeasureId(1),
+                campaign,
+                name: "arrivals".parse().unwrap(),
+                event: Event::Arrival,
+                participation: Participation::Event,
+                domain: Domain::new(Domain::default_dimensions(Event::Arrival), epsilon).unwrap(),
+                epsilon,
+                window: WindowLength::DAY,
+            }],
+            campaigns: vec![ManifestCampaign {
+                id: campaign,
+                brand: BrandId(1),
+                name: "spring".parse().unwrap(),
+                attribution_seconds: 604_800,
+            }],
+            policy: DevicePolicy::default(),
+        }
+    }
+
+    #[test]
+    fn a_signed_manifest_is_read_by_who_pins_the_key() {
+        let signed = manifest().sign(&signing_key());
+        assert_eq!(signed.verify(&signing_key().verifying_key(), PublisherId(5)), Ok(manifest_of(&signed)));
+    }
+
+    fn manifest_of(signed: &SignedManifest) -> Manifest {
+        Manifest::try_from(&v1::Manifest::decode(signed.manifest_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn another_key_a_changed_byte_or_another_publisher_is_refused() {
+        let signed = manifest().sign(&signing_key());
+        let key = signing_key().verifying_key();
+        let stranger = SigningKey::from_bytes(&[8; 32]).verifying_key();
+        assert_eq!(signed.verify(&stranger, PublisherId(5)), Err(ManifestError::Signature));
+        assert_eq!(signed.verify(&key, PublisherId(6)), Err(ManifestError::Publisher(PublisherId(5))));
+        for index in 0..signed.manifest.len() {
+            let mut changed = signed.clone();
+            changed.manifest[index] ^= 1;
+            assert_eq!(changed.verify(&key, PublisherId(5)), Err(ManifestError::Signature), "byte {index}");
+        }
+    }
+
+    #[test]
+    fn a_signed_manifest_that_says_nonsense_is_refused() {
+        let refused = |change: fn(&mut v1::Manifest)| {
+            let mut wire = v1::Manifest::from(&manifest());
+            change(&mut wire);
+            Manifest::try_from(&wire).unwrap_err()
+        };
+        assert_eq!(refused(|m| m.version = 2), ManifestError::Version(2));
+        assert_eq!(refused(|m| m.policy = None), ManifestError::Policy);
+        assert_eq!(refused(|m| m.policy.as_mut().unwrap().token_batch = 0), ManifestError::Policy);
+        assert_eq!(refused(|m| m.policy.as_mut().unwrap().token_batch = 129), ManifestError::Policy);
+        assert_eq!(refused(|m| m.campaigns.clear()), ManifestError::NoCampaign(MeasureId(1)));
+        assert!(matches!(refused(|m| m.measures[0].epsilon_micro = 0), ManifestError::Measure(..)));
+        assert!(matches!(refused(|m| m.epochs[0].public_key[0] ^= 1), ManifestError::Directory(_)));
+        assert!(matches!(refused(|m| m.epochs[0].closes_at = 0), ManifestError::Directory(_)));
+    }
+}

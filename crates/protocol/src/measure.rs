@@ -1,0 +1,263 @@
+//! Measures: one histogram each, over a finite, labelled domain, fixed at creation.
+
+use serde::{Deserialize, Serialize};
+use tacita_dp::{CellIndex, Epsilon, Mechanism};
+use tacita_proto::v1;
+
+use crate::{
+    domain::{Dimension, Domain, InvalidDomain},
+    id::{CampaignId, InvalidName, MeasureId, Name},
+    time::{InvalidWindowLength, WindowLength},
+};
+
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// A page session began; value: arrival channel.
+    Arrival,
+    /// First session of a device in a window; value: arrival channel. Counts devices.
+    Reach,
+    /// Something was shared; value: the channel shared to.
+    Share,
+    /// A conversion; value: the channel it is attributed to, and its value bucket.
+    Conversion,
+}
+
+impl Event {
+    /// Every event.
+    pub const ALL: [Self; 4] = [Self::Arrival, Self::Reach, Self::Share, Self::Conversion];
+
+    /// The event as one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Arrival => "arrival",
+            Self::Reach => "reach",
+            Self::Share => "share",
+            Self::Conversion => "conversion",
+        }
+    }
+}
+
+/// Who opens a slot, and so what is private.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Participation {
+    /// The event itself: that it happened is known to the first party, its value is private.
+    Event,
+    /// Every page session, whether the event happened or not: both are private, at about ten times the noise.
+    Session,
+}
+
+impl Participation {
+    /// The participation as one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// One histogram.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Measure {
+    /// What a report carries.
+    pub id: MeasureId,
+    /// Whose measure it is.
+    pub campaign: CampaignId,
+    /// Unique within the campaign.
+    pub name: Name,
+    /// What it counts.
+    pub event: Event,
+    /// Who opens a slot.
+    pub participation: Participation,
+    /// The cells.
+    pub domain: Domain,
+    /// Local privacy of one report, in millionths of ε.
+    #[serde(with = "micro_epsilon")]
+    pub epsilon: Epsilon,
+    /// How long it counts before it begins anew.
+    pub window: WindowLength,
+}
+
+impl Measure {
+    /// The mechanism that answers this measure: the same rule on the device and at the collector.
+    pub fn mechanism(&self) -> Mechanism {
+        self.domain.mechanism(self.epsilon)
+    }
+
+    /// The cell for a true value: `label_of` gives the value's label on each dimension, by the dimension's name.
+    pub fn cell<'a>(&self, label_of: impl Fn(&str) -> Option<&'a str>) -> CellIndex {
+        self.domain.cell(label_of)
+    }
+}
+
+mod micro_epsilon {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use tacita_dp::Epsilon;
+
+    pub(super) fn serialize<S: Serializer>(epsilon: &Epsilon, serializer: S) -> Result<S::Ok, S::Error> {
+        epsilon.micro().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Epsilon, D::Error> {
+        Epsilon::from_micro(u32::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// The fields do not make a measure.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum InvalidMeasure {
+    /// Its name.
+    #[error("name: {0}")]
+    Name(#[from] InvalidName),
+    /// Its event.
+    #[error("event: choose arrival, reach, share or conversion")]
+    Event,
+    /// Reach is once per device and window; it has no event that could open its slot.
+    #[error("participation: reach opens its slot with the first session of a window; leave it at event")]
+    ReachBySession,
+    /// Its domain.
+    #[error("dimensions: {0}")]
+    Domain(#[from] InvalidDomain),
+    /// Its ε.
+    #[error("epsilon: {0}")]
+    Epsilon(String),
+    /// Its windows.
+    #[error("window: {0}")]
+    Window(#[from] InvalidWindowLength),
+}
+
+impl From<Event> for v1::Event {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Arrival => Self::Arrival,
+            Event::Reach => Self::Reach,
+            Event::Share => Self::Share,
+            Event::Conversion => Self::Conversion,
+        }
+    }
+}
+
+impl TryFrom<v1::Event> for Event {
+    type Error = InvalidMeasure;
+
+    fn try_from(event: v1::Event) -> Result<Self, InvalidMeasure> {
+        match event {
+            v1::Event::Unspecified => Err(InvalidMeasure::Event),
+            v1::Event::Arrival => Ok(Self::Arrival),
+            v1::Event::Reach => Ok(Self::Reach),
+            v1::Event::Share => Ok(Self::Share),
+            v1::Event::Conversion => Ok(Self::Conversion),
+        }
+    }
+}
+
+impl From<Participation> for v1::Participation {
+    fn from(participation: Participation) -> Self {
+        match participation {
+            Participation::Event => Self::Event,
+            Participation::Session => Self::Session,
+        }
+    }
+}
+
+impl From<v1::Participation> for Participation {
+    /// Unspecified means [`Participation::Event`].
+    fn from(participation: v1::Participation) -> Self {
+        match participation {
+            v1::Participation::Unspecified | v1::Participation::Event => Self::Event,
+            v1::Participation::Session => Self::Session,
+        }
+    }
+}
+
+impl From<&Measure> for v1::Measure {
+    fn from(measure: &Measure) -> Self {
+        Self {
+            id: measure.id.0,
+            campaign: measure.campaign.0,
+            name: measure.name.to_string(),
+            event: v1::Event::from(measure.event).into(),
+            participation: v1::Participation::from(measure.participation).into(),
+            dimensions: measure.domain.dimensions().iter().map(Into::into).collect(),
+            epsilon_micro: measure.epsilon.micro(),
+            window_seconds: measure.window.seconds(),
+        }
+    }
+}
+
+impl TryFrom<&v1::Measure> for Measure {
+    type Error = InvalidMeasure;
+
+    fn try_from(wire: &v1::Measure) -> Result<Self, InvalidMeasure> {
+        let event = v1::Event::try_from(wire.event).map_err(|_| InvalidMeasure::Event)?.try_into()?;
+        let participation =
+            v1::Participation::try_from(wire.participation).unwrap_or(v1::Participation::Unspecified).into();
+        if event == Event::Reach && participation == Participation::Session {
+            return Err(InvalidMeasure::ReachBySession);
+        }
+        let epsilon =
+            Epsilon::from_micro(wire.epsilon_micro).map_err(|error| InvalidMeasure::Epsilon(error.to_string()))?;
+        let dimensions = wire.dimensions.iter().map(Dimension::try_from).collect::<Result<_, _>>()?;
+        let domain = Domain::new(dimensions, epsilon)?;
+        Ok(Self {
+            id: MeasureId(wire.id),
+            campaign: CampaignId(wire.campaign),
+            name: wire.name.parse()?,
+            event,
+            participation,
+            domain,
+            epsilon,
+            window: wire.window_seconds.try_into()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wire() -> v1::Measure {
+        v1::Measure {
+            id: 7,
+            campaign: 3,
+            name: "arrivals".into(),
+            event: v1::Event::Arrival.into(),
+            participation: v1::Participation::Unspecified.into(),
+            dimensions: vec![v1::Dimension {
+                name: "channel".into(),
+                labels: ["whatsapp", "direct", "other"].map(Into::into).to_vec(),
+            }],
+            epsilon_micro: 2_000_000,
+            window_seconds: 86_400,
+        }
+    }
+
+    #[test]
+    fn a_measure_survives_the_wire() {
+        let measure = Measure::try_from(&wire()).unwrap();
+        assert_eq!(Measure::try_from(&v1::Measure::from(&measure)), Ok(measure));
+    }
+
+    #[test]
+    fn each_bad_field_is_named() {
+        let broken = |change: fn(&mut v1::Measure)| {
+            let mut wire = wire();
+            change(&mut wire);
+            Measure::try_from(&wire).unwrap_err().to_string()
+        };
+        assert!(broken(|m| m.name = "Two Words".into()).starts_with("name: "));
+        assert!(broken(|m| m.event = 0).starts_with("event: "));
+        assert!(broken(|m| m.event = 99).starts_with("event: "));
+        assert!(broken(|m| m.epsilon_micro = 0).starts_with("epsilon: "));
+        assert!(broken(|m| m.window_seconds = 1).starts_with("window: "));
+        assert!(broken(|m| m.dimensions.clear()).starts_with("dimensions: "));
+        let reach_by_session = |m: &mut v1::Measure| {
+            m.event = v1::Event::Reach.into();
+            m.participation = v1::Participation::Session.into();
+        };
+        assert!(broken(reach_by_session).starts_with("participation: "));
+    }
+}
