@@ -1,0 +1,248 @@
+//! The store's directory: opening it, its keyspaces, and room on its disk.
+//!
+//! ```text
+//! <path>/lock      held by the one process that has the store open
+//! <path>/engine/   the database; made under another name and renamed when whole, so that it stands complete or not at all
+//! ```
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
+    config::{CompressionPolicy, PinningPolicy},
+};
+use parking_lot::{Mutex, RwLock};
+use tacita_protocol::epoch::EpochId;
+
+use super::{EmbeddedOptions, layout};
+use crate::StoreError;
+
+/// An open store directory.
+pub(super) struct Disk {
+    pub(super) tallies: Keyspace,
+    pub(super) outcomes: Keyspace,
+    pub(super) log: Keyspace,
+    meta: Keyspace,
+    epochs: RwLock<Epochs>,
+    /// Held while a batch is applied, and for the instant in which a snapshot is taken.
+    applying: Mutex<()>,
+    db: Database,
+    path: PathBuf,
+    options: EmbeddedOptions,
+    /// Released last: fields are dropped in this order.
+    _lock: File,
+}
+
+/// The epochs that the store has heard of.
+#[derive(Default)]
+struct Epochs {
+    spent: BTreeMap<EpochId, Keyspace>,
+    dropped: BTreeSet<EpochId>,
+}
+
+impl Disk {
+    /// Opens the directory, or makes it.
+    pub(super) fn open(path: &Path, options: EmbeddedOptions) -> Result<Self, StoreError> {
+        fs::create_dir_all(path)?;
+        let lock = lock(path)?;
+        let engine = path.join("engine");
+        if !engine.try_exists()? {
+            create(path, &engine, &options)?;
+        }
+        let db = open_database(&engine, &options)?;
+        check_schema(&db)?;
+        let calm = || small_keyspace(&options);
+        let disk = Self {
+            tallies: db.keyspace(layout::TALLIES, calm)?,
+            outcomes: db.keyspace(layout::OUTCOMES, calm)?,
+            log: db.keyspace(layout::LOG, calm)?,
+            meta: db.keyspace(layout::META, calm)?,
+            epochs: RwLock::default(),
+            applying: Mutex::default(),
+            db,
+            path: path.to_owned(),
+            options,
+            _lock: lock,
+        };
+        disk.recall_epochs()?;
+        Ok(disk)
+    }
+
+    /// Reads which epochs stand and which were dropped, and ends a drop that was cut short.
+    fn recall_epochs(&self) -> Result<(), StoreError> {
+        let mut epochs = self.epochs.write();
+        for entry in self.meta.prefix(layout::DROPPED) {
+            epochs.dropped.insert(layout::epoch_of_dropped(&entry.key()?)?);
+        }
+        for name in self.db.list_keyspace_names() {
+            let Some(epoch) = layout::epoch_of_name(&name) else { continue };
+            let keyspace = self.db.keyspace(&name, || spent_keyspace(&self.options))?;
+            if epochs.dropped.contains(&epoch) {
+                self.db.delete_keyspace(keyspace)?;
+            } else {
+                epochs.spent.insert(epoch, keyspace);
+            }
+        }
+        Ok(())
+    }
+
+    /// The spent set of an epoch, if anything was ever spent in it.
+    pub(super) fn spent(&self, epoch: EpochId) -> Result<Option<Keyspace>, StoreError> {
+        let epochs = self.epochs.read();
+        if epochs.dropped.contains(&epoch) {
+            return Err(StoreError::EpochDropped(epoch));
+        }
+        Ok(epochs.spent.get(&epoch).cloned())
+    }
+
+    /// The spent set of an epoch, made if need be. For the writer.
+    pub(super) fn spent_or_new(&self, epoch: EpochId) -> Result<Keyspace, StoreError> {
+        if let Some(keyspace) = self.spent(epoch)? {
+            return Ok(keyspace);
+        }
+        let keyspace = self.db.keyspace(&layout::spent_name(epoch), || spent_keyspace(&self.options))?;
+        self.epochs.write().spent.insert(epoch, keyspace.clone());
+        Ok(keyspace)
+    }
+
+    /// Drops an epoch: first the durable mark, from which a restart goes on, then the keyspace. For the writer.
+    pub(super) fn drop_epoch(&self, epoch: EpochId) -> Result<(), StoreError> {
+        if self.epochs.read().dropped.contains(&epoch) {
+            return Ok(());
+        }
+        let mut batch = self.batch(1);
+        batch.insert(&self.meta, layout::dropped_key(epoch), []);
+        self.commit(batch)?;
+        let keyspace = {
+            let mut epochs = self.epochs.write();
+            epochs.dropped.insert(epoch);
+            epochs.spent.remove(&epoch)
+        };
+        if let Some(keyspace) = keyspace {
+            self.db.delete_keyspace(keyspace)?;
+        }
+        Ok(())
+    }
+
+    /// An atomic batch whose commit returns when it is on the disk.
+    pub(super) fn batch(&self, capacity: usize) -> OwnedWriteBatch {
+        OwnedWriteBatch::with_capacity(self.db.clone(), capacity).durability(Some(PersistMode::SyncAll))
+    }
+
+    /// Brings a batch to the disk and applies it. For the writer.
+    pub(super) fn commit(&self, batch: OwnedWriteBatch) -> Result<(), StoreError> {
+        let _applying = self.applying.lock();
+        Ok(batch.commit()?)
+    }
+
+    /// A view across the keyspaces in which every batch is there whole or not at all.
+    ///
+    /// fjall 3.1 alone does not see to that: when a background thread installs a table while a batch is being applied, it
+    /// raises the visible sequence number past the batch's, and a snapshot taken then has the part that is applied so far.
+    pub(super) fn snapshot(&self) -> fjall::Snapshot {
+        let _not_applying = self.applying.lock();
+        self.db.snapshot()
+    }
+
+    /// Refuses while less than the reserve is free.
+    pub(super) fn require_room(&self) -> Result<(), StoreError> {
+        let disk = rustix::fs::statvfs(&self.path).map_err(io::Error::from)?;
+        if disk.f_bavail.saturating_mul(disk.f_frsize) < self.options.reserved_bytes {
+            return Err(StoreError::DiskFull);
+        }
+        Ok(())
+    }
+
+    /// Waits while the background threads are behind with the tables of `keyspace`; fails if one of them has failed.
+    ///
+    /// The engine waits by itself inside a commit, in steps of 100 ms and for good if its threads have died. So the writer
+    /// waits here, before the engine would.
+    pub(super) fn wait_for_tables(&self, keyspace: &Keyspace) -> Result<(), StoreError> {
+        const STEP: Duration = Duration::from_millis(1);
+        // One short of the engine's limits of 4 and 30: a group of commits can seal one table more at most.
+        while keyspace.sealed_memtable_count() >= 3 || keyspace.l0_table_count() >= 28 {
+            self.db.persist(PersistMode::Buffer)?;
+            thread::sleep(STEP);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Takes the directory for this process, waiting a moment for a predecessor that is just closing.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    const TRIES: u32 = 10;
+    let file = File::options().create(true).truncate(false).write(true).open(path.join("lock"))?;
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
+        }
+    }
+    Err(StoreError::InUse(path.to_owned()))
+}
+
+/// Makes the database under another name and renames it: a crash in here leaves nothing that looks like a store.
+fn create(path: &Path, engine: &Path, options: &EmbeddedOptions) -> Result<(), StoreError> {
+    let unfinished = path.join("engine.unfinished");
+    if unfinished.try_exists()? {
+        fs::remove_dir_all(&unfinished)?;
+    }
+    let db = open_database(&unfinished, options)?;
+    for name in [layout::TALLIES, layout::OUTCOMES, layout::LOG] {
+        db.keyspace(name, || small_keyspace(options))?;
+    }
+    let meta = db.keyspace(layout::META, || small_keyspace(options))?;
+    let mut batch = db.batch().durability(Some(PersistMode::SyncAll));
+    batch.insert(&meta, layout::SCHEMA_KEY, layout::SCHEMA.to_be_bytes());
+    batch.commit()?;
+    drop(meta);
+    drop(db);
+    fs::rename(&unfinished, engine)?;
+    Ok(File::open(path)?.sync_all()?)
+}
+
+fn open_database(engine: &Path, options: &EmbeddedOptions) -> Result<Database, StoreError> {
+    Ok(Database::builder(engine)
+        .cache_size(options.cache_bytes)
+        .max_journaling_size(options.journal_bytes.max(64 << 20))
+        .worker_threads(options.engine_threads.max(1))
+        .open()?)
+}
+
+fn check_schema(db: &Database) -> Result<(), StoreError> {
+    let meta = db.keyspace(layout::META, KeyspaceCreateOptions::default)?;
+    let found = meta.get(layout::SCHEMA_KEY)?.ok_or_else(|| layout::malformed(layout::META, layout::SCHEMA_KEY))?;
+    match layout::number(layout::META, &found)? {
+        layout::SCHEMA => Ok(()),
+        found => Err(StoreError::Schema { found, known: layout::SCHEMA }),
+    }
+}
+
+/// Nullifiers are random: compressing them costs time and saves nothing, and nearly all look-ups are for absent ones, so
+/// the filters of all but the deepest tables stay in memory.
+fn spent_keyspace(options: &EmbeddedOptions) -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+        .max_memtable_size(options.memtable_bytes)
+        .data_block_compression_policy(CompressionPolicy::disabled())
+        .filter_block_pinning_policy(PinningPolicy::new([true, true, false]))
+}
+
+/// For what is small and written over and over.
+fn small_keyspace(options: &EmbeddedOptions) -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes / 4)
+}

@@ -1,0 +1,145 @@
+//! Names and keys on disk, to the byte. `spec/store.md` is the same in prose.
+//!
+//! All numbers are big-endian, so that keys sort as their numbers do.
+
+use tacita_protocol::{
+    epoch::EpochId,
+    id::{MeasureId, PublisherId},
+    outcome::Outcome,
+    time::WindowId,
+};
+
+use crate::{Series, StoreError};
+
+/// The version of this layout.
+pub(super) const SCHEMA: u32 = 1;
+
+/// Schema version and dropped epochs.
+pub(super) const META: &str = "meta";
+/// One counter per key.
+pub(super) const TALLIES: &str = "tallies";
+/// One count per publisher and outcome.
+pub(super) const OUTCOMES: &str = "outcomes";
+/// The change log, by index.
+pub(super) const LOG: &str = "log";
+/// One keyspace per epoch has this and the epoch's number as its name.
+const SPENT: &str = "spent-";
+
+/// The key of the schema version in [`META`].
+pub(super) const SCHEMA_KEY: &[u8] = b"schema";
+/// What the keys of dropped epochs in [`META`] begin with.
+pub(super) const DROPPED: &[u8] = b"dropped";
+
+/// The name of an epoch's keyspace.
+pub(super) fn spent_name(epoch: EpochId) -> String {
+    format!("{SPENT}{epoch}")
+}
+
+/// The epoch whose keyspace has this name.
+pub(super) fn epoch_of_name(name: &str) -> Option<EpochId> {
+    name.strip_prefix(SPENT)?.parse().ok().map(EpochId)
+}
+
+/// The key in [`META`] that says that an epoch was dropped.
+pub(super) fn dropped_key(epoch: EpochId) -> Vec<u8> {
+    [DROPPED, &epoch.0.to_be_bytes()].concat()
+}
+
+/// The epoch that a key in [`META`] says was dropped.
+pub(super) fn epoch_of_dropped(key: &[u8]) -> Result<EpochId, StoreError> {
+    key.strip_prefix(DROPPED)
+        .and_then(|rest| rest.try_into().ok())
+        .map(|be| EpochId(u32::from_be_bytes(be)))
+        .ok_or(malformed(META, key))
+}
+
+/// What the keys of a measure's window, and of all later ones, are not less than.
+pub(super) fn window_start(measure: MeasureId, window: WindowId) -> [u8; 8] {
+    let mut key = [0; 8];
+    key[..4].copy_from_slice(&measure.0.to_be_bytes());
+    key[4..].copy_from_slice(&window.0.to_be_bytes());
+    key
+}
+
+/// The key of a series' number of reports, which is what the keys of its counters begin with.
+pub(super) fn series_key(publisher: PublisherId, series: Series) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[..8].copy_from_slice(&window_start(series.measure, series.window));
+    key[8..].copy_from_slice(&publisher.0.to_be_bytes());
+    key
+}
+
+/// What a key in [`TALLIES`] stands for: a window, a publisher, and a counter or `None` for the number of reports.
+pub(super) fn decode_tally_key(key: &[u8]) -> Result<(WindowId, PublisherId, Option<u32>), StoreError> {
+    let counter = match key.len() {
+        12 => None,
+        16 => Some(number(TALLIES, &key[12..])?),
+        _ => return Err(malformed(TALLIES, key)),
+    };
+    Ok((WindowId(number(TALLIES, &key[4..8])?), PublisherId(number(TALLIES, &key[8..12])?), counter))
+}
+
+/// The key of one of a publisher's outcome counts begins with this; the outcome's number on the wire follows.
+pub(super) fn outcomes_key(publisher: PublisherId) -> [u8; 4] {
+    publisher.0.to_be_bytes()
+}
+
+/// An outcome as a counter.
+pub(super) fn outcome_number(outcome: Outcome) -> u32 {
+    // The wire's numbers are small and not negative.
+    outcome.to_wire().unsigned_abs()
+}
+
+/// What a key in [`OUTCOMES`] stands for.
+pub(super) fn decode_outcome_key(key: &[u8]) -> Result<(PublisherId, Outcome), StoreError> {
+    let (publisher, outcome) = key.split_at_checked(4).ok_or_else(|| malformed(OUTCOMES, key))?;
+    let outcome = i32::try_from(number(OUTCOMES, outcome)?).map_err(|_| malformed(OUTCOMES, key))?;
+    let outcome = Outcome::from_wire(outcome).map_err(|_| malformed(OUTCOMES, key))?;
+    Ok((PublisherId(number(OUTCOMES, publisher)?), outcome))
+}
+
+/// A big-endian number that takes all of `bytes`.
+pub(super) fn number(keyspace: &str, bytes: &[u8]) -> Result<u32, StoreError> {
+    bytes.try_into().map(u32::from_be_bytes).map_err(|_| malformed(keyspace, bytes))
+}
+
+/// A big-endian count that takes all of `bytes`.
+pub(super) fn count(keyspace: &str, bytes: &[u8]) -> Result<u64, StoreError> {
+    bytes.try_into().map(u64::from_be_bytes).map_err(|_| malformed(keyspace, bytes))
+}
+
+/// Bytes in a keyspace that this version would not have written.
+pub(super) fn malformed(keyspace: &str, bytes: &[u8]) -> StoreError {
+    StoreError::Engine(format!("'{keyspace}' holds {} bytes that do not decode: {bytes:02x?}", bytes.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tacita_protocol::outcome::Refusal;
+
+    use super::*;
+
+    #[test]
+    fn the_keys_of_the_layout_are_these_bytes() {
+        let series = Series { measure: MeasureId(0x0102_0304), window: WindowId(0x0506_0708) };
+        let key = series_key(PublisherId(0x090a_0b0c), series);
+        assert_eq!(key, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+        let counter = [&key[..], &[0, 0, 1, 0]].concat();
+        let (window, publisher, index) = decode_tally_key(&counter).unwrap();
+        assert_eq!((window, publisher, index), (series.window, PublisherId(0x090a_0b0c), Some(256)));
+        assert_eq!(decode_tally_key(&key).unwrap().2, None);
+        assert!(decode_tally_key(&counter[..15]).is_err());
+        assert_eq!(dropped_key(EpochId(7)), b"dropped\0\0\0\x07");
+    }
+
+    #[test]
+    fn names_and_keys_lead_back_to_what_they_stand_for() {
+        assert_eq!(epoch_of_name(&spent_name(EpochId(u32::MAX))), Some(EpochId(u32::MAX)));
+        assert_eq!(epoch_of_name(TALLIES), None);
+        assert_eq!(epoch_of_dropped(&dropped_key(EpochId(9))).unwrap(), EpochId(9));
+        for &outcome in Outcome::ALL.iter().chain([&Outcome::Refused(Refusal::Spent)]) {
+            let key = [&outcomes_key(PublisherId(3))[..], &outcome_number(outcome).to_be_bytes()].concat();
+            assert_eq!(decode_outcome_key(&key).unwrap(), (PublisherId(3), outcome));
+        }
+    }
+}

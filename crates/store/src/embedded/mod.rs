@@ -1,0 +1,154 @@
+//! The engine that needs no server: a log-structured merge tree ([fjall]) in a directory of its own.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `writer` | the one thread that writes: groups of commits, one batch and one fsync each |
+//! | `judge` | which entries of a group count |
+//! | `counters` | the counters in memory |
+//! | `read` | reads |
+//! | `disk` | the directory and its keyspaces |
+//! | `layout` | names and keys, to the byte |
+//! | `fault` | what the engine's errors mean |
+//! | `options` | bounds |
+
+mod counters;
+mod disk;
+mod fault;
+mod judge;
+mod layout;
+mod options;
+mod read;
+mod writer;
+
+use std::{ops::Range, path::Path, sync::Arc, thread};
+
+use async_trait::async_trait;
+use tacita_protocol::{
+    epoch::EpochId,
+    id::{MeasureId, PublisherId},
+    outcome::Outcome,
+    time::WindowId,
+};
+use tacita_tokens::{Fingerprint, Nullifier};
+use tokio::sync::{mpsc, oneshot};
+
+pub use self::options::EmbeddedOptions;
+use self::{
+    disk::Disk,
+    writer::{AddOutcomes, Append, Commit, Job, Writer},
+};
+use crate::{ChangeLog, Entry, LogError, Partition, SeriesTally, StoreError, TallyStore, Verdict};
+
+/// Spent sets, tallies and the change log in a directory on this machine. One process at a time.
+///
+/// A call that writes is carried out even if its future is dropped. Dropping the store waits until all that was asked of it stands
+/// on the disk.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    /// `None` only while it is dropped.
+    queue: Option<mpsc::Sender<Job>>,
+    disk: Arc<Disk>,
+    writer: Option<thread::JoinHandle<()>>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in the directory `path`, or makes one. Blocks while the engine replays its journal.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InUse`] if another process has it open, [`StoreError::Schema`] if another version of Tacita wrote it.
+    pub fn open(path: impl AsRef<Path>, options: EmbeddedOptions) -> Result<Self, StoreError> {
+        let (queue, jobs) = mpsc::channel(options.queued_commits.max(1));
+        let (cached_counters, group_entries) = (options.cached_counters, options.group_entries);
+        let disk = Arc::new(Disk::open(path.as_ref(), options)?);
+        let writer = Writer::new(Arc::clone(&disk), cached_counters, group_entries)?;
+        let writer = thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(jobs))?;
+        Ok(Self { queue: Some(queue), disk, writer: Some(writer) })
+    }
+
+    /// Has the writer do a job and waits for its answer.
+    async fn ask<T, E: From<StoreError>>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, E>>) -> Job,
+    ) -> Result<T, E> {
+        let (answer, answered) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
+        queue.send(job(answer)).await.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Reads on a thread that may block.
+    async fn on_blocking_thread<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Disk) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let disk = Arc::clone(&self.disk);
+        match tokio::task::spawn_blocking(move || read(&disk)).await {
+            Ok(result) => result,
+            Err(end) if end.is_panic() => Err(StoreError::Engine("the engine panicked on a read".to_owned())),
+            Err(_) => Err(StoreError::Closed),
+        }
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the store's writer had panicked; nothing that was acknowledged is lost");
+        }
+    }
+}
+
+#[async_trait]
+impl TallyStore for EmbeddedStore {
+    async fn commit(
+        &self,
+        partition: Partition,
+        epoch: EpochId,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<Verdict>, StoreError> {
+        let publisher = partition.publisher;
+        debug_assert!(entries.iter().all(|entry| Partition::of(publisher, &entry.nullifier) == partition));
+        self.ask(|answer| Job::Commit(Commit { publisher, epoch, entries, answer })).await
+    }
+
+    async fn spent(&self, epoch: EpochId, nullifiers: &[Nullifier]) -> Result<Vec<Option<Fingerprint>>, StoreError> {
+        let nullifiers = nullifiers.to_vec();
+        self.on_blocking_thread(move |disk| read::spent(disk, epoch, &nullifiers)).await
+    }
+
+    async fn add_outcomes(&self, publisher: PublisherId, outcomes: &[(Outcome, u64)]) -> Result<(), StoreError> {
+        let outcomes = outcomes.to_vec();
+        self.ask(|answer| Job::AddOutcomes(AddOutcomes { publisher, outcomes, answer })).await
+    }
+
+    async fn outcomes(&self) -> Result<Vec<(PublisherId, Outcome, u64)>, StoreError> {
+        self.on_blocking_thread(read::outcomes).await
+    }
+
+    async fn tallies(&self, measure: MeasureId, windows: Range<WindowId>) -> Result<Vec<SeriesTally>, StoreError> {
+        self.on_blocking_thread(move |disk| read::tallies(disk, measure, windows)).await
+    }
+
+    async fn drop_epoch(&self, epoch: EpochId) -> Result<(), StoreError> {
+        self.ask(|answer| Job::DropEpoch { epoch, answer }).await
+    }
+}
+
+#[async_trait]
+impl ChangeLog for EmbeddedStore {
+    async fn read(&self, from: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.on_blocking_thread(move |disk| read::log(disk, from)).await
+    }
+
+    async fn append(&self, expected: u64, entry: &[u8]) -> Result<(), LogError> {
+        let entry = entry.to_vec();
+        self.ask(|answer| Job::Append(Append { expected, entry, answer })).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! The one thread that writes.
+//!
+//! It takes what waits, up to a bound, makes one atomic batch of it, brings that to the disk, and answers. While it waits for the
+//! disk, the next group gathers by itself: under load commits share an fsync, and a lone commit waits for nothing.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use fjall::OwnedWriteBatch;
+use tacita_protocol::{epoch::EpochId, id::PublisherId, outcome::Outcome};
+use tacita_tokens::{Fingerprint, Nullifier};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    counters::Counters,
+    disk::Disk,
+    judge::{Judgement, judge},
+    layout,
+};
+use crate::{Entry, LogError, StoreError, Verdict};
+
+/// How the caller of a job hears of it. That it no longer listens changes nothing.
+type Answer<T, E = StoreError> = oneshot::Sender<Result<T, E>>;
+
+/// What callers ask of the writer.
+pub(super) enum Job {
+    Commit(Commit),
+    AddOutcomes(AddOutcomes),
+    Append(Append),
+    DropEpoch { epoch: EpochId, answer: Answer<()> },
+}
+
+/// See [`TallyStore::commit`](crate::TallyStore::commit).
+pub(super) struct Commit {
+    pub(super) publisher: PublisherId,
+    pub(super) epoch: EpochId,
+    pub(super) entries: Vec<Entry>,
+    pub(super) answer: Answer<Vec<Verdict>>,
+}
+
+/// See [`TallyStore::add_outcomes`](crate::TallyStore::add_outcomes).
+pub(super) struct AddOutcomes {
+    pub(super) publisher: PublisherId,
+    pub(super) outcomes: Vec<(Outcome, u64)>,
+    pub(super) answer: Answer<()>,
+}
+
+/// See [`ChangeLog::append`](crate::ChangeLog::append).
+pub(super) struct Append {
+    pub(super) expected: u64,
+    pub(super) entry: Vec<u8>,
+    pub(super) answer: Answer<(), LogError>,
+}
+
+/// Jobs that go to the disk in one batch.
+#[derive(Default)]
+struct Group {
+    commits: Vec<Commit>,
+    outcomes: Vec<AddOutcomes>,
+    appends: Vec<Append>,
+    size: usize,
+}
+
+impl Group {
+    /// Takes a job in; hands back one that must run by itself.
+    fn take(&mut self, job: Job) -> Option<(EpochId, Answer<()>)> {
+        match job {
+            Job::Commit(commit) => {
+                self.size += commit.entries.len();
+                self.commits.push(commit);
+            }
+            Job::AddOutcomes(outcomes) => self.outcomes.push(outcomes),
+            Job::Append(append) => self.appends.push(append),
+            Job::DropEpoch { epoch, answer } => return Some((epoch, answer)),
+        }
+        self.size += 1;
+        None
+    }
+
+    fn is_empty(&self) -> bool {
+        self.size == 0
+    }
+}
+
+/// What to tell the callers once the batch is on the disk.
+struct Decisions {
+    commits: Vec<Result<Vec<Verdict>, StoreError>>,
+    appends: Vec<Result<(), LogError>>,
+    log_length: u64,
+}
+
+/// The writer's state: what the disk holds, kept at hand.
+pub(super) struct Writer {
+    disk: Arc<Disk>,
+    counters: Counters,
+    log_length: u64,
+    group_entries: usize,
+}
+
+impl Writer {
+    pub(super) fn new(disk: Arc<Disk>, cached_counters: usize, group_entries: usize) -> Result<Self, StoreError> {
+        let log_length = match disk.log.last_key_value() {
+            Some(last) => layout::count(layout::LOG, &last.key()?)? + 1,
+            None => 0,
+        };
+        Ok(Self { disk, counters: Counters::new(cached_counters), log_length, group_entries })
+    }
+
+    /// Works until every sender of `queue` is gone and the queue is empty.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut group = Group::default();
+            let mut apart = group.take(first);
+            while apart.is_none() && group.size < self.group_entries {
+                let Ok(job) = queue.try_recv() else { break };
+                apart = group.take(job);
+            }
+            if !group.is_empty() {
+                self.write(group);
+            }
+            if let Some((epoch, answer)) = apart {
+                // Whoever asked may have left: the work is done all the same. So with every answer below.
+                let _ = answer.send(self.disk.drop_epoch(epoch));
+            }
+        }
+    }
+
+    /// Brings a group to the disk and answers its callers.
+    fn write(&mut self, group: Group) {
+        match self.try_write(&group) {
+            Ok(decisions) => {
+                self.log_length = decisions.log_length;
+                self.counters.settle();
+                answer(group, decisions);
+            }
+            Err(error) => {
+                tracing::error!(%error, "a group of commits failed");
+                self.counters.forget();
+                fail(group, &error);
+            }
+        }
+    }
+
+    /// On `Err` nothing in memory may be trusted any more.
+    fn try_write(&mut self, group: &Group) -> Result<Decisions, StoreError> {
+        self.disk.require_room()?;
+        let mut batch = self.disk.batch(group.size + 256);
+        let commits = self.spend(&group.commits, &mut batch)?;
+        self.tally(group, &commits)?;
+        self.counters.write(&self.disk, &mut batch);
+        let (appends, log_length) = self.append(group, &mut batch);
+        self.disk.wait_for_tables(&self.disk.tallies)?;
+        self.disk.commit(batch)?;
+        Ok(Decisions { commits, appends, log_length })
+    }
+
+    /// Judges the commits and puts the nullifiers to be spent into the batch; the result is by commit.
+    fn spend(
+        &self,
+        commits: &[Commit],
+        batch: &mut OwnedWriteBatch,
+    ) -> Result<Vec<Result<Vec<Verdict>, StoreError>>, StoreError> {
+        let mut by_epoch: BTreeMap<EpochId, Vec<usize>> = BTreeMap::new();
+        for (index, commit) in commits.iter().enumerate() {
+            by_epoch.entry(commit.epoch).or_default().push(index);
+        }
+        let mut results: Vec<_> = commits.iter().map(|_| Ok(Vec::new())).collect();
+        for (epoch, indices) in by_epoch {
+            let together: Vec<&[Entry]> = indices.iter().map(|&index| &*commits[index].entries).collect();
+            let verdicts = match self.spend_in(epoch, &together, batch) {
+                Ok(verdicts) => verdicts.into_iter().map(Ok).collect(),
+                Err(StoreError::EpochDropped(epoch)) => vec![Err(StoreError::EpochDropped(epoch)); indices.len()],
+                Err(fault) => return Err(fault),
+            };
+            for (index, result) in indices.into_iter().zip(verdicts) {
+                results[index] = result;
+            }
+        }
+        Ok(results)
+    }
+
+    fn spend_in(
+        &self,
+        epoch: EpochId,
+        commits: &[&[Entry]],
+        batch: &mut OwnedWriteBatch,
+    ) -> Result<Vec<Vec<Verdict>>, StoreError> {
+        let set = self.disk.spent_or_new(epoch)?;
+        self.disk.wait_for_tables(&set)?;
+        let Judgement { verdicts, fresh } = judge(commits, |nullifier| fingerprint(&set, nullifier))?;
+        for (nullifier, fingerprint) in fresh {
+            batch.insert(&set, nullifier.as_bytes(), fingerprint.as_bytes());
+        }
+        Ok(verdicts)
+    }
+
+    /// Folds what counts into the counters.
+    fn tally(&mut self, group: &Group, commits: &[Result<Vec<Verdict>, StoreError>]) -> Result<(), StoreError> {
+        for (commit, result) in group.commits.iter().zip(commits) {
+            let Ok(verdicts) = result else { continue };
+            for (entry, _) in commit.entries.iter().zip(verdicts).filter(|(_, v)| **v == Verdict::Counted) {
+                self.counters.add_report(&self.disk, commit.publisher, entry)?;
+            }
+            for verdict in [Verdict::Counted, Verdict::AlreadyCounted, Verdict::Spent] {
+                let number = verdicts.iter().filter(|&&v| v == verdict).count() as u64;
+                self.counters.add_outcome(&self.disk, commit.publisher, verdict.into(), number)?;
+            }
+        }
+        for added in &group.outcomes {
+            for &(outcome, number) in &added.outcomes {
+                self.counters.add_outcome(&self.disk, added.publisher, outcome, number)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the log entries that stand in their place into the batch; says what to answer and how long the log will be.
+    fn append(&self, group: &Group, batch: &mut OwnedWriteBatch) -> (Vec<Result<(), LogError>>, u64) {
+        let mut length = self.log_length;
+        let mut append = |append: &Append| {
+            if append.expected != length {
+                return Err(LogError::Conflict { expected: append.expected });
+            }
+            batch.insert(&self.disk.log, length.to_be_bytes(), append.entry.as_slice());
+            length += 1;
+            Ok(())
+        };
+        let answers = group.appends.iter().map(&mut append).collect();
+        (answers, length)
+    }
+}
+
+/// What `set` holds for a nullifier.
+pub(super) fn fingerprint(set: &fjall::Keyspace, nullifier: &Nullifier) -> Result<Option<Fingerprint>, StoreError> {
+    let Some(value) = set.get(nullifier.as_bytes())? else { return Ok(None) };
+    let bytes = value.as_ref().try_into().map_err(|_| layout::malformed(set.name(), &value))?;
+    Ok(Some(Fingerprint::from_bytes(bytes)))
+}
+
+fn answer(group: Group, decisions: Decisions) {
+    for (commit, result) in group.commits.into_iter().zip(decisions.commits) {
+        let _ = commit.answer.send(result);
+    }
+    for outcomes in group.outcomes {
+        let _ = outcomes.answer.send(Ok(()));
+    }
+    for (append, result) in group.appends.into_iter().zip(decisions.appends) {
+        let _ = append.answer.send(result);
+    }
+}
+
+fn fail(group: Group, error: &StoreError) {
+    for commit in group.commits {
+        let _ = commit.answer.send(Err(error.clone()));
+    }
+    for outcomes in group.outcomes {
+        let _ = outcomes.answer.send(Err(error.clone()));
+    }
+    for append in group.appends {
+        let _ = append.answer.send(Err(error.clone().into()));
+    }
+}
