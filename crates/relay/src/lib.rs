@@ -1,1 +1,35 @@
-//! relay
+//! The publisher's edge of Tacita: what stands between a visitor's device and the collector (`spec/relay.md`).
+//!
+//! The relay sees who (addresses) and never what (sealed envelopes); the collector sees what and never who. So the relay
+//! strips all that a transport says of a visitor, holds envelopes until enough of them wait, and sends them on in an order
+//! drawn at random.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`config`] | what an operator decides |
+//! | `manifest` | the signed manifest, the same bytes for every visitor |
+//! | `visitor` | which address a request counts against |
+//! | `gate` | issuance: the visitor's limit, and the forward |
+//! | `queue` | envelopes, durable before they are acknowledged; batches drawn at random |
+//! | `uploader` | batches to the collector, until each is answered |
+//! | `upstream` | the connections to the collector |
+//! | `services` | the gRPC handlers |
+//! | [`server`] | the assembly, start to drain |
+//! | [`seen`] | what the relay saw: counts, no one |
+
+pub mod config;
+mod gate;
+mod manifest;
+mod queue;
+pub mod seen;
+pub mod server;
+mod services;
+mod uploader;
+mod upstream;
+mod visitor;
+
+pub use config::{BatchPolicy, ConfigError, RelayConfig, VisitorLimit};
+pub use manifest::CacheError;
+pub use queue::QueueError;
+pub use seen::RelaySeen;
+pub use server::{Relay, RelayError, RunningRelay};

@@ -1,0 +1,232 @@
+//! What an operator decides about a relay, and the checks on it.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use ed25519_dalek::VerifyingKey;
+use http::{HeaderValue, Uri};
+use ipnet::IpNet;
+use tacita_protocol::id::PublisherId;
+use tacita_tokens::ENVELOPE_LEN;
+
+/// The most envelopes in one `SubmitReports`.
+pub const MAX_SUBMITTED: usize = 128;
+
+/// The most envelopes in one uploaded batch: the message stays below tonic's default bound of 4 MiB.
+pub const MAX_BATCH: usize = 32_768;
+
+/// All that a relay needs to know.
+#[derive(Clone)]
+pub struct RelayConfig {
+    /// Whose relay it is. It serves this publisher only.
+    pub publisher: PublisherId,
+    /// The collector's address, `http://HOST:PORT`. For TLS, put a proxy beside the relay.
+    pub collector: String,
+    /// The publisher's API key at the collector.
+    pub api_key: String,
+    /// The key that manifests must be signed with: the one pinned in the publisher's embed code.
+    pub signing_key: VerifyingKey,
+    /// The folder for the manifest and the queue. One relay at a time may use it.
+    pub data: PathBuf,
+    /// When a batch leaves, and how large it is.
+    pub batch: BatchPolicy,
+    /// How many tokens one visitor may have.
+    pub visitor_limit: VisitorLimit,
+    /// The most bytes of envelopes held at a time; beyond it devices are told to keep theirs.
+    pub queue_bytes: u64,
+    /// Proxies whose `x-forwarded-for` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins of pages that may call from another origin (CORS); `*` stands for all.
+    pub allowed_origins: Vec<String>,
+    /// How often the manifest is fetched.
+    pub manifest_refresh: Duration,
+}
+
+/// When a batch leaves, and how large it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BatchPolicy {
+    /// A batch leaves at once when so many envelopes wait.
+    pub least: usize,
+    /// Fewer leave together when the first of them has waited so long.
+    pub age: Duration,
+    /// No batch is larger. At least twice `least`, so that a large queue divides without a small rest.
+    pub most: usize,
+}
+
+/// How many tokens one visitor may have: `tokens` at once, coming back evenly over `per`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct VisitorLimit {
+    /// Tokens.
+    pub tokens: u32,
+    /// The time in which a spent allowance is whole again.
+    pub per: Duration,
+}
+
+impl Default for BatchPolicy {
+    /// 1,000 envelopes or 60 seconds; at most 4,096.
+    fn default() -> Self {
+        Self { least: 1_000, age: Duration::from_secs(60), most: 4_096 }
+    }
+}
+
+impl Default for VisitorLimit {
+    /// 256 tokens a day.
+    fn default() -> Self {
+        Self { tokens: 256, per: Duration::from_secs(86_400) }
+    }
+}
+
+/// A setting cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The collector's address is no `http://` address.
+    #[error("collector '{0}': write http://HOST:PORT; for TLS, put a proxy beside the relay")]
+    Collector(String),
+    /// The API key cannot travel in a header.
+    #[error("the API key holds characters that a header cannot carry; copy it again")]
+    ApiKey,
+    /// The batch sizes contradict each other.
+    #[error("batches of {least} to {most}: choose least ≥ 1 and 2 × least ≤ most ≤ {MAX_BATCH}")]
+    Batch {
+        /// The given `least`.
+        least: usize,
+        /// The given `most`.
+        most: usize,
+    },
+    /// The visitor's limit is empty.
+    #[error("a visitor's limit needs at least 1 token and a time above zero")]
+    VisitorLimit,
+    /// Not one request fits into the queue.
+    #[error("a queue of {0} bytes: give it at least {least}, one request", least = MAX_SUBMITTED * ENVELOPE_LEN)]
+    QueueBytes(u64),
+    /// An allowed origin is none.
+    #[error("allowed origin '{0}': write https://HOST, or * for all")]
+    Origin(String),
+    /// The manifest would be fetched without pause.
+    #[error("the manifest cannot be refreshed every 0 seconds")]
+    ManifestRefresh,
+}
+
+impl RelayConfig {
+    /// A relay with the defaults: 1 GiB of queue, no proxy trusted, no foreign origin, a manifest a minute old at most.
+    pub fn new(
+        publisher: PublisherId,
+        collector: String,
+        api_key: String,
+        signing_key: VerifyingKey,
+        data: PathBuf,
+    ) -> Self {
+        Self {
+            publisher,
+            collector,
+            api_key,
+            signing_key,
+            data,
+            batch: BatchPolicy::default(),
+            visitor_limit: VisitorLimit::default(),
+            queue_bytes: 1 << 30,
+            trusted_proxies: Vec::new(),
+            allowed_origins: Vec::new(),
+            manifest_refresh: Duration::from_secs(60),
+        }
+    }
+
+    /// Checks what can be checked without the network or the disk.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.collector_uri()?;
+        let BatchPolicy { least, most, .. } = self.batch;
+        if least == 0 || most < least.saturating_mul(2) || most > MAX_BATCH {
+            return Err(ConfigError::Batch { least, most });
+        }
+        if self.visitor_limit.tokens == 0 || self.visitor_limit.per.is_zero() {
+            return Err(ConfigError::VisitorLimit);
+        }
+        if self.capacity() < MAX_SUBMITTED {
+            return Err(ConfigError::QueueBytes(self.queue_bytes));
+        }
+        if self.manifest_refresh.is_zero() {
+            return Err(ConfigError::ManifestRefresh);
+        }
+        self.allowed_origins.iter().try_for_each(|origin| origin_header(origin).map(drop))
+    }
+
+    pub(crate) fn collector_uri(&self) -> Result<Uri, ConfigError> {
+        let refused = || ConfigError::Collector(self.collector.clone());
+        let uri: Uri = self.collector.parse().map_err(|_| refused())?;
+        match (uri.scheme_str(), uri.authority()) {
+            (Some("http"), Some(_)) => Ok(uri),
+            _ => Err(refused()),
+        }
+    }
+
+    /// The most envelopes held at a time.
+    pub(crate) fn capacity(&self) -> usize {
+        usize::try_from(self.queue_bytes / ENVELOPE_LEN as u64).unwrap_or(usize::MAX)
+    }
+}
+
+/// The value that a browser would send as `origin`.
+pub(crate) fn origin_header(origin: &str) -> Result<HeaderValue, ConfigError> {
+    let refused = || ConfigError::Origin(origin.to_owned());
+    let is_origin = origin == "*" || origin.split_once("://").is_some_and(|(_, host)| !host.contains('/'));
+    if !is_origin {
+        return Err(refused());
+    }
+    HeaderValue::from_str(origin).map_err(|_| refused())
+}
+
+impl fmt::Debug for RelayConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelayConfig")
+            .field("publisher", &self.publisher)
+            .field("collector", &self.collector)
+            .field("api_key", &"(redacted)")
+            .field("data", &self.data)
+            .field("batch", &self.batch)
+            .field("visitor_limit", &self.visitor_limit)
+            .field("queue_bytes", &self.queue_bytes)
+            .field("trusted_proxies", &self.trusted_proxies)
+            .field("allowed_origins", &self.allowed_origins)
+            .field("manifest_refresh", &self.manifest_refresh)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+
+    fn config() -> RelayConfig {
+        let key = SigningKey::from_bytes(&[1; 32]).verifying_key();
+        RelayConfig::new(PublisherId(1), "http://127.0.0.1:7601".into(), "tacita_1_secret".into(), key, "data".into())
+    }
+
+    #[test]
+    fn the_defaults_hold() {
+        assert_eq!(config().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_setting_that_cannot_be_used_is_named() {
+        let refused = |change: fn(&mut RelayConfig)| {
+            let mut config = config();
+            change(&mut config);
+            config.check().unwrap_err()
+        };
+        assert!(matches!(refused(|c| c.collector = "https://x".into()), ConfigError::Collector(_)));
+        assert!(matches!(refused(|c| c.collector = "127.0.0.1:1".into()), ConfigError::Collector(_)));
+        assert!(matches!(refused(|c| c.batch.least = 0), ConfigError::Batch { .. }));
+        assert!(matches!(refused(|c| c.batch.most = 1_999), ConfigError::Batch { .. }));
+        assert!(matches!(refused(|c| c.batch.most = MAX_BATCH + 1), ConfigError::Batch { .. }));
+        assert_eq!(refused(|c| c.visitor_limit.tokens = 0), ConfigError::VisitorLimit);
+        assert_eq!(refused(|c| c.queue_bytes = 100), ConfigError::QueueBytes(100));
+        assert!(matches!(refused(|c| c.allowed_origins = vec!["news.example".into()]), ConfigError::Origin(_)));
+        assert_eq!(refused(|c| c.manifest_refresh = Duration::ZERO), ConfigError::ManifestRefresh);
+    }
+
+    #[test]
+    fn the_api_key_is_never_printed() {
+        assert!(!format!("{:?}", config()).contains("secret"));
+    }
+}

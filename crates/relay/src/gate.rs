@@ -1,0 +1,177 @@
+//! The gate of issuance: how many tokens a visitor may have, and the forward that says nothing of who asked.
+//!
+//! The limit lives in memory only. A visitor is known by a keyed hash of the address under a key that this process drew
+//! and never writes, cut to [`PLACES`] places: memory is bounded whatever comes in. Visitors who fall on one place share
+//! an allowance; with 100,000 visitors remembered, one in twenty does.
+
+use std::{
+    fmt,
+    hash::{BuildHasher as _, RandomState},
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
+
+use governor::{Quota, RateLimiter, clock, middleware::NoOpMiddleware, nanos::Nanos, state::keyed::DashMapStateStore};
+use tacita_proto::v1::{self, token_service_client::TokenServiceClient};
+use tacita_protocol::time::Clock;
+use tonic::{Code, Status, transport::Channel};
+
+use crate::{
+    config::{ConfigError, VisitorLimit},
+    upstream::{Upstream, answer},
+    visitor::Visitor,
+};
+
+/// How many visitors can be told apart: about 70 MB when all places are taken.
+const PLACES: u64 = 1 << 21;
+
+/// The visitor has had what a visitor may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the limit of {} tokens per visitor in {} s is reached; try again later", .0.tokens, .0.per.as_secs())]
+pub(crate) struct OverLimit(VisitorLimit);
+
+type Limiter = RateLimiter<u64, DashMapStateStore<u64>, LimitClock, NoOpMiddleware<Nanos>>;
+
+/// How many tokens each visitor had of late.
+pub(crate) struct Allowances {
+    limit: VisitorLimit,
+    limiter: Limiter,
+    hash: RandomState,
+}
+
+impl Allowances {
+    pub(crate) fn new(limit: VisitorLimit, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let burst = NonZeroU32::new(limit.tokens).ok_or(ConfigError::VisitorLimit)?;
+        let quota = Quota::with_period(limit.per / limit.tokens).ok_or(ConfigError::VisitorLimit)?.allow_burst(burst);
+        let limiter = RateLimiter::dashmap_with_clock(quota, LimitClock(clock));
+        Ok(Self { limit, limiter, hash: RandomState::new() })
+    }
+
+    /// Takes `tokens` from the visitor's allowance, all or none.
+    pub(crate) fn take(&self, visitor: Visitor, tokens: u32) -> Result<(), OverLimit> {
+        let Some(tokens) = NonZeroU32::new(tokens) else { return Ok(()) };
+        let place = self.hash.hash_one(visitor) % PLACES;
+        match self.limiter.check_key_n(&place, tokens) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(OverLimit(self.limit)),
+        }
+    }
+
+    /// Forgets visitors whose allowance is whole again.
+    pub(crate) fn forget(&self) {
+        self.limiter.retain_recent();
+        self.limiter.shrink_to_fit();
+    }
+
+    /// How many visitors are remembered.
+    pub(crate) fn remembered(&self) -> usize {
+        self.limiter.len()
+    }
+}
+
+/// The relay's clock as the limiter wants it.
+#[derive(Clone)]
+struct LimitClock(Arc<dyn Clock>);
+
+impl clock::Clock for LimitClock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        Nanos::new(self.0.now().0.saturating_mul(Duration::from_secs(1).as_nanos() as u64))
+    }
+}
+
+impl fmt::Debug for LimitClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The way to the collector's issuer, on a connection that carries nothing else.
+pub(crate) struct IssuerConnection {
+    upstream: Upstream,
+    issuer: TokenServiceClient<Channel>,
+}
+
+impl IssuerConnection {
+    pub(crate) fn new(upstream: Upstream) -> Self {
+        Self { issuer: TokenServiceClient::new(upstream.connection()), upstream }
+    }
+
+    /// Forwards the three fields of a request and nothing else; what the visitor's request came with stays here.
+    pub(crate) async fn forward(&self, asked: v1::IssueTokensRequest) -> Result<v1::IssueTokensResponse, Status> {
+        let v1::IssueTokensRequest { publisher, epoch, blinded_batch } = asked;
+        let request = self.upstream.request(v1::IssueTokensRequest { publisher, epoch, blinded_batch });
+        answer(self.issuer.clone().issue_tokens(request)).await.map_err(|status| for_visitor(&status))
+    }
+}
+
+/// What a visitor is told of the collector's refusal.
+fn for_visitor(status: &Status) -> Status {
+    match status.code() {
+        Code::InvalidArgument | Code::FailedPrecondition | Code::ResourceExhausted => {
+            Status::new(status.code(), status.message())
+        }
+        Code::Unauthenticated | Code::PermissionDenied => {
+            tracing::error!(code = ?status.code(), "the collector does not accept this relay: check its API key");
+            Status::unavailable("the relay is not accepted by its collector; its operator must check the API key")
+        }
+        code => {
+            tracing::warn!(?code, "the collector issued no tokens");
+            Status::unavailable("the collector cannot be reached; try again later")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use tacita_protocol::time::{ManualClock, UnixTime};
+
+    use super::*;
+
+    const NOON: UnixTime = UnixTime(1_800_000_000);
+
+    fn allowances(tokens: u32) -> (Allowances, ManualClock) {
+        let clock = ManualClock::new(NOON);
+        let limit = VisitorLimit { tokens, per: Duration::from_secs(100) };
+        (Allowances::new(limit, Arc::new(clock.clone())).unwrap(), clock)
+    }
+
+    fn visitor(number: u8) -> Visitor {
+        IpAddr::from([192, 0, 2, number]).into()
+    }
+
+    #[test]
+    fn an_allowance_is_spent_and_comes_back_over_time() {
+        let (allowances, clock) = allowances(64);
+        assert!(allowances.take(visitor(1), 32).is_ok());
+        assert!(allowances.take(visitor(1), 32).is_ok());
+        let refused = allowances.take(visitor(1), 32).unwrap_err();
+        assert!(refused.to_string().contains("64 tokens per visitor in 100 s"));
+        assert!(allowances.take(visitor(2), 32).is_ok(), "another visitor has an allowance of its own");
+        clock.set(NOON.plus(51));
+        assert!(allowances.take(visitor(1), 32).is_ok());
+        assert!(allowances.take(visitor(1), 32).is_err());
+    }
+
+    #[test]
+    fn a_batch_above_the_whole_allowance_is_refused_and_nothing_panics() {
+        let (allowances, _) = allowances(16);
+        assert!(allowances.take(visitor(1), 32).is_err());
+    }
+
+    #[test]
+    fn a_visitor_whose_allowance_is_whole_is_forgotten() {
+        let (allowances, clock) = allowances(64);
+        for number in 0..100 {
+            assert!(allowances.take(visitor(number), 32).is_ok());
+        }
+        assert!(allowances.remembered() > 90);
+        clock.set(NOON.plus(300));
+        allowances.forget();
+        assert_eq!(allowances.remembered(), 0);
+    }
+}

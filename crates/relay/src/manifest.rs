@@ -1,0 +1,219 @@
+//! The manifest cache: one signed manifest, the same bytes for every visitor.
+//!
+//! That sameness keeps the collector from handing one visitor a key of its own. The manifest is verified with the pinned
+//! key before it is served, never replaced by an older one, and kept on disk so that it is served while the collector is
+//! away.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use ed25519_dalek::VerifyingKey;
+use prost::Message as _;
+use tacita_proto::v1::{self, manifest_service_client::ManifestServiceClient};
+use tacita_protocol::{
+    id::PublisherId,
+    manifest::{ManifestError, SignedManifest},
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status, transport::Channel};
+
+use crate::{
+    config::RelayConfig,
+    upstream::{Upstream, answer},
+};
+
+/// The pause between two fetches that were asked for out of turn, or while there is nothing to serve.
+const SHORT_PAUSE: Duration = Duration::from_secs(1);
+
+/// The manifest could not be renewed. What is held stays in service.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// The collector did not give one.
+    #[error("the collector gave no manifest: {} ({:?}){}", .0.message(), .0.code(), remedy(.0.code()))]
+    Collector(Box<Status>),
+    /// It does not hold.
+    #[error("the collector's manifest is refused: {0}")]
+    Refused(#[from] ManifestError),
+    /// It goes back.
+    #[error(
+        "the collector offers manifest revision {offered}, older than {held}; compare with other publishers' relays"
+    )]
+    Older {
+        /// The revision in service.
+        held: u64,
+        /// The revision offered.
+        offered: u64,
+    },
+    /// It says something else under the same number.
+    #[error("the collector offers other bytes under manifest revision {0}; compare with other publishers' relays")]
+    Changed(u64),
+    /// It cannot be kept.
+    #[error("the manifest cannot be written to {}: {error}", path.display())]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        error: io::Error,
+    },
+}
+
+fn remedy(code: Code) -> &'static str {
+    match code {
+        Code::Unauthenticated | Code::PermissionDenied => "; check the API key, and that it is this publisher's",
+        Code::NotFound => "; check the publisher's number",
+        _ => "",
+    }
+}
+
+impl CacheError {
+    /// Trying again would not help: a setting is wrong.
+    pub(crate) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Collector(status) => {
+                matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied | Code::NotFound)
+            }
+            _ => true,
+        }
+    }
+}
+
+/// The manifest in service.
+#[derive(Debug)]
+struct Held {
+    revision: u64,
+    token_batch: u32,
+    signed: v1::SignedManifest,
+}
+
+/// See the module.
+pub(crate) struct ManifestCache {
+    publisher: PublisherId,
+    key: VerifyingKey,
+    path: PathBuf,
+    upstream: Upstream,
+    collector: ManifestServiceClient<Channel>,
+    held: RwLock<Option<Arc<Held>>>,
+    stale: Notify,
+}
+
+impl ManifestCache {
+    /// A cache that serves what the disk holds, if that still verifies.
+    pub(crate) fn open(config: &RelayConfig, upstream: Upstream) -> Self {
+        let cache = Self {
+            publisher: config.publisher,
+            key: config.signing_key,
+            path: config.data.join("manifest.bin"),
+            collector: ManifestServiceClient::new(upstream.connection()),
+            upstream,
+            held: RwLock::new(None),
+            stale: Notify::new(),
+        };
+        match cache.read_disk() {
+            Ok(held) => cache.serve(held),
+            Err(reason) => tracing::info!(reason, "no manifest from disk"),
+        }
+        cache
+    }
+
+    fn read_disk(&self) -> Result<Held, String> {
+        let bytes = fs::read(&self.path).map_err(|error| error.to_string())?;
+        let signed = v1::SignedManifest::decode(bytes.as_slice()).map_err(|error| error.to_string())?;
+        self.verify(signed).map_err(|error| error.to_string())
+    }
+
+    fn verify(&self, wire: v1::SignedManifest) -> Result<Held, ManifestError> {
+        let manifest = SignedManifest::from(wire.clone()).verify(&self.key, self.publisher)?;
+        Ok(Held { revision: manifest.revision, token_batch: manifest.policy.token_batch, signed: wire })
+    }
+
+    fn serve(&self, held: Held) {
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(held));
+    }
+
+    fn held(&self) -> Option<Arc<Held>> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The signed manifest, for a visitor. `None` until one was fetched.
+    pub(crate) fn signed(&self) -> Option<v1::SignedManifest> {
+        self.held().map(|held| held.signed.clone())
+    }
+
+    /// How many tokens a device asks for at a time. `None` until a manifest was fetched.
+    pub(crate) fn token_batch(&self) -> Option<u32> {
+        self.held().map(|held| held.token_batch)
+    }
+
+    /// Tells the cache that the collector knows something newer.
+    pub(crate) fn expect_newer(&self) {
+        self.stale.notify_one();
+    }
+
+    /// Fetches, verifies, keeps and serves.
+    pub(crate) async fn refresh(&self) -> Result<(), CacheError> {
+        let offered = self.verify(self.fetch().await?)?;
+        match self.held() {
+            Some(held) if offered.revision < held.revision => {
+                Err(CacheError::Older { held: held.revision, offered: offered.revision })
+            }
+            Some(held) if offered.revision == held.revision => match offered.signed == held.signed {
+                true => Ok(()),
+                false => Err(CacheError::Changed(held.revision)),
+            },
+            _ => {
+                self.keep(&offered.signed).await?;
+                tracing::info!(revision = offered.revision, "serving a new manifest");
+                self.serve(offered);
+                Ok(())
+            }
+        }
+    }
+
+    async fn fetch(&self) -> Result<v1::SignedManifest, CacheError> {
+        let request = self.upstream.request(v1::GetManifestRequest { publisher: self.publisher.0 });
+        let answered = answer(self.collector.clone().get_manifest(request)).await;
+        let response = answered.map_err(|status| CacheError::Collector(Box::new(status)))?;
+        Ok(response.signed_manifest.ok_or(ManifestError::Malformed)?)
+    }
+
+    /// Writes beside the file and renames, so that a crash leaves the old one or the new one.
+    async fn keep(&self, signed: &v1::SignedManifest) -> Result<(), CacheError> {
+        let (path, bytes) = (self.path.clone(), signed.encode_to_vec());
+        let written = tokio::task::spawn_blocking(move || replace_file(&path, &bytes)).await;
+        let written = written.unwrap_or_else(|_| Err(io::Error::other("the write was interrupted")));
+        written.map_err(|error| CacheError::Disk { path: self.path.clone(), error })
+    }
+
+    /// Keeps the manifest fresh until told to stop.
+    pub(crate) async fn keep_fresh(self: Arc<Self>, every: Duration, stop: CancellationToken) {
+        loop {
+            let pause = if self.held().is_some() { every } else { SHORT_PAUSE.min(every) };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+                () = self.stale.notified() => tokio::time::sleep(SHORT_PAUSE.min(every)).await,
+            }
+            if let Err(error) = self.refresh().await {
+                tracing::warn!(%error, "the manifest was not renewed");
+            }
+        }
+    }
+}
+
+fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}

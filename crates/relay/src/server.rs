@@ -1,0 +1,267 @@
+//! The assembly of a relay: start, serve, drain.
+
+use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
+
+use http::{HeaderName, Method, header};
+use tacita_proto::{
+    DESCRIPTORS,
+    v1::{
+        collection_service_server::CollectionServiceServer, manifest_service_server::ManifestServiceServer,
+        token_service_server::TokenServiceServer,
+    },
+};
+use tacita_protocol::time::Clock;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Server, server::TcpIncoming};
+use tonic_web::GrpcWebLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::{
+    config::{ConfigError, RelayConfig, origin_header},
+    gate::{Allowances, IssuerConnection},
+    manifest::{CacheError, ManifestCache},
+    queue::{Queue, QueueError},
+    seen::{Counters, RelaySeen},
+    services::Services,
+    uploader::Uploader,
+    upstream::Upstream,
+    visitor::TrustedProxies,
+};
+
+/// The largest message taken from a device: five times a full `SubmitReports`.
+const MESSAGE_BYTES: usize = 64 << 10;
+const HEADER_BYTES: u32 = 16 << 10;
+const STREAMS_PER_CONNECTION: u32 = 128;
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+const PREFLIGHT_AGE: Duration = Duration::from_secs(86_400);
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+/// How long a drain waits for open requests and for the collector's answers. What is not answered stays on disk.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// The publisher's edge.
+#[derive(Debug)]
+pub struct Relay;
+
+/// A relay could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data folder cannot be used.
+    #[error("the data folder {}: {error}", path.display())]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        error: io::Error,
+    },
+    /// The queue cannot be opened.
+    #[error("the queue in {}: {error}", path.display())]
+    Queue {
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        error: QueueError,
+    },
+    /// The manifest is refused, and waiting would not help.
+    #[error(transparent)]
+    Manifest(#[from] CacheError),
+    /// The listener cannot be used.
+    #[error("the listener: {0}")]
+    Listen(io::Error),
+    /// The reflection service cannot be built.
+    #[error("reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// A relay at work. Dropping it stops it; [`RunningRelay::shutdown`] drains it.
+pub struct RunningRelay {
+    address: SocketAddr,
+    allowances: Arc<Allowances>,
+    queue: Queue,
+    counters: Arc<Counters>,
+    accept: CancellationToken,
+    upload: CancellationToken,
+    server: JoinHandle<()>,
+    uploader: JoinHandle<()>,
+    writer: Option<thread::JoinHandle<()>>,
+}
+
+impl Relay {
+    /// Starts a relay on `listener`. `clock` refills the visitors' allowances.
+    ///
+    /// A collector that is away is waited for: the relay serves the manifest of its disk, queues envelopes and tells
+    /// devices to come back for the rest.
+    ///
+    /// # Errors
+    /// What waiting would not mend: a setting, the disk, a refused API key, a manifest that does not verify.
+    pub async fn start(
+        config: RelayConfig,
+        listener: TcpListener,
+        clock: Arc<dyn Clock>,
+    ) -> Result<RunningRelay, RelayError> {
+        config.check()?;
+        let upstream = Upstream::new(&config)?;
+        let address = listener.local_addr().map_err(RelayError::Listen)?;
+        let (queue, writer) = open_queue(&config).await?;
+        let manifest = open_manifest(&config, upstream.clone()).await?;
+        let allowances = Arc::new(Allowances::new(config.visitor_limit, clock)?);
+        let counters = Arc::new(Counters::default());
+        let services = Arc::new(Services {
+            publisher: config.publisher,
+            manifest: manifest.clone(),
+            allowances: allowances.clone(),
+            issuer: IssuerConnection::new(upstream.clone()),
+            proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+            queue: queue.clone(),
+            counters: counters.clone(),
+        });
+
+        let (accept, upload) = (CancellationToken::new(), CancellationToken::new());
+        let server = tokio::spawn(serve(services, cors(&config.allowed_origins)?, listener, accept.clone())?);
+        let uploader = Uploader::new(queue.clone(), config.batch, upstream, counters.clone());
+        let uploader = tokio::spawn(uploader.run(upload.clone()));
+        tokio::spawn(manifest.keep_fresh(config.manifest_refresh, accept.clone()));
+        tokio::spawn(forget_visitors(allowances.clone(), accept.clone()));
+        tracing::info!(publisher = %config.publisher, %address, "relay started");
+        Ok(RunningRelay {
+            address,
+            allowances,
+            queue,
+            counters,
+            accept,
+            upload,
+            server,
+            uploader,
+            writer: Some(writer),
+        })
+    }
+}
+
+impl RunningRelay {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it saw since it started.
+    pub fn seen(&self) -> RelaySeen {
+        RelaySeen {
+            visitors: self.allowances.remembered(),
+            waiting: self.queue.waiting(),
+            held: self.queue.held(),
+            ..self.counters.snapshot()
+        }
+    }
+
+    /// Drains: accepts nothing new, answers what is open, waits for the collector's answers to what was sent, closes the
+    /// queue. What waits stays on disk for the next start.
+    pub async fn shutdown(mut self) {
+        self.accept.cancel();
+        end_within(DRAIN, &mut self.server, "requests were still open").await;
+        self.upload.cancel();
+        end_within(DRAIN, &mut self.uploader, "batches were not answered; they are kept").await;
+        self.queue.close().await;
+        if let Some(writer) = self.writer.take() {
+            tokio::task::spawn_blocking(move || writer.join().ok()).await.ok();
+        }
+        tracing::info!("relay stopped");
+    }
+}
+
+impl Drop for RunningRelay {
+    fn drop(&mut self) {
+        self.accept.cancel();
+        self.upload.cancel();
+        self.server.abort();
+        self.uploader.abort();
+    }
+}
+
+async fn end_within(time: Duration, task: &mut JoinHandle<()>, otherwise: &str) {
+    if tokio::time::timeout(time, &mut *task).await.is_err() {
+        tracing::warn!("{otherwise}");
+        task.abort();
+    }
+}
+
+async fn open_queue(config: &RelayConfig) -> Result<(Queue, thread::JoinHandle<()>), RelayError> {
+    let (data, capacity, policy) = (config.data.clone(), config.capacity(), config.batch);
+    let path = data.join("queue");
+    let folder = path.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        fs::create_dir_all(&data).map_err(|error| RelayError::Data { path: data, error })?;
+        Queue::open(&folder, capacity, policy).map_err(|error| RelayError::Queue { path: folder, error })
+    });
+    opened.await.unwrap_or_else(|_| Err(RelayError::Queue { path, error: QueueError::Closed }))
+}
+
+async fn open_manifest(config: &RelayConfig, upstream: Upstream) -> Result<Arc<ManifestCache>, RelayError> {
+    let cache = Arc::new(ManifestCache::open(config, upstream));
+    match cache.refresh().await {
+        Ok(()) => {}
+        Err(error) if error.is_lasting() && cache.signed().is_none() => return Err(error.into()),
+        Err(error) => tracing::warn!(%error, "starting without a fresh manifest"),
+    }
+    Ok(cache)
+}
+
+/// gRPC and gRPC-Web on one port; HTTP/1.1 is for gRPC-Web only.
+fn serve(
+    services: Arc<Services>,
+    cors: CorsLayer,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> Result<impl Future<Output = ()>, RelayError> {
+    let reflection =
+        tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    Ok(async move {
+        health_reporter.set_serving::<ManifestServiceServer<Services>>().await;
+        health_reporter.set_serving::<TokenServiceServer<Services>>().await;
+        health_reporter.set_serving::<CollectionServiceServer<Services>>().await;
+        let served = Server::builder()
+            .accept_http1(true)
+            .timeout(REQUEST_TIMEOUT)
+            .max_concurrent_streams(STREAMS_PER_CONNECTION)
+            .http2_max_header_list_size(HEADER_BYTES)
+            .layer(cors)
+            .layer(GrpcWebLayer::new())
+            .add_service(ManifestServiceServer::from_arc(services.clone()).max_decoding_message_size(MESSAGE_BYTES))
+            .add_service(TokenServiceServer::from_arc(services.clone()).max_decoding_message_size(MESSAGE_BYTES))
+            .add_service(CollectionServiceServer::from_arc(services).max_decoding_message_size(MESSAGE_BYTES))
+            .add_service(health)
+            .add_service(reflection)
+            .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
+            .await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the server ended");
+        }
+    })
+}
+
+/// Pages of other origins may call what gRPC-Web needs, without credentials: a cookie would be an identifier.
+fn cors(origins: &[String]) -> Result<CorsLayer, ConfigError> {
+    let headers = origins.iter().map(|origin| origin_header(origin)).collect::<Result<Vec<_>, _>>()?;
+    let allowed = match origins.iter().any(|origin| origin == "*") {
+        true => AllowOrigin::any(),
+        false => AllowOrigin::list(headers),
+    };
+    let named = |names: &[&'static str]| names.iter().map(|name| HeaderName::from_static(name)).collect::<Vec<_>>();
+    Ok(CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::POST])
+        .allow_headers([vec![header::CONTENT_TYPE], named(&["x-grpc-web", "x-user-agent", "grpc-timeout"])].concat())
+        .expose_headers(named(&["grpc-status", "grpc-message", "grpc-status-details-bin"]))
+        .max_age(PREFLIGHT_AGE))
+}
+
+async fn forget_visitors(allowances: Arc<Allowances>, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(FORGET_EVERY)).await.is_some() {
+        allowances.forget();
+    }
+}

@@ -1,0 +1,154 @@
+//! What devices may call: thin handlers over the manifest cache, the gate and the queue.
+
+use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+use tacita_proto::v1::{
+    self, collection_service_server::CollectionService, manifest_service_server::ManifestService,
+    token_service_server::TokenService,
+};
+use tacita_protocol::{
+    id::PublisherId,
+    outcome::{Outcome, Refusal},
+};
+use tacita_tokens::Envelope;
+use tokio_stream::Empty;
+use tonic::{Code, Request, Response, Status, Streaming};
+
+use crate::{
+    config::MAX_SUBMITTED,
+    gate::{Allowances, IssuerConnection},
+    manifest::ManifestCache,
+    queue::{Queue, QueueError},
+    seen::Counters,
+    visitor::TrustedProxies,
+};
+
+/// Bytes of one blinded element. The relay counts them and never looks inside.
+const BLINDED_LEN: usize = 32;
+
+/// All that the handlers use; shared by every request.
+pub(crate) struct Services {
+    pub(crate) publisher: PublisherId,
+    pub(crate) manifest: Arc<ManifestCache>,
+    pub(crate) allowances: Arc<Allowances>,
+    pub(crate) issuer: IssuerConnection,
+    pub(crate) proxies: TrustedProxies,
+    pub(crate) queue: Queue,
+    pub(crate) counters: Arc<Counters>,
+}
+
+#[tonic::async_trait]
+impl ManifestService for Services {
+    async fn get_manifest(
+        &self,
+        request: Request<v1::GetManifestRequest>,
+    ) -> Result<Response<v1::GetManifestResponse>, Status> {
+        if request.get_ref().publisher != self.publisher.0 {
+            return Err(Status::not_found(self.other_publisher()));
+        }
+        let signed = self.manifest.signed().ok_or_else(no_manifest)?;
+        Ok(Response::new(v1::GetManifestResponse { signed_manifest: Some(signed) }))
+    }
+}
+
+#[tonic::async_trait]
+impl TokenService for Services {
+    async fn issue_tokens(
+        &self,
+        request: Request<v1::IssueTokensRequest>,
+    ) -> Result<Response<v1::IssueTokensResponse>, Status> {
+        self.counters.token_requests.fetch_add(1, Relaxed);
+        let tokens = self.check_batch(request.get_ref())?;
+        let peer = request.remote_addr().ok_or_else(|| Status::internal("the peer's address is unknown"))?;
+        let visitor = self.proxies.visitor(peer, request.metadata());
+        self.allowances.take(visitor, tokens).map_err(|over| {
+            self.counters.token_requests_over_limit.fetch_add(1, Relaxed);
+            Status::resource_exhausted(over.to_string())
+        })?;
+        let issued = self.issuer.forward(request.into_inner()).await.inspect_err(|status| {
+            if status.code() == Code::FailedPrecondition {
+                self.manifest.expect_newer();
+            }
+        })?;
+        Ok(Response::new(issued))
+    }
+}
+
+#[tonic::async_trait]
+impl CollectionService for Services {
+    async fn submit_reports(
+        &self,
+        request: Request<v1::SubmitReportsRequest>,
+    ) -> Result<Response<v1::SubmitReportsResponse>, Status> {
+        let reports = request.into_inner().envelopes;
+        if reports.len() > MAX_SUBMITTED {
+            let told = format!("{} reports in one request: send at most {MAX_SUBMITTED}", reports.len());
+            return Err(Status::invalid_argument(told));
+        }
+        let checked: Vec<_> = reports.iter().map(|report| self.check_report(report)).collect();
+        let fit: Vec<Envelope> = checked.iter().flatten().copied().collect();
+        let queued = fit.len() as u64;
+        self.queue.submit(fit).await.map_err(|error| status_of(&error))?;
+        self.counters.envelopes_queued.fetch_add(queued, Relaxed);
+        self.counters.count_outcomes(checked.iter().filter_map(|report| report.err().map(Outcome::Refused)));
+
+        let outcome = |report: &Result<Envelope, Refusal>| report.map_or_else(Outcome::Refused, |_| Outcome::Queued);
+        let outcomes = checked.iter().map(|report| outcome(report).to_wire()).collect();
+        Ok(Response::new(v1::SubmitReportsResponse { outcomes }))
+    }
+
+    type UploadReportsStream = Empty<Result<v1::UploadReportsResponse, Status>>;
+
+    async fn upload_reports(
+        &self,
+        _: Request<Streaming<v1::UploadReportsRequest>>,
+    ) -> Result<Response<Self::UploadReportsStream>, Status> {
+        Err(Status::unimplemented("a relay takes no uploads: devices use SubmitReports, relays upload to a collector"))
+    }
+}
+
+impl Services {
+    /// A batch for this publisher, of the one size that all its devices ask for; says that size.
+    fn check_batch(&self, asked: &v1::IssueTokensRequest) -> Result<u32, Status> {
+        if asked.publisher != self.publisher.0 {
+            return Err(Status::invalid_argument(self.other_publisher()));
+        }
+        let tokens = self.manifest.token_batch().ok_or_else(no_manifest)?;
+        let expected = tokens as usize * BLINDED_LEN;
+        match asked.blinded_batch.len() {
+            length if length == expected => Ok(tokens),
+            length => Err(Status::invalid_argument(format!(
+                "a blinded batch of {length} bytes: the manifest's policy is {tokens} tokens, {expected} bytes"
+            ))),
+        }
+    }
+
+    /// What can be told of an envelope without opening it.
+    fn check_report(&self, report: &[u8]) -> Result<Envelope, Refusal> {
+        let envelope = Envelope::from_bytes(report).map_err(|error| match error {
+            tacita_tokens::Error::Length { .. } => Refusal::WrongLength,
+            _ => Refusal::UnknownVersion,
+        })?;
+        match envelope.header().publisher == self.publisher.0 {
+            true => Ok(envelope),
+            false => Err(Refusal::WrongPublisher),
+        }
+    }
+
+    fn other_publisher(&self) -> String {
+        format!("this relay serves publisher {} only", self.publisher)
+    }
+}
+
+fn no_manifest() -> Status {
+    Status::unavailable("the relay has no manifest yet; try again later")
+}
+
+fn status_of(error: &QueueError) -> Status {
+    match error {
+        QueueError::Full | QueueError::DiskFull | QueueError::Busy => Status::resource_exhausted(error.to_string()),
+        QueueError::Closed => Status::unavailable(error.to_string()),
+        // What failed is in the log, for the operator.
+        QueueError::Disk(_) => Status::unavailable("the relay cannot store: keep the reports and try again later"),
+    }
+}

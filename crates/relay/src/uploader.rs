@@ -1,0 +1,240 @@
+//! Batches to the collector, on a connection of their own, until each is answered.
+//!
+//! A stream may break at any point. What was not answered is sent again, the same batches in the same order of envelopes: the collector
+//! counts an envelope once however often it comes, so sending again is always right and forgetting never is.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use rand::RngExt as _;
+use tacita_proto::v1::{self, collection_service_client::CollectionServiceClient};
+use tacita_protocol::outcome::{Outcome, UnknownOutcome};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status, Streaming, transport::Channel};
+
+use crate::{
+    config::BatchPolicy,
+    queue::{Batch, Queue, QueueError},
+    seen::Counters,
+    upstream::Upstream,
+};
+
+/// Batches sent and not yet answered, at most.
+const IN_FLIGHT: usize = 4;
+
+/// How long the collector may take for the next answer before the stream counts as broken.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// The stream is of no more use; what was not answered must be sent again.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("{} ({:?}){}", .0.message(), .0.code(), remedy(.0.code()))]
+    Status(Box<Status>),
+    #[error("the collector ended the stream")]
+    Ended,
+    #[error("the collector did not answer in time")]
+    Silent,
+    #[error("the collector answered a batch that was not sent")]
+    StrangeBatch,
+    #[error("the collector answered {got} of {sent} reports")]
+    Incomplete { sent: usize, got: usize },
+    #[error(transparent)]
+    Unknown(#[from] UnknownOutcome),
+    #[error("the collector answered 'queued', which is no final outcome")]
+    NotFinal,
+}
+
+fn remedy(code: Code) -> &'static str {
+    match code {
+        Code::Unauthenticated | Code::PermissionDenied => "; check the relay's API key",
+        _ => "",
+    }
+}
+
+impl From<Status> for Broken {
+    fn from(status: Status) -> Self {
+        Self::Status(Box::new(status))
+    }
+}
+
+/// See the module.
+pub(crate) struct Uploader {
+    queue: Queue,
+    policy: BatchPolicy,
+    upstream: Upstream,
+    collector: CollectionServiceClient<Channel>,
+    counters: Arc<Counters>,
+    /// Sent, or about to be; in this order.
+    unanswered: VecDeque<Batch>,
+    pause: Duration,
+}
+
+/// The side of a stream that batches go into.
+type Outgoing = mpsc::Sender<v1::UploadReportsRequest>;
+
+impl Uploader {
+    pub(crate) fn new(queue: Queue, policy: BatchPolicy, upstream: Upstream, counters: Arc<Counters>) -> Self {
+        let collector = CollectionServiceClient::new(upstream.connection());
+        Self {
+            queue,
+            policy,
+            upstream,
+            collector,
+            counters,
+            unanswered: VecDeque::with_capacity(IN_FLIGHT),
+            pause: SHORTEST_PAUSE,
+        }
+    }
+
+    /// Uploads until told to stop; then waits for the answers to what was sent.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let (drawn, mut batches) = mpsc::channel(1);
+        let drawer = tokio::spawn(draw_batches(self.queue.clone(), drawn, stop.clone()));
+        while let Err(broken) = self.stream(&mut batches).await {
+            tracing::warn!(%broken, unanswered = self.unanswered.len(), "an upload broke; its batches will be sent again");
+            tokio::select! {
+                () = tokio::time::sleep(self.next_pause()) => {}
+                () = stop.cancelled() => break,
+            }
+        }
+        drawer.await.ok();
+    }
+
+    /// Doubles, up to a bound; a random half is taken off, so that relays do not return all at once.
+    fn next_pause(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        pause.mul_f64(rand::rng().random_range(0.5..1.0))
+    }
+
+    /// One stream, from its first batch to its end. `Ok` when there is nothing left to do.
+    async fn stream(&mut self, batches: &mut mpsc::Receiver<Batch>) -> Result<(), Broken> {
+        if self.unanswered.is_empty() {
+            let Some(batch) = batches.recv().await else { return Ok(()) };
+            self.take(batch);
+        }
+        let (outgoing, requests) = mpsc::channel(IN_FLIGHT);
+        for batch in &self.unanswered {
+            send(&outgoing, batch)?;
+        }
+        let request = self.upstream.request(ReceiverStream::new(requests));
+        let opened = tokio::time::timeout(ANSWER_TIMEOUT, self.collector.upload_reports(request)).await;
+        let answers = opened.map_err(|_| Broken::Silent)??.into_inner();
+        self.exchange(batches, outgoing, answers).await
+    }
+
+    /// Sends batches as they are drawn, settles them as they are answered.
+    async fn exchange(
+        &mut self,
+        batches: &mut mpsc::Receiver<Batch>,
+        outgoing: Outgoing,
+        mut answers: Streaming<v1::UploadReportsResponse>,
+    ) -> Result<(), Broken> {
+        let mut outgoing = Some(outgoing);
+        let mut deadline = Instant::now() + ANSWER_TIMEOUT;
+        while outgoing.is_some() || !self.unanswered.is_empty() {
+            let room = outgoing.is_some() && self.unanswered.len() < IN_FLIGHT;
+            tokio::select! {
+                answer = answers.message() => {
+                    self.settle(answer?.ok_or(Broken::Ended)?).await?;
+                    deadline = Instant::now() + ANSWER_TIMEOUT;
+                }
+                batch = batches.recv(), if room => match (batch, &outgoing) {
+                    (Some(batch), Some(outgoing)) => {
+                        if self.unanswered.is_empty() {
+                            deadline = Instant::now() + ANSWER_TIMEOUT;
+                        }
+                        send(outgoing, self.take(batch))?;
+                    }
+                    _ => outgoing = None,
+                },
+                () = tokio::time::sleep_until(deadline), if !self.unanswered.is_empty() => return Err(Broken::Silent),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a batch up: from here on it is sent until it is answered.
+    fn take(&mut self, batch: Batch) -> &Batch {
+        if batch.envelopes.len() < self.policy.least {
+            self.counters.small_batches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        self.unanswered.push_back(batch);
+        &self.unanswered[self.unanswered.len() - 1]
+    }
+
+    /// The collector has made a batch durable: forget it, durably.
+    async fn settle(&mut self, answer: v1::UploadReportsResponse) -> Result<(), Broken> {
+        let place = self.unanswered.iter().position(|batch| batch.id.0 == answer.batch);
+        let place = place.ok_or(Broken::StrangeBatch)?;
+        let outcomes = final_outcomes(&answer, self.unanswered[place].envelopes.len())?;
+        let Some(batch) = self.unanswered.remove(place) else { return Err(Broken::StrangeBatch) };
+        if let Err(error) = self.queue.answered(batch.id).await {
+            // It stays on disk and is sent again; the collector will say that it was counted.
+            tracing::warn!(%error, "an answered batch was not forgotten");
+        }
+        self.counters.batches_uploaded.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.counters.count_outcomes(outcomes);
+        self.pause = SHORTEST_PAUSE;
+        Ok(())
+    }
+}
+
+fn send(outgoing: &Outgoing, batch: &Batch) -> Result<(), Broken> {
+    let envelopes = batch.envelopes.iter().map(|envelope| envelope.as_bytes().to_vec()).collect();
+    // As many fit as may be in flight; a closed channel means that the call is gone.
+    outgoing.try_send(v1::UploadReportsRequest { batch: batch.id.0, envelopes }).map_err(|_| Broken::Ended)
+}
+
+/// One final outcome for each report that was sent, or the answer is none.
+fn final_outcomes(answer: &v1::UploadReportsResponse, sent: usize) -> Result<Vec<Outcome>, Broken> {
+    if answer.outcomes.len() != sent {
+        return Err(Broken::Incomplete { sent, got: answer.outcomes.len() });
+    }
+    let read = |&number: &i32| match Outcome::from_wire(number)? {
+        Outcome::Queued => Err(Broken::NotFinal),
+        outcome => Ok(outcome),
+    };
+    answer.outcomes.iter().map(read).collect()
+}
+
+/// Draws batches when they are due and when there is room for one more.
+async fn draw_batches(mut queue: Queue, drawn: mpsc::Sender<Batch>, stop: CancellationToken) {
+    loop {
+        let due = async {
+            let place = drawn.reserve().await.ok()?;
+            queue.due().await.ok()?;
+            Some(place)
+        };
+        let place = tokio::select! {
+            place = due => place,
+            () = stop.cancelled() => None,
+        };
+        let Some(place) = place else { return };
+        // From here nothing interrupts: a batch that was drawn is handed on.
+        match queue.draw().await {
+            Ok(Some(batch)) => place.send(batch),
+            Ok(None) | Err(QueueError::Closed) => {}
+            Err(_) => tokio::time::sleep(SHORTEST_PAUSE).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_taken_only_if_it_is_whole_and_final() {
+        let answer = |outcomes: &[i32]| v1::UploadReportsResponse { batch: 1, outcomes: outcomes.to_vec() };
+        let counted = Outcome::Counted.to_wire();
+        assert!(final_outcomes(&answer(&[counted, counted]), 2).is_ok());
+        assert!(matches!(final_outcomes(&answer(&[counted]), 2), Err(Broken::Incomplete { sent: 2, got: 1 })));
+        assert!(matches!(final_outcomes(&answer(&[counted, 99]), 2), Err(Broken::Unknown(_))));
+        assert!(matches!(final_outcomes(&answer(&[Outcome::Queued.to_wire()]), 1), Err(Broken::NotFinal)));
+    }
+}
