@@ -1,0 +1,68 @@
+//! What a publisher tells its devices.
+
+use std::{fmt, sync::Arc};
+
+use ed25519_dalek::VerifyingKey;
+use parking_lot::Mutex;
+use tacita_protocol::{id::PublisherId, manifest::SignedManifest};
+use zeroize::Zeroizing;
+
+use crate::{ClientError, edition::Edition};
+
+/// What a publisher tells its devices: who it is, whom it trusts, and which pages people open by themselves.
+///
+/// Cheap to clone. Clones share the last manifest that any of them has verified: a simulation of many devices opens them
+/// all with clones of one config, and verifies each manifest once.
+#[derive(Clone)]
+pub struct DeviceConfig {
+    pub(crate) publisher: PublisherId,
+    signing_key: VerifyingKey,
+    pub(crate) landing_pages: Arc<[String]>,
+    pub(crate) seed: Option<Arc<Zeroizing<[u8; 32]>>>,
+    verified: Arc<Mutex<Option<Arc<Edition>>>>,
+}
+
+impl DeviceConfig {
+    /// For devices of `publisher`, who accept manifests signed by `signing_key` alone: the key that the publisher's build
+    /// pins.
+    pub fn new(publisher: PublisherId, signing_key: VerifyingKey) -> Self {
+        Self { publisher, signing_key, landing_pages: Arc::default(), seed: None, verified: Arc::default() }
+    }
+
+    /// The paths that people open by themselves, such as `/news`; `/` always is one. A visit of any other page without
+    /// a referrer is taken for one by a shared link.
+    #[must_use]
+    pub fn landing_pages(mut self, pages: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.landing_pages = pages.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Derives the device's secrets from `seed`, so that a simulation's answers can be repeated. Who knows the seed can
+    /// take the noise off every report: **never on a real visitor's device**.
+    #[must_use]
+    pub fn simulated(mut self, seed: [u8; 32]) -> Self {
+        self.seed = Some(Arc::new(Zeroizing::new(seed)));
+        self
+    }
+
+    /// Verifies a manifest, unless it is the one that was verified last.
+    pub(crate) fn verify(&self, signed: &SignedManifest) -> Result<Arc<Edition>, ClientError> {
+        let held = self.verified.lock().clone();
+        if let Some(edition) = held.filter(|edition| edition.signed() == signed) {
+            return Ok(edition);
+        }
+        let edition = Arc::new(Edition::verify(signed, &self.signing_key, self.publisher)?);
+        *self.verified.lock() = Some(Arc::clone(&edition));
+        Ok(edition)
+    }
+}
+
+impl fmt::Debug for DeviceConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceConfig")
+            .field("publisher", &self.publisher)
+            .field("landing_pages", &self.landing_pages)
+            .field("simulated", &self.seed.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,102 @@
+//! A manifest that was verified, made ready for use, and the rule for what may follow it.
+
+use std::sync::Arc;
+
+use ed25519_dalek::VerifyingKey;
+use prost::Message as _;
+use tacita_dp::Mechanism;
+use tacita_proto::v1;
+use tacita_protocol::{
+    epoch::{EpochEntry, chain_after},
+    id::{BrandId, MeasureId, PublisherId},
+    manifest::{Manifest, SignedManifest},
+    measure::Measure,
+    time::UnixTime,
+};
+
+use crate::ClientError;
+
+/// One verified manifest, with the mechanism of each of its measures.
+#[derive(Debug)]
+pub(crate) struct Edition {
+    signed: SignedManifest,
+    stored: Arc<[u8]>,
+    manifest: Manifest,
+    mechanisms: Vec<Mechanism>,
+}
+
+impl Edition {
+    pub(crate) fn verify(
+        signed: &SignedManifest,
+        key: &VerifyingKey,
+        publisher: PublisherId,
+    ) -> Result<Self, ClientError> {
+        let manifest = signed.verify(key, publisher)?;
+        let mechanisms = manifest.measures.iter().map(Measure::mechanism).collect();
+        let stored = v1::SignedManifest::from(signed.clone()).encode_to_vec().into();
+        Ok(Self { signed: signed.clone(), stored, manifest, mechanisms })
+    }
+
+    /// Reads what [`stored`](Self::stored) gave. Unverified.
+    pub(crate) fn read_stored(bytes: &[u8]) -> Option<SignedManifest> {
+        v1::SignedManifest::decode(bytes).ok().map(SignedManifest::from)
+    }
+
+    pub(crate) fn signed(&self) -> &SignedManifest {
+        &self.signed
+    }
+
+    /// The manifest with its signature, as a device keeps it.
+    pub(crate) fn stored(&self) -> Arc<[u8]> {
+        Arc::clone(&self.stored)
+    }
+
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    pub(crate) fn active_epoch(&self, now: UnixTime) -> Result<&EpochEntry, ClientError> {
+        self.manifest.active_epoch(now).ok_or(ClientError::NoActiveEpoch)
+    }
+
+    /// Every measure with its mechanism.
+    pub(crate) fn measures(&self) -> impl Iterator<Item = (&Measure, &Mechanism)> {
+        self.manifest.measures.iter().zip(&self.mechanisms)
+    }
+
+    pub(crate) fn measure(&self, id: MeasureId) -> Option<(&Measure, &Mechanism)> {
+        self.measures().find(|(measure, _)| measure.id == id)
+    }
+
+    /// Who pays for a measure. Every measure of a verified manifest has a listed campaign.
+    pub(crate) fn brand(&self, measure: &Measure) -> Option<BrandId> {
+        self.manifest.campaign(measure.campaign).map(|campaign| campaign.brand)
+    }
+
+    /// Checks that this edition may replace `last`: its revision is no smaller, and its key directory goes on where the
+    /// other's stands. A gap, after a long absence, cannot be checked and is accepted.
+    pub(crate) fn check_follows(&self, last: &Self) -> Result<(), ClientError> {
+        let (remembered, offered) = (last.manifest.revision, self.manifest.revision);
+        if offered < remembered {
+            return Err(ClientError::Rollback { remembered, offered });
+        }
+        match self.manifest.epochs.iter().find(|entry| !continues(&last.manifest, entry)) {
+            Some(entry) => Err(ClientError::BrokenDirectory(entry.epoch)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether `entry` is the one that `last` lists under its number, or links to the end of what `last` lists.
+fn continues(last: &Manifest, entry: &EpochEntry) -> bool {
+    if let Some(known) = last.epoch(entry.epoch) {
+        return known.public_key == entry.public_key && known.chain == entry.chain;
+    }
+    match last.epochs.last() {
+        Some(end) if entry.epoch == end.epoch.next() => {
+            entry.chain == chain_after(&end.chain, entry.epoch, &entry.public_key)
+        }
+        Some(end) => entry.epoch > end.epoch,
+        None => true,
+    }
+}

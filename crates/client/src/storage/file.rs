@@ -1,0 +1,181 @@
+//! State in one file.
+
+use std::{
+    fmt,
+    fs::{File, OpenOptions},
+    path::{Path, PathBuf},
+};
+
+use parking_lot::Mutex;
+use redb::{
+    Builder, Database, DatabaseError, Durability, ReadableDatabase as _, TableDefinition, backends::FileBackend,
+};
+use zeroize::Zeroizing;
+
+use super::{Change, Look, Storage, StorageError};
+use crate::{ClientError, state::DeviceState};
+
+/// The state under the number of its format.
+const STATES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("device");
+const FORMAT: u32 = 1;
+
+/// What redb may keep in memory: far more than a state needs.
+const CACHE_BYTES: usize = 1 << 20;
+
+/// Keeps the state in one file, durable (`fsync`) before each update returns, open to one device at a time.
+///
+/// The file holds secrets: it is made readable to its owner alone. Keep it out of backups; deleting it forgets the device.
+/// Old pages of the file, and of the disk under it, can hold what was erased until they are written over.
+pub struct FileStorage {
+    path: PathBuf,
+    database: Database,
+    held: Mutex<DeviceState>,
+}
+
+impl FileStorage {
+    /// Opens the state at `path`, or begins an empty one.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`], [`StorageError::Unreadable`], [`StorageError::Io`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        let path = path.as_ref().to_owned();
+        let file = open_private(&path).map_err(|error| io(&path, &error))?;
+        let backend = FileBackend::new(file).map_err(|error| opening(&path, error))?;
+        let database = Builder::new()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(backend)
+            .map_err(|error| opening(&path, error))?;
+        let held = load(&path, &database)?;
+        Ok(Self { path, database, held: Mutex::new(held) })
+    }
+
+    fn save(&self, bytes: &[u8]) -> Result<(), redb::Error> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        transaction.open_table(STATES)?.insert(FORMAT, bytes)?;
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+impl Storage for FileStorage {
+    fn update(&self, change: &mut Change<'_>) -> Result<(), ClientError> {
+        let mut held = self.held.lock();
+        let mut next = held.clone();
+        change(&mut next)?;
+        let bytes = encode(&next).ok_or_else(|| StorageError::Unreadable(self.path.clone()))?;
+        self.save(&bytes).map_err(|error| io(&self.path, &error))?;
+        *held = next;
+        Ok(())
+    }
+
+    fn read(&self, look: &mut Look<'_>) {
+        look(&self.held.lock());
+    }
+}
+
+impl fmt::Debug for FileStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FileStorage").field(&self.path).finish()
+    }
+}
+
+fn open_private(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+fn load(path: &Path, database: &Database) -> Result<DeviceState, StorageError> {
+    let read = || -> Result<Option<Zeroizing<Vec<u8>>>, redb::Error> {
+        let transaction = database.begin_read()?;
+        let table = match transaction.open_table(STATES) {
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            table => table?,
+        };
+        Ok(table.get(FORMAT)?.map(|bytes| Zeroizing::new(bytes.value().to_vec())))
+    };
+    match read().map_err(|error| io(path, &error))? {
+        None => Ok(DeviceState::default()),
+        Some(bytes) => postcard::from_bytes(&bytes).map_err(|_| StorageError::Unreadable(path.to_owned())),
+    }
+}
+
+fn encode(state: &DeviceState) -> Option<Zeroizing<Vec<u8>>> {
+    // Sized first, so that no copy with secrets is left behind by a buffer that grew.
+    let size = postcard::experimental::serialized_size(state).ok()?;
+    let mut bytes = Zeroizing::new(vec![0; size]);
+    postcard::to_slice(state, &mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn io(path: &Path, error: &dyn fmt::Display) -> StorageError {
+    StorageError::Io { path: path.to_owned(), message: error.to_string() }
+}
+
+fn opening(path: &Path, error: DatabaseError) -> StorageError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => StorageError::InUse(path.to_owned()),
+        DatabaseError::UpgradeRequired(_) => StorageError::Unreadable(path.to_owned()),
+        DatabaseError::Storage(redb::StorageError::Io(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
+            StorageError::Unreadable(path.to_owned())
+        }
+        error => io(path, &error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{read, update};
+    use super::*;
+
+    fn set(storage: &FileStorage, number: u64) {
+        update(storage, |state| {
+            state.next_session = number;
+            Ok(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn what_was_updated_is_there_after_reopening() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("device.redb");
+        set(&FileStorage::open(&path).unwrap(), 7);
+        assert_eq!(read(&FileStorage::open(&path).unwrap(), |state| state.next_session), 7);
+    }
+
+    #[test]
+    fn a_file_is_open_to_one_device_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("device.redb");
+        let _first = FileStorage::open(&path).unwrap();
+        let error = FileStorage::open(&path).unwrap_err();
+        assert!(matches!(error, StorageError::InUse(_)), "{error}");
+        assert!(error.to_string().contains("one device at a time"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_state_is_an_error_and_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("letter.txt");
+        let letter = "Dear reader, ".repeat(1_000);
+        std::fs::write(&path, &letter).unwrap();
+        let error = FileStorage::open(&path).unwrap_err();
+        assert!(matches!(error, StorageError::Unreadable(_)), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), letter);
+        assert!(matches!(FileStorage::open(folder.path().join("no/such/folder")), Err(StorageError::Io { .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("device.redb");
+        set(&FileStorage::open(&path).unwrap(), 1);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0);
+    }
+}
