@@ -1,1 +1,49 @@
-//! collector
+//! The collector: the neutral party that issues tokens, takes in sealed reports and answers brands.
+//!
+//! ```text
+//!            relay                              brand              operator
+//!   manifest │ tokens │ uploads                reports          administration
+//!  ──────────┼────────┼──────────┬────────────────┼────────────────┼──────────
+//!   services │        │          │                │                │   auth: who may call what
+//!            │     crypto pool   │                │                │
+//!            │        │        ingest           report             │
+//!            │      keys ────────┤                │                │
+//!         registry ──────────────┴────────────────┴────────────────┘
+//!      (catalogue: a fold of the change log)      │
+//!  ───────────────────────────────────────────────┴───────────────────────────
+//!   store: spent sets, tallies, change log        vault: secret keys
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | `catalogue` | publishers, brands, campaigns, measures, API keys, epochs: rules without I/O |
+//! | `registry` | the catalogue in memory and its log |
+//! | `keys` | epochs: published ahead, active, in grace, destroyed |
+//! | `auth` | API keys, and the table of who may call what |
+//! | `ingest` | the way of a batch of reports into the tallies |
+//! | `report` | from tallies to estimates |
+//! | `services` | the gRPC methods |
+//! | `server` | the assembly |
+//!
+//! The wire is described in `spec/collection.md`, `spec/reporting.md` and `spec/administration.md`. How stores store is not
+//! known here, and no address of a visitor ever comes here: relays keep those.
+
+mod auth;
+mod catalogue;
+mod config;
+mod error;
+mod ingest;
+mod keys;
+mod pool;
+mod refusal;
+mod registry;
+mod report;
+mod server;
+mod services;
+
+pub use auth::ApiKeyText;
+pub use catalogue::LogFault;
+pub use config::{CollectorConfig, Limits, MeasurePolicy, WindowPolicy};
+pub use error::CollectorError;
+pub use keys::KeyMissing;
+pub use server::{Collector, RunningCollector};

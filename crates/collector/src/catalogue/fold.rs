@@ -1,0 +1,122 @@
+//! Takes changes in. What was written was allowed when it was written: here it is only checked that each change follows
+//! from those before it, so that a damaged log is found at the start and not in a report.
+
+use std::sync::Arc;
+
+use tacita_protocol::{
+    epoch::{CHAIN_START, EpochEntry, EpochId, chain_after},
+    manifest::DevicePolicy,
+    measure::Measure,
+    time::UnixTime,
+};
+use tacita_tokens::PublicKey;
+
+use super::{
+    ApiKey, Brand, Campaign, Catalogue, Change, CountedMeasure, Entry, Epoch, LogFault, Principal, Publisher,
+    next_number,
+};
+
+/// What of a change does not follow.
+type Broken = &'static str;
+
+impl Catalogue {
+    /// Takes in the entry that stands in the log at this catalogue's length.
+    pub(crate) fn fold(&mut self, entry: &[u8]) -> Result<(), LogFault> {
+        let Entry { change, .. } = Entry::decode(self.length, entry)?;
+        self.take_in(change).map_err(|what| LogFault::Sequence { index: self.length, what })
+    }
+
+    /// Takes in one change, and grows by one entry.
+    pub(crate) fn take_in(&mut self, change: Change) -> Result<(), Broken> {
+        match change {
+            Change::PublisherCreated { id, name } => {
+                expect(id.0 == next_number(&self.publishers), "the publisher's number")?;
+                self.publishers.push(Publisher { id, name });
+            }
+            Change::BrandCreated { id, name } => {
+                expect(id.0 == next_number(&self.brands), "the brand's number")?;
+                self.brands.push(Brand { id, name });
+            }
+            Change::CampaignCreated { id, brand, name, publishers, attribution_seconds } => {
+                self.take_in_campaign(Campaign { id, brand, name, publishers, attribution_seconds })?;
+            }
+            Change::MeasureCreated(measure) => self.take_in_measure(*measure)?,
+            Change::ApiKeyCreated { id, principal, hash, created_at } => {
+                self.take_in_api_key(ApiKey { id, principal, hash, created_at, revoked: false })?;
+            }
+            Change::ApiKeyRevoked { id } => self.api_key_mut(id).ok_or("the API key's number")?.revoked = true,
+            Change::DevicePolicySet { token_batch, ledger_bound_micro } => {
+                self.device_policy = Some(DevicePolicy { token_batch, ledger_bound_micro });
+            }
+            Change::EpochPublished { epoch, public_key, starts_at, ends_at, closes_at } => {
+                self.publish(epoch, &public_key, [starts_at, ends_at, closes_at])?;
+            }
+            Change::EpochEnded { epoch, at, closes_at } => self.end_early(epoch, at, closes_at)?,
+            Change::EpochDestroyed { epoch } => self.epoch_mut(epoch).ok_or("the epoch's number")?.destroyed = true,
+        }
+        self.length += 1;
+        Ok(())
+    }
+
+    fn take_in_campaign(&mut self, campaign: Campaign) -> Result<(), Broken> {
+        expect(campaign.id.0 == next_number(&self.campaigns), "the campaign's number")?;
+        expect(self.brand(campaign.brand).is_some(), "the campaign's brand")?;
+        expect(campaign.publishers.iter().all(|&id| self.publisher(id).is_some()), "the campaign's publishers")?;
+        expect(campaign.publishers.is_sorted_by(|a, b| a < b), "the order of the campaign's publishers")?;
+        self.campaigns.push(Arc::new(campaign));
+        Ok(())
+    }
+
+    fn take_in_measure(&mut self, measure: Measure) -> Result<(), Broken> {
+        expect(measure.id.0 == next_number(&self.measures), "the measure's number")?;
+        expect(self.campaign(measure.campaign).is_some(), "the measure's campaign")?;
+        let mechanism = measure.mechanism();
+        self.measures.push(Arc::new(CountedMeasure { measure, mechanism }));
+        Ok(())
+    }
+
+    fn take_in_api_key(&mut self, key: ApiKey) -> Result<(), Broken> {
+        expect(key.id == next_number(&self.api_keys), "the API key's number")?;
+        let subject_exists = match key.principal {
+            Principal::Operator => true,
+            Principal::Publisher(id) => self.publisher(id).is_some(),
+            Principal::Brand(id) => self.brand(id).is_some(),
+        };
+        expect(subject_exists, "the API key's subject")?;
+        self.api_keys.push(key);
+        Ok(())
+    }
+
+    fn publish(&mut self, epoch: EpochId, public_key: &[u8; 32], times: [UnixTime; 3]) -> Result<(), Broken> {
+        expect(epoch.0 == next_number(&self.epochs), "the epoch's number")?;
+        let [starts_at, ends_at, closes_at] = times;
+        expect(starts_at <= ends_at && ends_at <= closes_at, "the epoch's times")?;
+        let public_key = PublicKey::from_bytes(public_key).map_err(|_| "the epoch's public key")?;
+        let previous = self.epochs.last().map_or(CHAIN_START, |last| last.entry.chain);
+        let chain = chain_after(&previous, epoch, &public_key);
+        let entry = EpochEntry { epoch, public_key, chain, starts_at, ends_at, closes_at };
+        self.epochs.push(Epoch { entry, destroyed: false });
+        Ok(())
+    }
+
+    fn end_early(&mut self, epoch: EpochId, at: UnixTime, closes_at: UnixTime) -> Result<(), Broken> {
+        let ended = self.epoch_mut(epoch).ok_or("the epoch's number")?;
+        expect(ended.entry.starts_at <= at && at <= ended.entry.ends_at, "the time of the rotation")?;
+        (ended.entry.ends_at, ended.entry.closes_at) = (at, closes_at);
+        let next = self.epoch_mut(epoch.next()).ok_or("the epoch after the one that ended early")?;
+        next.entry.starts_at = at;
+        Ok(())
+    }
+
+    fn api_key_mut(&mut self, id: u32) -> Option<&mut ApiKey> {
+        self.api_keys.get_mut(usize::try_from(id.checked_sub(1)?).ok()?)
+    }
+
+    fn epoch_mut(&mut self, id: EpochId) -> Option<&mut Epoch> {
+        self.epochs.get_mut(usize::try_from(id.0.checked_sub(1)?).ok()?)
+    }
+}
+
+fn expect(holds: bool, what: Broken) -> Result<(), Broken> {
+    if holds { Ok(()) } else { Err(what) }
+}

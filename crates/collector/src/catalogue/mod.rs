@@ -1,0 +1,225 @@
+//! The catalogue: publishers, brands, campaigns, measures, API keys, epochs. Pure: no clock, no disk, no network.
+//!
+//! It is a fold over the change log. What may be done is decided in [`propose`], what was done is taken in by [`fold`];
+//! keeping the log and sharing the result is the [`Registry`](crate::registry::Registry)'s affair.
+
+mod change;
+mod fold;
+mod propose;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tacita_dp::Mechanism;
+use tacita_protocol::{
+    epoch::{EpochEntry, EpochId, EpochState},
+    id::{BrandId, CampaignId, CampaignName, MeasureId, Name, PublisherId},
+    manifest::{DevicePolicy, Manifest, ManifestCampaign},
+    measure::Measure,
+    time::UnixTime,
+};
+
+pub use change::LogFault;
+pub(crate) use change::{Change, Entry};
+pub(crate) use propose::{NewCampaign, NewMeasure, Refused};
+
+/// Whom an API key stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Principal {
+    /// Administers everything.
+    Operator,
+    /// One publisher's relay.
+    Publisher(PublisherId),
+    /// One brand.
+    Brand(BrandId),
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Publisher {
+    pub(crate) id: PublisherId,
+    pub(crate) name: Name,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Brand {
+    pub(crate) id: BrandId,
+    pub(crate) name: Name,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Campaign {
+    pub(crate) id: CampaignId,
+    pub(crate) brand: BrandId,
+    pub(crate) name: Name,
+    /// Rising, none twice.
+    pub(crate) publishers: Vec<PublisherId>,
+    pub(crate) attribution_seconds: u32,
+}
+
+/// A measure and the mechanism that answers it, made once.
+#[derive(Debug)]
+pub(crate) struct CountedMeasure {
+    pub(crate) measure: Measure,
+    pub(crate) mechanism: Mechanism,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct ApiKey {
+    pub(crate) id: u32,
+    pub(crate) principal: Principal,
+    pub(crate) hash: [u8; 32],
+    pub(crate) created_at: UnixTime,
+    pub(crate) revoked: bool,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Epoch {
+    pub(crate) entry: EpochEntry,
+    /// Its key is gone for good.
+    pub(crate) destroyed: bool,
+}
+
+impl Epoch {
+    /// Where it stands at `now`. A destroyed key makes it closed, whatever the clock says.
+    pub(crate) fn state(&self, now: UnixTime) -> EpochState {
+        if self.destroyed { EpochState::Closed } else { self.entry.state(now) }
+    }
+}
+
+/// Everything that was administered, at one length of the log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Catalogue {
+    length: u64,
+    publishers: Vec<Publisher>,
+    brands: Vec<Brand>,
+    campaigns: Vec<Arc<Campaign>>,
+    measures: Vec<Arc<CountedMeasure>>,
+    api_keys: Vec<ApiKey>,
+    epochs: Vec<Epoch>,
+    device_policy: Option<DevicePolicy>,
+}
+
+/// Numbers begin at 1 and are given in order, so a number is a place.
+fn numbered<T>(list: &[T], number: u32) -> Option<&T> {
+    list.get(usize::try_from(number.checked_sub(1)?).ok()?)
+}
+
+/// The number after the last of `list`.
+fn next_number<T>(list: &[T]) -> u32 {
+    u32::try_from(list.len()).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+impl Catalogue {
+    /// How many entries of the log it holds; also the revision of the manifests made from it.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(crate) fn publishers(&self) -> &[Publisher] {
+        &self.publishers
+    }
+
+    pub(crate) fn brands(&self) -> &[Brand] {
+        &self.brands
+    }
+
+    pub(crate) fn campaigns(&self) -> &[Arc<Campaign>] {
+        &self.campaigns
+    }
+
+    pub(crate) fn api_keys(&self) -> &[ApiKey] {
+        &self.api_keys
+    }
+
+    /// Every epoch ever published, oldest first.
+    pub(crate) fn epochs(&self) -> &[Epoch] {
+        &self.epochs
+    }
+
+    pub(crate) fn device_policy(&self) -> Option<DevicePolicy> {
+        self.device_policy
+    }
+
+    pub(crate) fn publisher(&self, id: PublisherId) -> Option<&Publisher> {
+        numbered(&self.publishers, id.0)
+    }
+
+    pub(crate) fn brand(&self, id: BrandId) -> Option<&Brand> {
+        numbered(&self.brands, id.0)
+    }
+
+    pub(crate) fn campaign(&self, id: CampaignId) -> Option<&Arc<Campaign>> {
+        numbered(&self.campaigns, id.0)
+    }
+
+    pub(crate) fn api_key(&self, id: u32) -> Option<&ApiKey> {
+        numbered(&self.api_keys, id)
+    }
+
+    pub(crate) fn epoch(&self, id: EpochId) -> Option<&Epoch> {
+        numbered(&self.epochs, id.0)
+    }
+
+    pub(crate) fn publisher_named(&self, name: &str) -> Option<&Publisher> {
+        self.publishers.iter().find(|publisher| publisher.name.as_str() == name)
+    }
+
+    pub(crate) fn brand_named(&self, name: &str) -> Option<&Brand> {
+        self.brands.iter().find(|brand| brand.name.as_str() == name)
+    }
+
+    pub(crate) fn campaign_named(&self, name: &CampaignName) -> Option<&Arc<Campaign>> {
+        let brand = self.brand_named(name.brand.as_str())?.id;
+        self.campaigns.iter().find(|campaign| campaign.brand == brand && campaign.name == name.campaign)
+    }
+
+    /// `brand/campaign`.
+    pub(crate) fn full_name(&self, campaign: &Campaign) -> String {
+        let brand = self.brand(campaign.brand).map_or("", |brand| brand.name.as_str());
+        format!("{brand}/{}", campaign.name)
+    }
+
+    /// The measures of a campaign, in order of creation.
+    pub(crate) fn measures_of(&self, campaign: CampaignId) -> impl Iterator<Item = &Arc<CountedMeasure>> {
+        self.measures.iter().filter(move |counted| counted.measure.campaign == campaign)
+    }
+
+    /// The measure with this number, if `publisher` takes part in it.
+    pub(crate) fn measure_for(&self, publisher: PublisherId, id: MeasureId) -> Option<&Arc<CountedMeasure>> {
+        let counted = numbered(&self.measures, id.0)?;
+        self.takes_part(publisher, counted.measure.campaign).then_some(counted)
+    }
+
+    fn takes_part(&self, publisher: PublisherId, campaign: CampaignId) -> bool {
+        self.campaign(campaign).is_some_and(|campaign| campaign.publishers.binary_search(&publisher).is_ok())
+    }
+
+    /// The manifest of a publisher. A function of the log alone, never of the clock: the same revision is always the
+    /// same bytes, for every visitor and from every collector that reads the log.
+    pub(crate) fn manifest(&self, publisher: PublisherId) -> Option<Manifest> {
+        self.publisher(publisher)?;
+        let campaigns: Vec<_> =
+            self.campaigns.iter().filter(|c| c.publishers.binary_search(&publisher).is_ok()).collect();
+        let measures = self.measures.iter().filter(|counted| self.takes_part(publisher, counted.measure.campaign));
+        Some(Manifest {
+            publisher,
+            revision: self.length,
+            epochs: self.epochs.iter().filter(|epoch| !epoch.destroyed).map(|epoch| epoch.entry.clone()).collect(),
+            measures: measures.map(|counted| counted.measure.clone()).collect(),
+            campaigns: campaigns.into_iter().map(|campaign| campaign.for_manifest()).collect(),
+            policy: self.device_policy.unwrap_or_default(),
+        })
+    }
+}
+
+impl Campaign {
+    pub(crate) fn for_manifest(&self) -> ManifestCampaign {
+        ManifestCampaign {
+            id: self.id,
+            brand: self.brand,
+            name: self.name.clone(),
+            attribution_seconds: self.attribution_seconds,
+        }
+    }
+}

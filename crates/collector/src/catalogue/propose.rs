@@ -1,0 +1,373 @@
+//! What may be done: each function checks one wish against the catalogue and turns it into the change that grants it.
+
+use tacita_dp::Epsilon;
+use tacita_proto::v1;
+use tacita_protocol::{
+    domain::Domain,
+    epoch::{EpochId, EpochState},
+    id::{CampaignId, CampaignName, MeasureId, Name, PublisherId},
+    manifest::DevicePolicy,
+    measure::{Event, InvalidMeasure, Measure},
+    time::{UnixTime, WindowLength},
+};
+
+use super::{Catalogue, Change, Principal, next_number};
+use crate::config::MeasurePolicy;
+
+/// A wish that cannot be granted. Says which field, why, and what to do.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    /// A field's value is none that can be.
+    #[error("{field}: {problem}")]
+    Field { field: &'static str, problem: String },
+    /// The name belongs to somebody.
+    #[error("name: there is already a {what} named '{name}': choose another name")]
+    Taken { what: &'static str, name: String },
+    /// What the field refers to does not exist.
+    #[error("{field}: there is no {what} '{name}': {remedy}")]
+    Unknown { field: &'static str, what: &'static str, name: String, remedy: &'static str },
+    /// It is so already: there is nothing to change.
+    #[error("it is so already")]
+    AlreadySo,
+    /// Granting it would pass a limit or break the order of things.
+    #[error("{0}")]
+    Precondition(String),
+}
+
+impl Refused {
+    fn field(field: &'static str, problem: impl ToString) -> Self {
+        Self::Field { field, problem: problem.to_string() }
+    }
+}
+
+/// The wish for a campaign.
+#[derive(Debug)]
+pub(crate) struct NewCampaign<'a> {
+    pub(crate) brand: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) publishers: &'a [String],
+    pub(crate) attribution_seconds: u32,
+}
+
+/// The wish for a measure; `wire.campaign` and `wire.id` are not read.
+#[derive(Debug)]
+pub(crate) struct NewMeasure<'a> {
+    pub(crate) campaign: &'a str,
+    pub(crate) wire: v1::Measure,
+}
+
+/// How long a tagged arrival is remembered when a campaign does not say.
+const DEFAULT_ATTRIBUTION: u32 = 7 * 86_400;
+/// The longest that a device may be asked to remember one.
+const MAX_ATTRIBUTION: u32 = 90 * 86_400;
+
+impl Catalogue {
+    pub(crate) fn propose_publisher(&self, name: &str) -> Result<Change, Refused> {
+        let name = parse_name(name)?;
+        if self.publisher_named(name.as_str()).is_some() {
+            return Err(Refused::Taken { what: "publisher", name: name.to_string() });
+        }
+        Ok(Change::PublisherCreated { id: PublisherId(next_number(&self.publishers)), name })
+    }
+
+    pub(crate) fn propose_brand(&self, name: &str) -> Result<Change, Refused> {
+        let name = parse_name(name)?;
+        if self.brand_named(name.as_str()).is_some() {
+            return Err(Refused::Taken { what: "brand", name: name.to_string() });
+        }
+        Ok(Change::BrandCreated { id: tacita_protocol::id::BrandId(next_number(&self.brands)), name })
+    }
+
+    pub(crate) fn propose_campaign(&self, wish: &NewCampaign<'_>) -> Result<Change, Refused> {
+        let brand = self.brand_named(wish.brand).ok_or_else(|| unknown("brand", "brand", wish.brand, CREATE_BRAND))?;
+        let name = CampaignName { brand: brand.name.clone(), campaign: parse_name(wish.name)? };
+        if self.campaign_named(&name).is_some() {
+            return Err(Refused::Taken { what: "campaign", name: name.to_string() });
+        }
+        Ok(Change::CampaignCreated {
+            id: CampaignId(next_number(&self.campaigns)),
+            brand: brand.id,
+            name: name.campaign,
+            publishers: self.publishers_named(wish.publishers)?,
+            attribution_seconds: attribution(wish.attribution_seconds)?,
+        })
+    }
+
+    fn publishers_named(&self, names: &[String]) -> Result<Vec<PublisherId>, Refused> {
+        if names.is_empty() {
+            return Err(Refused::field("publishers", "name at least one"));
+        }
+        let find = |name: &String| {
+            let found = self.publisher_named(name).map(|publisher| publisher.id);
+            found.ok_or_else(|| unknown("publishers", "publisher", name, CREATE_PUBLISHER))
+        };
+        let mut publishers = names.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        publishers.sort_unstable();
+        publishers.dedup();
+        match publishers.len() == names.len() {
+            true => Ok(publishers),
+            false => Err(Refused::field("publishers", "a name stands twice: name each publisher once")),
+        }
+    }
+
+    pub(crate) fn propose_measure(&self, wish: NewMeasure<'_>, policy: &MeasurePolicy) -> Result<Change, Refused> {
+        let name: CampaignName = wish.campaign.parse().map_err(|error| Refused::field("campaign", error))?;
+        let campaign = self
+            .campaign_named(&name)
+            .ok_or_else(|| unknown("campaign", "campaign", wish.campaign, CREATE_CAMPAIGN))?
+            .id;
+        let wire = v1::Measure { id: next_number(&self.measures), campaign: campaign.0, ..wish.wire };
+        let measure = Measure::try_from(&with_defaults(wire)).map_err(refused_measure)?;
+        check_epsilon(measure.epsilon, policy)?;
+        if self.measures_of(campaign).any(|counted| counted.measure.name == measure.name) {
+            return Err(Refused::Taken { what: "measure", name: format!("{name}/{}", measure.name) });
+        }
+        if self.measures_of(campaign).count() >= policy.measures_per_campaign {
+            let limit = policy.measures_per_campaign;
+            let problem = format!("campaign '{name}' has {limit} measures, the most it may: begin another campaign");
+            return Err(Refused::Precondition(problem));
+        }
+        debug_assert_eq!(measure.id, MeasureId(next_number(&self.measures)));
+        Ok(Change::MeasureCreated(Box::new(measure)))
+    }
+
+    /// Whom a key for `role` and `subject` (a name; empty for an operator) stands for.
+    pub(crate) fn resolve_principal(&self, role: v1::Role, subject: &str) -> Result<Principal, Refused> {
+        match role {
+            v1::Role::Unspecified => Err(Refused::field("role", "choose operator, publisher or brand")),
+            v1::Role::Operator if subject.is_empty() => Ok(Principal::Operator),
+            v1::Role::Operator => Err(Refused::field("subject", "an operator's key has none: leave it empty")),
+            v1::Role::Publisher => match self.publisher_named(subject) {
+                Some(publisher) => Ok(Principal::Publisher(publisher.id)),
+                None => Err(unknown("subject", "publisher", subject, CREATE_PUBLISHER)),
+            },
+            v1::Role::Brand => match self.brand_named(subject) {
+                Some(brand) => Ok(Principal::Brand(brand.id)),
+                None => Err(unknown("subject", "brand", subject, CREATE_BRAND)),
+            },
+        }
+    }
+
+    /// The number that the next API key will have; part of its text.
+    pub(crate) fn next_api_key(&self) -> u32 {
+        next_number(&self.api_keys)
+    }
+
+    /// A key numbered `id`; [`Refused::AlreadySo`] when that number is taken, and the key's text must be made anew.
+    pub(crate) fn propose_api_key(
+        &self,
+        id: u32,
+        principal: Principal,
+        hash: [u8; 32],
+        created_at: UnixTime,
+    ) -> Result<Change, Refused> {
+        if self.next_api_key() != id {
+            return Err(Refused::AlreadySo);
+        }
+        Ok(Change::ApiKeyCreated { id, principal, hash, created_at })
+    }
+
+    pub(crate) fn propose_revocation(&self, id: u32) -> Result<Change, Refused> {
+        let key = self.api_key(id).ok_or_else(|| unknown("id", "API key", &id.to_string(), LIST_KEYS))?;
+        if key.revoked {
+            return Err(Refused::AlreadySo);
+        }
+        let another =
+            |other: &&super::ApiKey| other.principal == Principal::Operator && !other.revoked && other.id != id;
+        if key.principal == Principal::Operator && !self.api_keys.iter().any(|other| another(&other)) {
+            let problem =
+                "id: this is the last operator's key, without it nobody could administer: create another first";
+            return Err(Refused::Precondition(problem.into()));
+        }
+        Ok(Change::ApiKeyRevoked { id })
+    }
+
+    /// The change that makes `policy` the policy of all manifests, unless it is so already.
+    pub(crate) fn propose_device_policy(&self, policy: DevicePolicy) -> Result<Change, Refused> {
+        if self.device_policy == Some(policy) {
+            return Err(Refused::AlreadySo);
+        }
+        let DevicePolicy { token_batch, ledger_bound_micro } = policy;
+        Ok(Change::DevicePolicySet { token_batch, ledger_bound_micro })
+    }
+
+    /// Ends the active epoch at `now`, when the one after it is published.
+    pub(crate) fn propose_rotation(&self, now: UnixTime, grace_seconds: u64) -> Result<Change, Refused> {
+        let active = self.epochs.iter().find(|epoch| epoch.state(now) == EpochState::Active);
+        let active =
+            active.ok_or_else(|| Refused::Precondition("no epoch is active: there is nothing to end".into()))?;
+        let epoch: EpochId = active.entry.epoch;
+        if self.epoch(epoch.next()).is_none() {
+            return Err(Refused::Precondition("the next epoch is not published yet: try again in a minute".into()));
+        }
+        Ok(Change::EpochEnded { epoch, at: now, closes_at: now.plus(grace_seconds) })
+    }
+}
+
+const CREATE_BRAND: &str = "create it with CreateBrand, or list those there are with ListBrands";
+const CREATE_PUBLISHER: &str = "create it with CreatePublisher, or list those there are with ListPublishers";
+const CREATE_CAMPAIGN: &str = "create it with CreateCampaign";
+const LIST_KEYS: &str = "list those there are with ListApiKeys";
+
+fn unknown(field: &'static str, what: &'static str, name: &str, remedy: &'static str) -> Refused {
+    Refused::Unknown { field, what, name: name.chars().take(80).collect(), remedy }
+}
+
+fn parse_name(name: &str) -> Result<Name, Refused> {
+    name.parse().map_err(|error| Refused::field("name", error))
+}
+
+fn attribution(seconds: u32) -> Result<u32, Refused> {
+    match seconds {
+        0 => Ok(DEFAULT_ATTRIBUTION),
+        seconds if seconds <= MAX_ATTRIBUTION => Ok(seconds),
+        seconds => Err(Refused::field(
+            "attribution_seconds",
+            format!("{seconds} s: at most {MAX_ATTRIBUTION} (90 days), or 0 for 7 days"),
+        )),
+    }
+}
+
+/// Fills in what the wish left open.
+fn with_defaults(mut wire: v1::Measure) -> v1::Measure {
+    if wire.window_seconds == 0 {
+        wire.window_seconds = WindowLength::DAY.seconds();
+    }
+    let event = v1::Event::try_from(wire.event).ok().and_then(|event| Event::try_from(event).ok());
+    if let Some(event) = event.filter(|_| wire.dimensions.is_empty()) {
+        wire.dimensions = Domain::default_dimensions(event).iter().map(Into::into).collect();
+    }
+    wire
+}
+
+fn check_epsilon(epsilon: Epsilon, policy: &MeasurePolicy) -> Result<(), Refused> {
+    if epsilon.micro() <= policy.epsilon_ceiling_micro {
+        return Ok(());
+    }
+    let ceiling = f64::from(policy.epsilon_ceiling_micro) / 1e6;
+    let problem = format!("ε = {epsilon} is above this collector's ceiling of {ceiling}: choose {ceiling} or less");
+    Err(Refused::field("epsilon_micro", problem))
+}
+
+/// Names the request's field. The messages of [`InvalidMeasure`] begin with the measure's own word for it.
+fn refused_measure(error: InvalidMeasure) -> Refused {
+    let (field, problem) = match &error {
+        InvalidMeasure::Name(cause) => ("name", cause.to_string()),
+        InvalidMeasure::Domain(cause) => ("dimensions", cause.to_string()),
+        InvalidMeasure::Epsilon(cause) => ("epsilon_micro", cause.clone()),
+        InvalidMeasure::Window(cause) => ("window_seconds", cause.to_string()),
+        InvalidMeasure::Event => ("event", "choose arrival, reach, share or conversion".into()),
+        InvalidMeasure::ReachBySession => {
+            ("participation", "reach opens its slot with the first session of a window: leave it at event".into())
+        }
+    };
+    Refused::Field { field, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalogue() -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        for name in ["daily-news", "weekly-news"] {
+            let change = catalogue.propose_publisher(name).unwrap();
+            catalogue.take_in(change).unwrap();
+        }
+        let change = catalogue.propose_brand("acme").unwrap();
+        catalogue.take_in(change).unwrap();
+        let publishers = ["weekly-news".to_owned()];
+        let wish = NewCampaign { brand: "acme", name: "spring", publishers: &publishers, attribution_seconds: 0 };
+        let change = catalogue.propose_campaign(&wish).unwrap();
+        catalogue.take_in(change).unwrap();
+        catalogue
+    }
+
+    fn measure(change: fn(&mut v1::Measure)) -> NewMeasure<'static> {
+        let mut wire = v1::Measure {
+            name: "arrivals".into(),
+            event: v1::Event::Arrival.into(),
+            epsilon_micro: 2_000_000,
+            ..Default::default()
+        };
+        change(&mut wire);
+        NewMeasure { campaign: "acme/spring", wire }
+    }
+
+    fn refusal(wish: NewMeasure<'_>) -> String {
+        catalogue().propose_measure(wish, &MeasurePolicy::default()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn names_are_unique_and_well_formed() {
+        let catalogue = catalogue();
+        assert!(matches!(catalogue.propose_publisher("daily-news"), Err(Refused::Taken { .. })));
+        assert!(matches!(catalogue.propose_brand("acme"), Err(Refused::Taken { .. })));
+        assert!(matches!(catalogue.propose_brand("Acme!"), Err(Refused::Field { field: "name", .. })));
+    }
+
+    #[test]
+    fn a_campaign_names_a_known_brand_and_known_publishers_once() {
+        let catalogue = catalogue();
+        let refusal = |brand: &str, name: &str, publishers: &[&str], attribution_seconds| {
+            let publishers: Vec<String> = publishers.iter().map(|&name| name.to_owned()).collect();
+            let wish = NewCampaign { brand, name, publishers: &publishers, attribution_seconds };
+            catalogue.propose_campaign(&wish).unwrap_err().to_string()
+        };
+        assert!(refusal("nobody", "x", &["daily-news"], 0).starts_with("brand: "));
+        assert!(refusal("acme", "spring", &["daily-news"], 0).starts_with("name: "));
+        assert!(refusal("acme", "x", &[], 0).starts_with("publishers: "));
+        assert!(refusal("acme", "x", &["nobody"], 0).starts_with("publishers: "));
+        assert!(refusal("acme", "x", &["daily-news", "daily-news"], 0).starts_with("publishers: "));
+        assert!(refusal("acme", "x", &["daily-news"], MAX_ATTRIBUTION + 1).starts_with("attribution_seconds: "));
+    }
+
+    #[test]
+    fn each_bad_field_of_a_measure_is_named() {
+        assert!(refusal(measure(|m| m.name = "Two Words".into())).starts_with("name: "));
+        assert!(refusal(measure(|m| m.event = 0)).starts_with("event: "));
+        assert!(refusal(measure(|m| m.epsilon_micro = 0)).starts_with("epsilon_micro: "));
+        assert!(refusal(measure(|m| m.epsilon_micro = 6_000_001)).contains("ceiling of 6"));
+        assert!(refusal(measure(|m| m.window_seconds = 1)).starts_with("window_seconds: "));
+        assert!(refusal(NewMeasure { campaign: "acme", ..measure(|_| ()) }).starts_with("campaign: "));
+        assert!(refusal(NewMeasure { campaign: "acme/x", ..measure(|_| ()) }).starts_with("campaign: "));
+    }
+
+    #[test]
+    fn a_campaign_has_a_limited_number_of_measures_of_different_names() {
+        let mut catalogue = catalogue();
+        let policy = MeasurePolicy { measures_per_campaign: 1, ..MeasurePolicy::default() };
+        let change = catalogue.propose_measure(measure(|_| ()), &policy).unwrap();
+        catalogue.take_in(change).unwrap();
+        assert!(matches!(catalogue.propose_measure(measure(|_| ()), &policy), Err(Refused::Taken { .. })));
+        let another = measure(|m| m.name = "more".into());
+        assert!(matches!(catalogue.propose_measure(another, &policy), Err(Refused::Precondition(_))));
+    }
+
+    #[test]
+    fn only_publishers_of_the_campaign_take_part_in_its_measures() {
+        let mut catalogue = catalogue();
+        let change = catalogue.propose_measure(measure(|_| ()), &MeasurePolicy::default()).unwrap();
+        catalogue.take_in(change).unwrap();
+        assert!(catalogue.measure_for(PublisherId(2), MeasureId(1)).is_some());
+        assert!(catalogue.measure_for(PublisherId(1), MeasureId(1)).is_none());
+        assert!(catalogue.measure_for(PublisherId(2), MeasureId(0)).is_none());
+        assert!(catalogue.manifest(PublisherId(1)).unwrap().measures.is_empty());
+        assert_eq!(catalogue.manifest(PublisherId(2)).unwrap().measures.len(), 1);
+    }
+
+    #[test]
+    fn the_last_operator_key_cannot_be_revoked() {
+        let mut catalogue = catalogue();
+        for id in 1..=2 {
+            let key =
+                Change::ApiKeyCreated { id, principal: Principal::Operator, hash: [0; 32], created_at: UnixTime(0) };
+            catalogue.take_in(key).unwrap();
+        }
+        let change = catalogue.propose_revocation(1).unwrap();
+        catalogue.take_in(change).unwrap();
+        assert_eq!(catalogue.propose_revocation(1), Err(Refused::AlreadySo));
+        assert!(matches!(catalogue.propose_revocation(2), Err(Refused::Precondition(_))));
+        assert!(matches!(catalogue.propose_revocation(3), Err(Refused::Unknown { .. })));
+    }
+}

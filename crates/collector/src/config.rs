@@ -1,0 +1,131 @@
+//! What an operator may choose, and the checks of it.
+
+use std::{path::PathBuf, time::Duration};
+
+use tacita_protocol::{epoch::EpochSchedule, manifest::DevicePolicy};
+
+use crate::CollectorError;
+
+/// How a collector is set up.
+#[derive(Clone, Debug)]
+pub struct CollectorConfig {
+    /// The directory of the store, the secret keys and `operator.key`.
+    pub data: PathBuf,
+    /// How long epochs last.
+    pub schedule: EpochSchedule,
+    /// What devices must keep to. A change of it is a new revision of every manifest.
+    pub device_policy: DevicePolicy,
+    /// Which windows are still, and already, counted.
+    pub window_policy: WindowPolicy,
+    /// What measures may be created.
+    pub measure_policy: MeasurePolicy,
+    /// What may be under way at once.
+    pub limits: Limits,
+}
+
+/// Which windows are counted at a given time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WindowPolicy {
+    /// How long after its end a window still takes reports: relays hold and retry.
+    pub max_age: Duration,
+    /// How long before its begin a window takes reports: devices' clocks differ.
+    pub ahead: Duration,
+}
+
+/// What measures may be created. Those that exist stay when it changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MeasurePolicy {
+    /// The largest ε of one report, in millionths.
+    pub epsilon_ceiling_micro: u32,
+    /// The most measures of one campaign: each of them takes from every device's budget.
+    pub measures_per_campaign: usize,
+}
+
+/// What may be under way at once. Past a limit the answer is `RESOURCE_EXHAUSTED`, at once and naming the limit; a limit of 0
+/// lets nothing through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// The most reports of one batch.
+    pub reports_per_batch: usize,
+    /// The largest message, in bytes.
+    pub message_bytes: usize,
+    /// The most upload streams open at once.
+    pub upload_streams: usize,
+    /// The most batches of one upload stream in work at once: one is opened while another is committed.
+    pub batches_per_stream: usize,
+    /// The most batches in work at once. A stream waits for its turn and is not read meanwhile; a unary call is refused.
+    pub uploads_in_flight: usize,
+    /// The most issuances in work at once.
+    pub issuances_in_flight: usize,
+    /// The most reports being estimated for brands at once.
+    pub queries_in_flight: usize,
+    /// Threads for opening reports, and as many again for issuing tokens.
+    pub crypto_threads: usize,
+    /// How long a shutdown waits for what is under way.
+    pub drain: Duration,
+}
+
+impl CollectorConfig {
+    /// Defaults for everything but the data directory.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            schedule: EpochSchedule::default(),
+            device_policy: DevicePolicy::default(),
+            window_policy: WindowPolicy::default(),
+            measure_policy: MeasurePolicy::default(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Names the first setting that cannot be.
+    pub(crate) fn check(&self) -> Result<(), CollectorError> {
+        let require = |holds: bool, setting: &'static str, remedy: &'static str| match holds {
+            true => Ok(()),
+            false => Err(CollectorError::Config { setting, remedy }),
+        };
+        let (limits, schedule) = (&self.limits, &self.schedule);
+        let batch = 1..=tacita_tokens::MAX_BATCH as u32;
+        require(schedule.active_seconds >= 60, "schedule.active_seconds", "an epoch lasts at least 60 s")?;
+        require(schedule.published_ahead >= 1, "schedule.published_ahead", "publish at least one epoch ahead")?;
+        require(schedule.published_ahead <= 64, "schedule.published_ahead", "publish at most 64 epochs ahead")?;
+        require(batch.contains(&self.device_policy.token_batch), "device_policy.token_batch", "choose 1 to 128")?;
+        require(self.device_policy.ledger_bound_micro > 0, "device_policy.ledger_bound_micro", "choose at least 1")?;
+        require(limits.reports_per_batch > 0, "limits.reports_per_batch", "choose at least 1")?;
+        let least_message = limits.reports_per_batch.saturating_mul(tacita_tokens::ENVELOPE_LEN + 2) + 64;
+        let remedy = "a full batch must fit: choose at least 88 bytes for each of limits.reports_per_batch";
+        require(limits.message_bytes >= least_message, "limits.message_bytes", remedy)?;
+        require(limits.batches_per_stream > 0, "limits.batches_per_stream", "choose at least 1")?;
+        require(limits.crypto_threads > 0, "limits.crypto_threads", "choose at least 1")
+    }
+}
+
+impl Default for WindowPolicy {
+    /// Two days after its end, one hour before its begin.
+    fn default() -> Self {
+        Self { max_age: Duration::from_secs(2 * 86_400), ahead: Duration::from_secs(3_600) }
+    }
+}
+
+impl Default for MeasurePolicy {
+    /// ε up to 6, 32 measures.
+    fn default() -> Self {
+        Self { epsilon_ceiling_micro: 6_000_000, measures_per_campaign: 32 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            reports_per_batch: 4_096,
+            message_bytes: 1 << 20,
+            upload_streams: 256,
+            batches_per_stream: 4,
+            uploads_in_flight: 256,
+            issuances_in_flight: 256,
+            queries_in_flight: 16,
+            crypto_threads: std::thread::available_parallelism().map_or(2, usize::from),
+            drain: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Why a collector does not start.
+
+use std::path::PathBuf;
+
+use tacita_store::{StoreError, vault::VaultError};
+
+use crate::{
+    catalogue::LogFault,
+    keys::{KeeperError, KeyMissing},
+    registry::RegistryError,
+};
+
+/// A collector could not start, or could not end in order. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CollectorError {
+    /// A setting cannot be.
+    #[error("{setting}: {remedy}")]
+    Config {
+        /// Which.
+        setting: &'static str,
+        /// What to choose instead.
+        remedy: &'static str,
+    },
+    /// A file of the data directory cannot be read or written.
+    #[error("{}: {cause}; check that the directory exists, belongs to this user and has space", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The vault of secret keys does not open.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The change log makes no sense.
+    #[error(transparent)]
+    Log(#[from] LogFault),
+    /// An open epoch has no key.
+    #[error(transparent)]
+    KeyMissing(#[from] KeyMissing),
+    /// A key does not decode, or the system gives no random numbers.
+    #[error("a secret key cannot be made or read: {0}")]
+    Key(String),
+    /// A rotation was asked for that cannot be.
+    #[error("{0}")]
+    Refused(String),
+    /// The threads or the server do not start.
+    #[error("the server does not start: {0}")]
+    Server(String),
+}
+
+impl From<RegistryError> for CollectorError {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::Refused(refused) => Self::Refused(refused.to_string()),
+            RegistryError::Store(error) => error.into(),
+            RegistryError::Log(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<KeeperError> for CollectorError {
+    fn from(error: KeeperError) -> Self {
+        match error {
+            KeeperError::Registry(error) => error.into(),
+            KeeperError::Store(error) => error.into(),
+            KeeperError::Vault(error) => error.into(),
+            KeeperError::Missing(missing) => missing.into(),
+            KeeperError::Key(error) => Self::Key(error.to_string()),
+        }
+    }
+}

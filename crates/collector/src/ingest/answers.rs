@@ -1,0 +1,50 @@
+//! The answers of one batch, as they become known.
+
+use std::collections::BTreeMap;
+
+use tacita_protocol::outcome::{Outcome, Refusal};
+
+#[derive(Debug)]
+pub(super) struct Answers {
+    outcomes: Vec<Option<Outcome>>,
+    /// What the store has not counted itself.
+    uncounted: BTreeMap<Outcome, u64>,
+}
+
+impl Answers {
+    pub(super) fn awaited(reports: usize) -> Self {
+        Self { outcomes: vec![None; reports], uncounted: BTreeMap::new() }
+    }
+
+    /// An answer that the store knows nothing of yet.
+    pub(super) fn settle(&mut self, place: usize, outcome: Outcome) {
+        self.settle_counted(place, outcome);
+        *self.uncounted.entry(outcome).or_default() += 1;
+    }
+
+    /// An answer that the store gave, and counted in the same step.
+    pub(super) fn settle_counted(&mut self, place: usize, outcome: Outcome) {
+        if let Some(answer) = self.outcomes.get_mut(place) {
+            *answer = Some(outcome);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, place: usize, refusal: Refusal) {
+        self.settle(place, Outcome::Refused(refusal));
+    }
+
+    pub(super) fn refuse_all(&mut self, places: impl IntoIterator<Item = usize>, refusal: Refusal) {
+        for place in places {
+            self.refuse(place, refusal);
+        }
+    }
+
+    pub(super) fn uncounted(&self) -> Vec<(Outcome, u64)> {
+        self.uncounted.iter().map(|(&outcome, &reports)| (outcome, reports)).collect()
+    }
+
+    /// All answers in order, when every report has one.
+    pub(super) fn complete(self) -> Option<Vec<Outcome>> {
+        self.outcomes.into_iter().collect()
+    }
+}

@@ -1,0 +1,329 @@
+//! Epoch keys from their making to their destruction.
+//!
+//! The keeper takes a turn at the start, whenever the clock passes a boundary of an epoch, and now and then to learn what other
+//! collectors appended. A turn publishes epochs ahead of time (the key goes into the vault first, then the public key into the
+//! log: no published epoch is without its key) and destroys the keys of closed ones (vault, then spent set, then log: after a
+//! crash between two of these the next turn does the rest). Nothing that is refused depends on the turn being on time: epochs
+//! are judged by the clock.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::RwLock;
+use rand::rngs::SysRng;
+use tacita_protocol::{
+    epoch::{EpochEntry, EpochId, EpochSchedule, EpochState},
+    id::PublisherId,
+    time::{Clock, UnixTime},
+};
+use tacita_store::{
+    StoreError, TallyStore,
+    vault::{Vault, VaultError},
+};
+use tacita_tokens::{EpochKey, Issuer, Opener};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    catalogue::{Change, Epoch, Refused},
+    registry::{Registry, RegistryError},
+};
+
+/// How often the clock is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often a turn is taken even if no boundary was passed, in seconds.
+const REFRESH: u64 = 30;
+/// How long after a turn that failed the next one is tried.
+const RETRY: Duration = Duration::from_secs(2);
+/// How far the clocks of devices, relays and collectors may differ before issuance fails at a boundary, in seconds.
+const CLOCK_SLACK: u64 = 300;
+
+/// What issues and opens for one epoch and publisher.
+#[derive(Debug)]
+pub(crate) struct PublisherKeys {
+    pub(crate) issuer: Issuer,
+    pub(crate) opener: Opener,
+}
+
+/// A key in memory and what was derived from it.
+struct LoadedKey {
+    key: EpochKey,
+    derived: HashMap<PublisherId, Arc<PublisherKeys>>,
+}
+
+pub(crate) struct EpochKeeper {
+    registry: Arc<Registry>,
+    vault: Vault,
+    store: Arc<dyn TallyStore>,
+    clock: Arc<dyn Clock>,
+    schedule: EpochSchedule,
+    loaded: RwLock<HashMap<EpochId, LoadedKey>>,
+    turn: Mutex<()>,
+}
+
+/// An epoch that is open has no key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "the key of epoch {0} is not in the data directory: restore its 'keys' folder, or what was sealed in it is lost"
+)]
+pub struct KeyMissing(pub EpochId);
+
+/// A turn of the keeper failed; the next one goes on where it stopped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeeperError {
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error(transparent)]
+    Missing(#[from] KeyMissing),
+    #[error("a key: {0}")]
+    Key(#[from] tacita_tokens::Error),
+}
+
+/// Whether tokens of `epoch` are issued at `now`: while it is active, and [`CLOCK_SLACK`] (or a tenth of its length, if that is
+/// less) before and after.
+///
+/// A device asks for the epoch that *its* clock calls active, and clocks differ. Issuing a little early or late costs nothing in
+/// privacy (the key is published, and reports of pending epochs and of epochs in grace are taken) and at worst lets somebody
+/// use two epochs' quotas within the slack; refusing would leave devices with a clock that is off without tokens at each rotation.
+pub(crate) fn is_issued(epoch: &Epoch, now: UnixTime) -> bool {
+    let EpochEntry { starts_at, ends_at, closes_at, .. } = epoch.entry;
+    let slack = CLOCK_SLACK.min(ends_at.0.saturating_sub(starts_at.0) / 10);
+    !epoch.destroyed && starts_at.minus(slack) <= now && now < ends_at.plus(slack) && now < closes_at
+}
+
+impl EpochKeeper {
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        vault: Vault,
+        store: Arc<dyn TallyStore>,
+        clock: Arc<dyn Clock>,
+        schedule: EpochSchedule,
+    ) -> Self {
+        let (loaded, turn) = (RwLock::default(), Mutex::default());
+        Self { registry, vault, store, clock, schedule, loaded, turn }
+    }
+
+    /// The keys of one epoch and publisher, derived at first use (some 50 µs).
+    pub(crate) fn of(&self, entry: &EpochEntry, publisher: PublisherId) -> Result<Arc<PublisherKeys>, KeyMissing> {
+        let missing = KeyMissing(entry.epoch);
+        if let Some(keys) = self.loaded.read().get(&entry.epoch).ok_or(missing)?.derived.get(&publisher) {
+            return Ok(keys.clone());
+        }
+        let mut loaded = self.loaded.write();
+        let LoadedKey { key, derived } = loaded.get_mut(&entry.epoch).ok_or(missing)?;
+        let context = entry.context(publisher);
+        // A key that a publisher's tweak cancels happens once in 2²⁵² keys.
+        let issuer = Issuer::new(key, &context).map_err(|_| missing)?;
+        let opener = Opener::new(key, &context).map_err(|_| missing)?;
+        let keys = Arc::new(PublisherKeys { issuer, opener });
+        derived.insert(publisher, keys.clone());
+        Ok(keys)
+    }
+
+    /// Publishes, loads and destroys what is due.
+    pub(crate) async fn take_turn(&self) -> Result<(), KeeperError> {
+        let _turn = self.turn.lock().await;
+        self.registry.refresh().await?;
+        self.publish_due().await?;
+        self.load_open()?;
+        self.destroy_closed().await
+    }
+
+    /// Ends the active epoch now; the next one begins at once. Tokens in flight are taken until the grace is over.
+    pub(crate) async fn rotate(&self) -> Result<(), KeeperError> {
+        let grace = self.schedule.grace_seconds;
+        self.registry.apply(|catalogue| catalogue.propose_rotation(self.clock.now(), grace)).await?;
+        self.take_turn().await
+    }
+
+    async fn publish_due(&self) -> Result<(), KeeperError> {
+        while let Some(times) = next_due(self.registry.snapshot().epochs(), &self.schedule, self.clock.now()) {
+            let epoch = EpochId(self.registry.snapshot().epochs().last().map_or(1, |last| last.entry.epoch.0 + 1));
+            let public_key = self.unpublished_key()?.public_key().to_bytes();
+            let EpochTimes { starts_at, ends_at, closes_at } = times;
+            let publish = Change::EpochPublished { epoch, public_key, starts_at, ends_at, closes_at };
+            let published = self.registry.apply(|catalogue| match catalogue.epoch(epoch) {
+                None => Ok(publish.clone()),
+                Some(_) => Err(Refused::AlreadySo),
+            });
+            match published.await {
+                Ok(_) => tracing::info!(%epoch, "published"),
+                // Another collector's turn came first: look again at what is due.
+                Err(RegistryError::Refused(Refused::AlreadySo)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// A key in the vault that was never published, or a fresh one, which is then in the vault.
+    ///
+    /// An unpublished one lies there when a turn was cut short between vault and log, here or at another collector: it is as
+    /// random as a fresh one, and using it leaves none behind.
+    fn unpublished_key(&self) -> Result<EpochKey, KeeperError> {
+        let catalogue = self.registry.snapshot();
+        let published: HashSet<_> = catalogue.epochs().iter().map(|epoch| epoch.entry.public_key.id().0).collect();
+        for id in self.vault.list()?.into_iter().filter(|id| !published.contains(id)) {
+            if let Some(secret) = self.vault.get(&id)? {
+                return Ok(EpochKey::from_bytes(&secret)?);
+            }
+        }
+        let key = EpochKey::generate(&mut SysRng)?;
+        self.vault.put(&key.public_key().id().0, &key.to_bytes())?;
+        Ok(key)
+    }
+
+    /// Brings the keys of all open epochs into memory.
+    fn load_open(&self) -> Result<(), KeeperError> {
+        let now = self.clock.now();
+        for epoch in self.registry.snapshot().epochs().iter().filter(|epoch| epoch.state(now) != EpochState::Closed) {
+            let id = epoch.entry.epoch;
+            if self.loaded.read().contains_key(&id) {
+                continue;
+            }
+            let secret = self.vault.get(&epoch.entry.public_key.id().0)?.ok_or(KeyMissing(id))?;
+            let key = EpochKey::from_bytes(&secret)?;
+            self.loaded.write().insert(id, LoadedKey { key, derived: HashMap::new() });
+        }
+        Ok(())
+    }
+
+    async fn destroy_closed(&self) -> Result<(), KeeperError> {
+        let now = self.clock.now();
+        for epoch in self.registry.snapshot().epochs() {
+            if !epoch.destroyed && epoch.state(now) == EpochState::Closed {
+                self.destroy(&epoch.entry).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn destroy(&self, entry: &EpochEntry) -> Result<(), KeeperError> {
+        let epoch = entry.epoch;
+        // A batch that is being opened keeps its copy until it ends; the store then refuses to count it.
+        self.loaded.write().remove(&epoch);
+        self.vault.destroy(&entry.public_key.id().0)?;
+        self.store.drop_epoch(epoch).await?;
+        self.registry.apply(|_| Ok(Change::EpochDestroyed { epoch })).await?;
+        tracing::info!(%epoch, "closed: its key is destroyed");
+        Ok(())
+    }
+
+    /// Whether an epoch is active, so that reports can come in.
+    pub(crate) fn is_ready(&self) -> bool {
+        let now = self.clock.now();
+        let catalogue = self.registry.snapshot();
+        let active = catalogue.epochs().iter().find(|epoch| epoch.state(now) == EpochState::Active);
+        active.is_some_and(|epoch| self.loaded.read().contains_key(&epoch.entry.epoch))
+    }
+
+    /// Takes turns until `stop`, and tells `ready` after each whether there is an active epoch.
+    pub(crate) async fn keep<F: Future<Output = ()>>(&self, stop: CancellationToken, ready: impl Fn(bool) -> F) {
+        let mut due = self.next_turn();
+        while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+            if self.clock.now() < due {
+                continue;
+            }
+            match self.take_turn().await {
+                Ok(()) => due = self.next_turn(),
+                Err(error) => {
+                    tracing::error!(%error, "the epoch keeper's turn failed: it tries again");
+                    stop.run_until_cancelled(tokio::time::sleep(RETRY)).await;
+                }
+            }
+            ready(self.is_ready()).await;
+        }
+    }
+
+    /// When the clock passes the next boundary, or the next refresh.
+    fn next_turn(&self) -> UnixTime {
+        let now = self.clock.now();
+        let catalogue = self.registry.snapshot();
+        let boundaries = catalogue.epochs().iter().filter(|epoch| !epoch.destroyed).flat_map(|epoch| {
+            let EpochEntry { starts_at, ends_at, closes_at, .. } = epoch.entry;
+            [starts_at, ends_at, closes_at]
+        });
+        boundaries.filter(|&boundary| boundary > now).fold(now.plus(REFRESH), UnixTime::min)
+    }
+}
+
+impl fmt::Debug for EpochKeeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EpochKeeper({} keys in memory)", self.loaded.read().len())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct EpochTimes {
+    starts_at: UnixTime,
+    ends_at: UnixTime,
+    closes_at: UnixTime,
+}
+
+/// The times of the epoch that is to be published next, if it is due: there is always one that ends in the future, and
+/// `published_ahead` that have not begun. After a long stop epochs begin anew from `now`: none lies in the past.
+fn next_due(epochs: &[Epoch], schedule: &EpochSchedule, now: UnixTime) -> Option<EpochTimes> {
+    let pending = epochs.iter().filter(|epoch| epoch.state(now) == EpochState::Pending).count();
+    let last_end = epochs.last().map_or(UnixTime(0), |last| last.entry.ends_at);
+    if last_end > now && pending >= schedule.published_ahead as usize {
+        return None;
+    }
+    let starts_at = last_end.max(now);
+    let ends_at = starts_at.plus(schedule.active_seconds);
+    Some(EpochTimes { starts_at, ends_at, closes_at: ends_at.plus(schedule.grace_seconds) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEDULE: EpochSchedule = EpochSchedule { active_seconds: 1_000, grace_seconds: 500, published_ahead: 2 };
+
+    fn published(now: UnixTime, epochs: &mut Vec<Epoch>) {
+        while let Some(times) = next_due(epochs, &SCHEDULE, now) {
+            let key = EpochKey::generate(&mut SysRng).unwrap().public_key();
+            let previous = epochs.last().map(|epoch| &epoch.entry);
+            let entry = EpochEntry::following(previous, key, times.starts_at, &SCHEDULE);
+            assert_eq!((entry.ends_at, entry.closes_at), (times.ends_at, times.closes_at));
+            epochs.push(Epoch { entry, destroyed: false });
+        }
+    }
+
+    #[test]
+    fn one_epoch_is_active_and_two_are_published_ahead_without_a_gap() {
+        let mut epochs = Vec::new();
+        published(UnixTime(5_000), &mut epochs);
+        assert_eq!(epochs.len(), 3);
+        assert!(epochs.windows(2).all(|pair| pair[0].entry.ends_at == pair[1].entry.starts_at));
+        published(UnixTime(5_999), &mut epochs);
+        assert_eq!(epochs.len(), 3);
+        published(UnixTime(6_000), &mut epochs);
+        assert_eq!(epochs.len(), 4);
+    }
+
+    #[test]
+    fn after_a_long_stop_epochs_begin_anew_from_now() {
+        let mut epochs = Vec::new();
+        published(UnixTime(5_000), &mut epochs);
+        published(UnixTime(1_000_000), &mut epochs);
+        assert_eq!(epochs.len(), 6);
+        assert_eq!(epochs[3].entry.starts_at, UnixTime(1_000_000));
+        assert_eq!(epochs[3].state(UnixTime(1_000_000)), EpochState::Active);
+    }
+
+    #[test]
+    fn issuance_bends_to_clocks_that_differ_by_a_tenth_of_the_epoch() {
+        let mut epochs = Vec::new();
+        published(UnixTime(5_000), &mut epochs);
+        let issued = |at: u64| is_issued(&epochs[1], UnixTime(at));
+        assert_eq!([5_899, 5_900, 6_500, 7_099, 7_100].map(issued), [false, true, true, true, false]);
+    }
+}

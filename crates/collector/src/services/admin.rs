@@ -1,0 +1,234 @@
+//! `AdminService`: what the neutral operator does.
+
+use std::sync::Arc;
+
+use ed25519_dalek::VerifyingKey;
+use tacita_proto::v1::{self, admin_service_server::AdminService};
+use tacita_protocol::{epoch::EpochState, id::PublisherId, outcome::Outcome, time::Clock};
+use tacita_store::TallyStore;
+use tonic::{Request, Response, Status};
+
+use super::IssuedCounts;
+use crate::{
+    auth::{ApiKeyText, Rpc, admit},
+    catalogue::{ApiKey, Brand, Catalogue, Change, NewCampaign, NewMeasure, Principal, Publisher, Refused},
+    config::MeasurePolicy,
+    keys::{EpochKeeper, KeeperError},
+    refusal,
+    registry::{Registry, RegistryError},
+};
+
+#[derive(Debug)]
+pub(crate) struct Admin {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) store: Arc<dyn TallyStore>,
+    pub(crate) keys: Arc<EpochKeeper>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) measures: MeasurePolicy,
+    pub(crate) issued: Arc<IssuedCounts>,
+    pub(crate) verifying_key: VerifyingKey,
+}
+
+/// Makes a key for the principal that `principal` finds in the catalogue: its text for its holder, its hash for the log.
+async fn create_api_key(
+    registry: &Registry,
+    clock: &dyn Clock,
+    principal: impl Fn(&Catalogue) -> Result<Principal, Refused>,
+) -> Result<(ApiKeyText, Arc<Catalogue>), Status> {
+    loop {
+        let id = registry.snapshot().next_api_key();
+        let text = ApiKeyText::generate(id).map_err(refusal::internal)?;
+        let created =
+            registry.apply(|catalogue| catalogue.propose_api_key(id, principal(catalogue)?, text.hash(), clock.now()));
+        match created.await {
+            Ok((_, catalogue)) => return Ok((text, catalogue)),
+            // Somebody else took the number, which is part of the text.
+            Err(RegistryError::Refused(Refused::AlreadySo)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn publisher_on_wire(publisher: &Publisher) -> v1::Publisher {
+    v1::Publisher { id: publisher.id.0, name: publisher.name.to_string() }
+}
+
+fn brand_on_wire(brand: &Brand) -> v1::Brand {
+    v1::Brand { id: brand.id.0, name: brand.name.to_string() }
+}
+
+fn api_key_on_wire(catalogue: &Catalogue, key: &ApiKey) -> v1::ApiKey {
+    let (role, subject) = match key.principal {
+        Principal::Operator => (v1::Role::Operator, None),
+        Principal::Publisher(id) => (v1::Role::Publisher, catalogue.publisher(id).map(|publisher| &publisher.name)),
+        Principal::Brand(id) => (v1::Role::Brand, catalogue.brand(id).map(|brand| &brand.name)),
+    };
+    v1::ApiKey {
+        id: key.id,
+        role: role.into(),
+        subject: subject.map_or(String::new(), ToString::to_string),
+        created_at: key.created_at.0,
+        revoked: key.revoked,
+    }
+}
+
+impl Admin {
+    fn admit<T>(&self, request: &Request<T>) -> Result<Arc<Catalogue>, Status> {
+        let catalogue = self.registry.snapshot();
+        admit(&catalogue, request, Rpc::Administer)?;
+        Ok(catalogue)
+    }
+
+    /// One publisher's line of the status, out of the counts of all.
+    fn publisher_status(&self, publisher: &Publisher, counts: &[(PublisherId, Outcome, u64)]) -> v1::PublisherStatus {
+        let own = counts.iter().filter(|(id, ..)| *id == publisher.id);
+        v1::PublisherStatus {
+            publisher: Some(publisher_on_wire(publisher)),
+            tokens_issued: self.issued.of(publisher.id),
+            outcomes: own
+                .map(|&(_, outcome, reports)| v1::OutcomeCount { outcome: outcome.to_wire(), reports })
+                .collect(),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl AdminService for Admin {
+    async fn create_publisher(
+        &self,
+        request: Request<v1::CreatePublisherRequest>,
+    ) -> Result<Response<v1::CreatePublisherResponse>, Status> {
+        self.admit(&request)?;
+        let name = request.into_inner().name;
+        let (_, catalogue) = self.registry.apply(|catalogue| catalogue.propose_publisher(&name)).await?;
+        Ok(Response::new(v1::CreatePublisherResponse {
+            publisher: catalogue.publisher_named(&name).map(publisher_on_wire),
+        }))
+    }
+
+    async fn list_publishers(
+        &self,
+        request: Request<v1::ListPublishersRequest>,
+    ) -> Result<Response<v1::ListPublishersResponse>, Status> {
+        let catalogue = self.admit(&request)?;
+        let publishers = catalogue.publishers().iter().map(publisher_on_wire).collect();
+        Ok(Response::new(v1::ListPublishersResponse { publishers }))
+    }
+
+    async fn create_brand(
+        &self,
+        request: Request<v1::CreateBrandRequest>,
+    ) -> Result<Response<v1::CreateBrandResponse>, Status> {
+        self.admit(&request)?;
+        let name = request.into_inner().name;
+        let (_, catalogue) = self.registry.apply(|catalogue| catalogue.propose_brand(&name)).await?;
+        Ok(Response::new(v1::CreateBrandResponse { brand: catalogue.brand_named(&name).map(brand_on_wire) }))
+    }
+
+    async fn list_brands(
+        &self,
+        request: Request<v1::ListBrandsRequest>,
+    ) -> Result<Response<v1::ListBrandsResponse>, Status> {
+        let catalogue = self.admit(&request)?;
+        Ok(Response::new(v1::ListBrandsResponse { brands: catalogue.brands().iter().map(brand_on_wire).collect() }))
+    }
+
+    async fn create_campaign(
+        &self,
+        request: Request<v1::CreateCampaignRequest>,
+    ) -> Result<Response<v1::CreateCampaignResponse>, Status> {
+        self.admit(&request)?;
+        let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds } = request.into_inner();
+        let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds };
+        let (_, catalogue) = self.registry.apply(|catalogue| catalogue.propose_campaign(&wish)).await?;
+        let campaign = catalogue.campaigns().last().map(|campaign| (&campaign.for_manifest()).into());
+        Ok(Response::new(v1::CreateCampaignResponse { campaign }))
+    }
+
+    async fn create_measure(
+        &self,
+        request: Request<v1::CreateMeasureRequest>,
+    ) -> Result<Response<v1::CreateMeasureResponse>, Status> {
+        self.admit(&request)?;
+        let asked = request.into_inner();
+        let wire = v1::Measure {
+            id: 0,
+            campaign: 0,
+            name: asked.name,
+            event: asked.event,
+            participation: asked.participation,
+            dimensions: asked.dimensions,
+            epsilon_micro: asked.epsilon_micro,
+            window_seconds: asked.window_seconds,
+        };
+        let wish = || NewMeasure { campaign: &asked.campaign, wire: wire.clone() };
+        let propose = |catalogue: &Catalogue| catalogue.propose_measure(wish(), &self.measures);
+        let (change, _) = self.registry.apply(propose).await?;
+        let Change::MeasureCreated(measure) = change else {
+            return Err(refusal::internal("a wish for a measure became another change"));
+        };
+        Ok(Response::new(v1::CreateMeasureResponse { measure: Some((&*measure).into()) }))
+    }
+
+    async fn create_api_key(
+        &self,
+        request: Request<v1::CreateApiKeyRequest>,
+    ) -> Result<Response<v1::CreateApiKeyResponse>, Status> {
+        self.admit(&request)?;
+        let asked = request.into_inner();
+        let (role, subject) = (asked.role(), &asked.subject);
+        let principal = |catalogue: &Catalogue| catalogue.resolve_principal(role, subject);
+        let (text, catalogue) = create_api_key(&self.registry, &*self.clock, principal).await?;
+        let api_key = catalogue.api_keys().last().map(|key| api_key_on_wire(&catalogue, key));
+        Ok(Response::new(v1::CreateApiKeyResponse { api_key, secret: text.expose().to_owned() }))
+    }
+
+    async fn list_api_keys(
+        &self,
+        request: Request<v1::ListApiKeysRequest>,
+    ) -> Result<Response<v1::ListApiKeysResponse>, Status> {
+        let catalogue = self.admit(&request)?;
+        let api_keys = catalogue.api_keys().iter().map(|key| api_key_on_wire(&catalogue, key)).collect();
+        Ok(Response::new(v1::ListApiKeysResponse { api_keys }))
+    }
+
+    async fn revoke_api_key(
+        &self,
+        request: Request<v1::RevokeApiKeyRequest>,
+    ) -> Result<Response<v1::RevokeApiKeyResponse>, Status> {
+        self.admit(&request)?;
+        let id = request.into_inner().id;
+        match self.registry.apply(|catalogue| catalogue.propose_revocation(id)).await {
+            // Revoked before: it is as the caller wants it.
+            Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => Ok(Response::new(v1::RevokeApiKeyResponse {})),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn rotate_epoch(
+        &self,
+        request: Request<v1::RotateEpochRequest>,
+    ) -> Result<Response<v1::RotateEpochResponse>, Status> {
+        self.admit(&request)?;
+        self.keys.rotate().await.map_err(|error| match error {
+            KeeperError::Registry(error) => error.into(),
+            error => refusal::internal(error),
+        })?;
+        let (catalogue, now) = (self.registry.snapshot(), self.clock.now());
+        let active = catalogue.epochs().iter().find(|epoch| epoch.state(now) == EpochState::Active);
+        Ok(Response::new(v1::RotateEpochResponse { active: active.map(|epoch| (&epoch.entry).into()) }))
+    }
+
+    async fn get_status(
+        &self,
+        request: Request<v1::GetStatusRequest>,
+    ) -> Result<Response<v1::GetStatusResponse>, Status> {
+        let catalogue = self.admit(&request)?;
+        let counts = self.store.outcomes().await.map_err(refusal::internal)?;
+        Ok(Response::new(v1::GetStatusResponse {
+            signing_key: self.verifying_key.to_bytes().to_vec(),
+            epochs: catalogue.epochs().iter().map(|epoch| (&epoch.entry).into()).collect(),
+            publishers: catalogue.publishers().iter().map(|one| self.publisher_status(one, &counts)).collect(),
+        }))
+    }
+}

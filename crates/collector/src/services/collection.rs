@@ -1,0 +1,105 @@
+//! `CollectionService`: the stream of a relay's batches, and single calls.
+
+use std::{pin::Pin, sync::Arc};
+
+use futures_util::{Stream, StreamExt as _};
+use tacita_proto::v1::{self, collection_service_server::CollectionService};
+use tacita_protocol::{id::PublisherId, outcome::Outcome};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::{
+    auth::{Rpc, admit_publisher},
+    ingest::{Ingest, IngestError},
+    pool::{Limit, Overload},
+    refusal,
+    registry::Registry,
+};
+
+#[derive(Debug)]
+pub(crate) struct Collection {
+    registry: Arc<Registry>,
+    ingest: Arc<Ingest>,
+    streams: Arc<Semaphore>,
+    stream_limit: Limit,
+    batches_per_stream: usize,
+    /// Once cancelled, streams take no further batch: what they took is answered, then they end.
+    drain: CancellationToken,
+}
+
+impl Collection {
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        ingest: Arc<Ingest>,
+        stream_limit: Limit,
+        batches_per_stream: usize,
+        drain: CancellationToken,
+    ) -> Self {
+        let streams = Arc::new(Semaphore::new(stream_limit.value.min(Semaphore::MAX_PERMITS)));
+        Self { registry, ingest, streams, stream_limit, batches_per_stream, drain }
+    }
+}
+
+impl From<IngestError> for Status {
+    fn from(error: IngestError) -> Self {
+        match error {
+            IngestError::TooMany { .. } => refusal::invalid("envelopes", error.to_string()),
+            IngestError::Overload(overload) => overload.into(),
+            error => refusal::internal(error),
+        }
+    }
+}
+
+fn to_wire(outcomes: Vec<Outcome>) -> Vec<i32> {
+    outcomes.into_iter().map(Outcome::to_wire).collect()
+}
+
+/// One batch of a stream. It waits for its turn: meanwhile the stream is not read, and the sender is held back by HTTP/2.
+async fn answer(
+    ingest: Arc<Ingest>,
+    publisher: PublisherId,
+    request: Result<v1::UploadReportsRequest, Status>,
+) -> Result<v1::UploadReportsResponse, Status> {
+    let v1::UploadReportsRequest { batch, envelopes } = request?;
+    let leave = ingest.enter_in_turn().await?;
+    let outcomes = ingest.take_in(publisher, &envelopes, leave).await?;
+    Ok(v1::UploadReportsResponse { batch, outcomes: to_wire(outcomes) })
+}
+
+#[tonic::async_trait]
+impl CollectionService for Collection {
+    type UploadReportsStream = Pin<Box<dyn Stream<Item = Result<v1::UploadReportsResponse, Status>> + Send>>;
+
+    /// Straight to the collector, with a publisher's key: for tests and for tools. Devices hand reports to a relay; the
+    /// collector would see their addresses.
+    async fn submit_reports(
+        &self,
+        request: Request<v1::SubmitReportsRequest>,
+    ) -> Result<Response<v1::SubmitReportsResponse>, Status> {
+        let publisher = admit_publisher(&self.registry.snapshot(), &request, Rpc::SubmitReports)?;
+        let leave = self.ingest.enter()?;
+        let outcomes = self.ingest.take_in(publisher, &request.into_inner().envelopes, leave).await?;
+        Ok(Response::new(v1::SubmitReportsResponse { outcomes: to_wire(outcomes) }))
+    }
+
+    async fn upload_reports(
+        &self,
+        request: Request<Streaming<v1::UploadReportsRequest>>,
+    ) -> Result<Response<Self::UploadReportsStream>, Status> {
+        let publisher = admit_publisher(&self.registry.snapshot(), &request, Rpc::UploadReports)?;
+        let stream = self.streams.clone().try_acquire_owned().map_err(|_| Overload(self.stream_limit))?;
+        let ingest = self.ingest.clone();
+        let answers = request
+            .into_inner()
+            .take_until(self.drain.clone().cancelled_owned())
+            .map(move |request| answer(ingest.clone(), publisher, request))
+            .buffered(self.batches_per_stream)
+            .map(move |answer| {
+                // The stream's permit lives as long as the stream.
+                let _ = &stream;
+                answer
+            });
+        Ok(Response::new(Box::pin(answers)))
+    }
+}

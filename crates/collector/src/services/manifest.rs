@@ -1,0 +1,59 @@
+//! `ManifestService`: the signed manifest of one publisher.
+
+use std::{collections::HashMap, sync::Arc};
+
+use ed25519_dalek::SigningKey;
+use parking_lot::Mutex;
+use tacita_proto::v1::{self, manifest_service_server::ManifestService};
+use tacita_protocol::{id::PublisherId, manifest::SignedManifest};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    auth::{Rpc, admit},
+    catalogue::{Catalogue, Principal},
+    refusal,
+    registry::Registry,
+};
+
+#[derive(Debug)]
+pub(crate) struct Manifests {
+    registry: Arc<Registry>,
+    signing_key: Arc<SigningKey>,
+    /// The newest revision that was signed for each publisher: it is signed once and served often.
+    signed: Mutex<HashMap<PublisherId, (u64, SignedManifest)>>,
+}
+
+impl Manifests {
+    pub(crate) fn new(registry: Arc<Registry>, signing_key: Arc<SigningKey>) -> Self {
+        Self { registry, signing_key, signed: Mutex::default() }
+    }
+
+    fn signed(&self, catalogue: &Catalogue, publisher: PublisherId) -> Option<SignedManifest> {
+        let mut signed = self.signed.lock();
+        if let Some((_, manifest)) = signed.get(&publisher).filter(|(revision, _)| *revision == catalogue.length()) {
+            return Some(manifest.clone());
+        }
+        let manifest = catalogue.manifest(publisher)?.sign(&self.signing_key);
+        signed.insert(publisher, (catalogue.length(), manifest.clone()));
+        Some(manifest)
+    }
+}
+
+#[tonic::async_trait]
+impl ManifestService for Manifests {
+    async fn get_manifest(
+        &self,
+        request: Request<v1::GetManifestRequest>,
+    ) -> Result<Response<v1::GetManifestResponse>, Status> {
+        let catalogue = self.registry.snapshot();
+        let principal = admit(&catalogue, &request, Rpc::GetManifest)?;
+        let publisher = PublisherId(request.into_inner().publisher);
+        let may_read = matches!(principal, Principal::Operator) || principal == Principal::Publisher(publisher);
+        let manifest = may_read.then(|| self.signed(&catalogue, publisher)).flatten().ok_or_else(|| {
+            let message =
+                format!("there is no publisher {publisher}, or it is not yours: check the publisher's number");
+            refusal::not_found("NO_SUCH_PUBLISHER", message)
+        })?;
+        Ok(Response::new(v1::GetManifestResponse { signed_manifest: Some(manifest.into()) }))
+    }
+}

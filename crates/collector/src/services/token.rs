@@ -1,0 +1,97 @@
+//! `TokenService`: evaluates blinded batches under the epoch's key.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+use rand::rngs::SysRng;
+use tacita_proto::v1::{self, token_service_server::TokenService};
+use tacita_protocol::{epoch::EpochId, id::PublisherId, time::Clock};
+use tacita_tokens::BlindedBatch;
+use tonic::{Request, Response, Status};
+
+use crate::{
+    auth::{Rpc, admit_publisher},
+    catalogue::{Catalogue, Epoch},
+    keys::{EpochKeeper, PublisherKeys, is_issued},
+    pool::CryptoPool,
+    refusal,
+    registry::Registry,
+};
+
+/// How many tokens each publisher was issued since the collector started.
+#[derive(Debug, Default)]
+pub(crate) struct IssuedCounts(Mutex<HashMap<PublisherId, u64>>);
+
+impl IssuedCounts {
+    pub(crate) fn of(&self, publisher: PublisherId) -> u64 {
+        self.0.lock().get(&publisher).copied().unwrap_or(0)
+    }
+
+    fn add(&self, publisher: PublisherId, tokens: u64) {
+        *self.0.lock().entry(publisher).or_default() += tokens;
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) keys: Arc<EpochKeeper>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) pool: CryptoPool,
+    pub(crate) issued: Arc<IssuedCounts>,
+}
+
+impl Tokens {
+    fn issuing_epoch<'a>(&self, catalogue: &'a Catalogue, epoch: EpochId) -> Result<&'a Epoch, Status> {
+        let now = self.clock.now();
+        catalogue.epoch(epoch).filter(|epoch| is_issued(epoch, now)).ok_or_else(|| {
+            let message = format!("epoch {epoch} is not active: fetch the manifest again and ask for its active epoch");
+            refusal::failed_precondition("EPOCH_NOT_ACTIVE", message)
+        })
+    }
+
+    /// One size for all: another one would be a mark on its sender.
+    fn check_size(&self, catalogue: &Catalogue, blinded: &[u8]) -> Result<(), Status> {
+        let tokens = catalogue.device_policy().unwrap_or_default().token_batch as usize;
+        if blinded.len() == tokens * 32 {
+            return Ok(());
+        }
+        let problem = format!("{} bytes: the policy's batch is {tokens} elements of 32 bytes", blinded.len());
+        Err(refusal::invalid("blinded_batch", problem))
+    }
+
+    async fn issue(&self, keys: Arc<PublisherKeys>, blinded: Vec<u8>) -> Result<Vec<u8>, Status> {
+        let _leave = self.pool.enter()?;
+        let issue = move || {
+            let batch = BlindedBatch::from_bytes(&blinded)
+                .map_err(|error| refusal::invalid("blinded_batch", error.to_string()))?;
+            let issued = keys.issuer.issue(&batch, &mut SysRng).map_err(refusal::internal)?;
+            Ok(issued.to_bytes())
+        };
+        self.pool.run(issue).await?
+    }
+}
+
+#[tonic::async_trait]
+impl TokenService for Tokens {
+    async fn issue_tokens(
+        &self,
+        request: Request<v1::IssueTokensRequest>,
+    ) -> Result<Response<v1::IssueTokensResponse>, Status> {
+        let catalogue = self.registry.snapshot();
+        let publisher = admit_publisher(&catalogue, &request, Rpc::IssueTokens)?;
+        let v1::IssueTokensRequest { publisher: asked, epoch, blinded_batch } = request.into_inner();
+        if asked != publisher.0 {
+            let message =
+                format!("this key is publisher {publisher}'s, the request publisher {asked}'s: use its own key");
+            return Err(refusal::permission_denied("WRONG_PUBLISHER", message));
+        }
+        self.check_size(&catalogue, &blinded_batch)?;
+        let tokens = (blinded_batch.len() / 32) as u64;
+        let epoch = self.issuing_epoch(&catalogue, EpochId(epoch))?;
+        let keys = self.keys.of(&epoch.entry, publisher).map_err(refusal::internal)?;
+        let issued_batch = self.issue(keys, blinded_batch).await?;
+        self.issued.add(publisher, tokens);
+        Ok(Response::new(v1::IssueTokensResponse { issued_batch }))
+    }
+}
