@@ -1,1 +1,72 @@
-fn main() {}
+//! `cargo xtask WORD`: the project's habits, one word each.
+
+mod bench;
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's habits, one word each.")]
+struct Cli {
+    #[command(subcommand)]
+    word: Word,
+}
+
+#[derive(Subcommand)]
+enum Word {
+    /// Run every party on this machine and print a brand's report.
+    Demo {
+        /// Handed to `tacita demo`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run every Rust test.
+    Test,
+    /// Check formatting, lints and documentation, warnings denied.
+    Lint,
+    /// Run benchmarks and write target/bench.json.
+    Bench {
+        /// Only benchmarks whose name holds one of these, for example `tokens/open`.
+        names: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().word {
+        Word::Demo { args } => demo(&args),
+        Word::Test => cargo(&["test", "--workspace"]),
+        Word::Lint => lint(),
+        Word::Bench { names } => bench::run(&names),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo(args: &[String]) -> Result<()> {
+    let mut words = vec!["run", "--release", "--", "demo"];
+    words.extend(args.iter().map(String::as_str));
+    cargo(&words)
+}
+
+fn lint() -> Result<()> {
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
+    run(Command::new("cargo").args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+fn cargo(args: &[&str]) -> Result<()> {
+    run(Command::new("cargo").args(args))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    ensure!(status.success(), "{command:?} failed");
+    Ok(())
+}

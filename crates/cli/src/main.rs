@@ -1,1 +1,116 @@
-fn main() {}
+//! `tacita`: one binary for every party.
+//!
+//! A file for each subcommand; what several of them need is in [`connect`], [`settings`], [`table`] and [`simulation`].
+
+mod admin;
+mod collector;
+mod connect;
+mod demo;
+mod keys;
+mod relay;
+mod replay;
+mod report;
+mod settings;
+mod simulate;
+mod simulation;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures links shared in private, in totals with error bars; no event can be tied to a person.
+///
+/// Start with `tacita demo`: it runs every party on this machine and prints a brand's report.
+#[derive(Parser)]
+#[command(name = "tacita", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    Collector(collector::Args),
+    Relay(relay::Args),
+    Admin(admin::Args),
+    Keys(keys::Args),
+    Report(report::Args),
+    Simulate(simulate::Args),
+    Replay(replay::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let outcome = match cli.command {
+        Command::Demo(args) => demo::run(args).await,
+        Command::Collector(args) => collector::run(args).await,
+        Command::Relay(args) => relay::run(args).await,
+        Command::Admin(args) => admin::run(args).await,
+        Command::Keys(args) => keys::run(args).await,
+        Command::Report(args) => report::run(args).await,
+        Command::Simulate(args) => simulate::run(args).await,
+        Command::Replay(args) => replay::run(args).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", one_line(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Help as it is; a mistake on one line, with where to look.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        print!("{error}");
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let what = text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect::<Vec<_>>().join(" ");
+    let tip = text.lines().find_map(|line| line.trim().strip_prefix("tip: "));
+    match what.starts_with("error:") {
+        true => eprintln!("{what}; {}", tip.unwrap_or("`--help` tells more")),
+        // A command without arguments asks for its help.
+        false => eprint!("{text}"),
+    }
+    ExitCode::from(2)
+}
+
+/// The error and its causes on one line, each said once.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        if !line.contains(&text) {
+            line = if line.is_empty() { text } else { format!("{line}: {text}") };
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_error_is_one_line_that_says_each_cause_once() {
+        let cause = Err::<(), _>(anyhow::anyhow!("line 3:\n  expected a number")).context("map.toml");
+        let error = cause.context("map.toml").unwrap_err();
+        assert_eq!(one_line(&error), "map.toml: line 3: expected a number");
+    }
+}

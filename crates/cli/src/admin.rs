@@ -1,0 +1,343 @@
+//! `tacita admin`: what the neutral operator does.
+
+use anyhow::{Result, bail};
+use clap::{Subcommand, ValueEnum};
+use tacita_dp::Epsilon;
+use tacita_proto::v1;
+use tacita_protocol::{
+    epoch::EpochEntry,
+    outcome::Outcome,
+    time::{Clock as _, SystemClock},
+};
+
+use crate::{
+    connect::{AdminClient, CollectorArgs, refused},
+    settings::{duration, epsilon},
+    table::{Table, utc},
+};
+
+/// Administer a collector: publishers, brands, campaigns, measures, API keys.
+///
+/// In order: create a publisher and a brand, a campaign of that brand with that publisher, its measures, then a key for the
+/// publisher's relay and one for the brand.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    collector: CollectorArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Publishers: whose pages or apps embed the SDK, and who run a relay.
+    Publisher {
+        #[command(subcommand)]
+        command: Publisher,
+    },
+    /// Brands: who query reports.
+    Brand {
+        #[command(subcommand)]
+        command: Brand,
+    },
+    /// Campaigns: a brand's questions to some publishers.
+    Campaign {
+        #[command(subcommand)]
+        command: Campaign,
+    },
+    /// Measures: one histogram each, fixed at creation.
+    Measure {
+        #[command(subcommand)]
+        command: Measure,
+    },
+    /// API keys of operators, relays and brands.
+    Key {
+        #[command(subcommand)]
+        command: Key,
+    },
+    /// The signing key, the epochs, and what became of each publisher's reports.
+    Status,
+}
+
+#[derive(Subcommand)]
+enum Publisher {
+    /// Create a publisher and print its number.
+    Create {
+        /// 1 to 63 of a-z, 0-9 and '-', beginning with a letter.
+        name: String,
+    },
+    /// List the publishers.
+    List,
+}
+
+#[derive(Subcommand)]
+enum Brand {
+    /// Create a brand.
+    Create {
+        /// 1 to 63 of a-z, 0-9 and '-', beginning with a letter.
+        name: String,
+    },
+    /// List the brands.
+    List,
+}
+
+#[derive(Subcommand)]
+enum Campaign {
+    /// Create a campaign.
+    Create {
+        /// BRAND/CAMPAIGN, for example acme/spring.
+        name: String,
+        /// A publisher that takes part; repeat for several.
+        #[arg(long = "publisher", value_name = "NAME", required = true)]
+        publishers: Vec<String>,
+        /// How long an arrival is remembered for a later conversion.
+        #[arg(long, value_name = "TIME", default_value = "7d", value_parser = duration)]
+        attribution: std::time::Duration,
+    },
+}
+
+#[derive(Subcommand)]
+enum Measure {
+    /// Create a measure.
+    Create {
+        /// The campaign, BRAND/CAMPAIGN.
+        campaign: String,
+        /// A name unique within the campaign.
+        name: String,
+        /// What it counts.
+        #[arg(long, value_enum)]
+        event: EventArg,
+        /// Local privacy of one report: the smaller, the more private and the noisier.
+        #[arg(long, value_name = "ε", default_value = "3", value_parser = epsilon)]
+        epsilon: Epsilon,
+        /// Who opens a slot: the event, or every page session (hides the event too, at about ten times the noise).
+        #[arg(long, value_enum, default_value = "event")]
+        participation: ParticipationArg,
+        /// NAME=LABEL,LABEL,… ; repeat for several. Without one: `channel` over the channel table.
+        #[arg(long = "dimension", value_name = "NAME=LABELS", value_parser = dimension)]
+        dimensions: Vec<v1::Dimension>,
+        /// How long it counts before it begins anew.
+        #[arg(long, value_name = "TIME", default_value = "1d", value_parser = duration)]
+        window: std::time::Duration,
+    },
+}
+
+#[derive(Subcommand)]
+enum Key {
+    /// Make an API key and print it: this once, and never again.
+    Create {
+        /// What the key allows.
+        #[arg(long, value_enum)]
+        role: RoleArg,
+        /// The publisher's or brand's name; none for an operator.
+        #[arg(long, value_name = "NAME", default_value = "")]
+        subject: String,
+    },
+    /// List the API keys.
+    List,
+    /// End an API key at once.
+    Revoke {
+        /// The key's number, as `list` shows it.
+        id: u32,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum EventArg {
+    Arrival,
+    Reach,
+    Share,
+    Conversion,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ParticipationArg {
+    Event,
+    Session,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RoleArg {
+    Operator,
+    Publisher,
+    Brand,
+}
+
+fn dimension(text: &str) -> Result<v1::Dimension, String> {
+    match text.split_once('=') {
+        Some((name, labels)) if !name.is_empty() && !labels.is_empty() => Ok(v1::Dimension {
+            name: name.to_owned(),
+            labels: labels.split(',').map(|label| label.trim().to_owned()).collect(),
+        }),
+        _ => Err(format!("'{text}' is not a dimension: write NAME=LABEL,LABEL, for example value=0..50,50..")),
+    }
+}
+
+/// Runs one administrative command.
+pub(crate) async fn run(args: Args) -> Result<()> {
+    let admin = args.collector.admin().await?;
+    match args.command {
+        Command::Publisher { command } => publisher(admin, command).await,
+        Command::Brand { command } => brand(admin, command).await,
+        Command::Campaign { command } => campaign(admin, command).await,
+        Command::Measure { command } => measure(admin, command).await,
+        Command::Key { command } => key(admin, command).await,
+        Command::Status => status(admin).await,
+    }
+}
+
+async fn publisher(mut admin: AdminClient, command: Publisher) -> Result<()> {
+    match command {
+        Publisher::Create { name } => {
+            let answer = admin.create_publisher(v1::CreatePublisherRequest { name }).await.map_err(refused)?;
+            let publisher = answer.into_inner().publisher.unwrap_or_default();
+            println!("publisher {} has the number {}", publisher.name, publisher.id);
+        }
+        Publisher::List => {
+            let answer = admin.list_publishers(v1::ListPublishersRequest {}).await.map_err(refused)?;
+            let mut table = Table::new(&["number", "publisher"]);
+            for publisher in answer.into_inner().publishers {
+                table.row([publisher.id.to_string(), publisher.name]);
+            }
+            table.print();
+        }
+    }
+    Ok(())
+}
+
+async fn brand(mut admin: AdminClient, command: Brand) -> Result<()> {
+    match command {
+        Brand::Create { name } => {
+            let answer = admin.create_brand(v1::CreateBrandRequest { name }).await.map_err(refused)?;
+            println!("brand {} created", answer.into_inner().brand.unwrap_or_default().name);
+        }
+        Brand::List => {
+            let answer = admin.list_brands(v1::ListBrandsRequest {}).await.map_err(refused)?;
+            let mut table = Table::new(&["number", "brand"]);
+            for brand in answer.into_inner().brands {
+                table.row([brand.id.to_string(), brand.name]);
+            }
+            table.print();
+        }
+    }
+    Ok(())
+}
+
+async fn campaign(mut admin: AdminClient, command: Campaign) -> Result<()> {
+    let Campaign::Create { name, publishers, attribution } = command;
+    let Some((brand, campaign)) = name.split_once('/') else {
+        bail!("'{name}' is not a campaign: write it as BRAND/CAMPAIGN, for example acme/spring");
+    };
+    let request = v1::CreateCampaignRequest {
+        brand: brand.to_owned(),
+        name: campaign.to_owned(),
+        publishers,
+        attribution_seconds: seconds(attribution)?,
+    };
+    let answer = admin.create_campaign(request).await.map_err(refused)?;
+    println!("campaign {name} has the number {}", answer.into_inner().campaign.unwrap_or_default().id);
+    Ok(())
+}
+
+async fn measure(mut admin: AdminClient, command: Measure) -> Result<()> {
+    let Measure::Create { campaign, name, event, epsilon, participation, dimensions, window } = command;
+    let event = match event {
+        EventArg::Arrival => v1::Event::Arrival,
+        EventArg::Reach => v1::Event::Reach,
+        EventArg::Share => v1::Event::Share,
+        EventArg::Conversion => v1::Event::Conversion,
+    };
+    let participation = match participation {
+        ParticipationArg::Event => v1::Participation::Event,
+        ParticipationArg::Session => v1::Participation::Session,
+    };
+    let request = v1::CreateMeasureRequest {
+        campaign,
+        name,
+        event: event.into(),
+        participation: participation.into(),
+        dimensions,
+        epsilon_micro: epsilon.micro(),
+        window_seconds: seconds(window)?,
+    };
+    let measure = admin.create_measure(request).await.map_err(refused)?.into_inner().measure.unwrap_or_default();
+    println!("measure {} has the number {}", measure.name, measure.id);
+    Ok(())
+}
+
+async fn key(mut admin: AdminClient, command: Key) -> Result<()> {
+    match command {
+        Key::Create { role, subject } => {
+            let role = match role {
+                RoleArg::Operator => v1::Role::Operator,
+                RoleArg::Publisher => v1::Role::Publisher,
+                RoleArg::Brand => v1::Role::Brand,
+            };
+            let request = v1::CreateApiKeyRequest { role: role.into(), subject };
+            let answer = admin.create_api_key(request).await.map_err(refused)?;
+            println!("{}", answer.into_inner().secret);
+        }
+        Key::List => {
+            let answer = admin.list_api_keys(v1::ListApiKeysRequest {}).await.map_err(refused)?;
+            let mut table = Table::new(&["number", "role", "subject", "created", "state"]);
+            for key in answer.into_inner().api_keys {
+                let state = if key.revoked { "revoked" } else { "valid" };
+                let role = key.role().as_str_name().trim_start_matches("ROLE_").to_lowercase();
+                table.row([key.id.to_string(), role, key.subject, utc(key.created_at), state.to_owned()]);
+            }
+            table.print();
+        }
+        Key::Revoke { id } => {
+            admin.revoke_api_key(v1::RevokeApiKeyRequest { id }).await.map_err(refused)?;
+            println!("key {id} is revoked");
+        }
+    }
+    Ok(())
+}
+
+async fn status(mut admin: AdminClient) -> Result<()> {
+    let status = admin.get_status(v1::GetStatusRequest {}).await.map_err(refused)?.into_inner();
+    println!("signing key  {}\n", hex::encode(&status.signing_key));
+    let mut epochs = Table::new(&["epoch", "state", "starts", "ends", "closes"]);
+    for entry in status.epochs.iter().filter_map(|entry| EpochEntry::try_from(entry).ok()) {
+        let state = entry.state(SystemClock.now()).name().to_owned();
+        let times = [entry.starts_at, entry.ends_at, entry.closes_at].map(|time| utc(time.0));
+        let [starts, ends, closes] = times;
+        epochs.row([entry.epoch.to_string(), state, starts, ends, closes]);
+    }
+    epochs.print();
+    println!();
+    let mut publishers = Table::new(&["publisher", "tokens issued", "reports"]);
+    for publisher in status.publishers {
+        let name = publisher.publisher.unwrap_or_default().name;
+        publishers.row([name, publisher.tokens_issued.to_string(), outcomes(&publisher.outcomes)]);
+    }
+    publishers.print();
+    Ok(())
+}
+
+fn outcomes(counts: &[v1::OutcomeCount]) -> String {
+    let words = counts.iter().filter_map(|count| {
+        let outcome = Outcome::from_wire(count.outcome).ok()?;
+        Some(format!("{} {}", count.reports, outcome.name()))
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn seconds(duration: std::time::Duration) -> Result<u32> {
+    u32::try_from(duration.as_secs()).map_err(|_| anyhow::anyhow!("{} s is too long", duration.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dimension_is_a_name_and_labels() {
+        let parsed = dimension("value=0..50, 50..").unwrap();
+        assert_eq!((parsed.name.as_str(), parsed.labels), ("value", vec!["0..50".to_owned(), "50..".to_owned()]));
+        for bad in ["", "value", "value=", "=a,b"] {
+            assert!(dimension(bad).unwrap_err().contains("NAME=LABEL"), "{bad}");
+        }
+    }
+}

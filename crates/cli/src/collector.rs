@@ -1,0 +1,109 @@
+//! `tacita collector`: the neutral party's server.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use tacita_collector::{Collector, CollectorConfig};
+use tacita_protocol::time::SystemClock;
+use tokio::net::TcpListener;
+
+use crate::settings::{Span, read_toml};
+
+/// Run the collector: issues tokens, counts reports, answers brands.
+///
+/// State lives in --data (created when missing): the embedded store and the secret keys. On its first start it writes an
+/// operator's API key to DATA/operator.key; `tacita admin` needs it.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDRESS", env = "TACITA_COLLECTOR_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// The folder for state.
+    #[arg(long, value_name = "FOLDER", env = "TACITA_COLLECTOR_DATA")]
+    data: Option<PathBuf>,
+    /// A TOML file of settings; flags and environment go before it (`examples/collector.toml` has them all).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// The settings of `--config`.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct File {
+    listen: Option<SocketAddr>,
+    data: Option<PathBuf>,
+    epochs: Epochs,
+    device: Device,
+    windows: Windows,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Epochs {
+    active: Option<Span>,
+    grace: Option<Span>,
+    published_ahead: Option<u32>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Device {
+    token_batch: Option<u32>,
+    ledger_bound: Option<f64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Windows {
+    max_age: Option<Span>,
+    ahead: Option<Span>,
+}
+
+/// Runs until SIGTERM or SIGINT, then drains.
+pub(crate) async fn run(args: Args) -> Result<()> {
+    crate::settings::log_to_stderr();
+    let file: File = args.config.as_deref().map(read_toml).transpose()?.unwrap_or_default();
+    let listen = args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7601)));
+    let data = args.data.or_else(|| file.data.clone()).unwrap_or_else(|| "data/collector".into());
+
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let running = Collector::start(config(&file, data.clone())?, listener, Arc::new(SystemClock)).await?;
+    eprintln!("collector on http://{}; state in {}", running.address(), data.display());
+    eprintln!("signing key, for publishers to pin: {}", hex::encode(running.signing_key().to_bytes()));
+    eprintln!("operator's API key: {}", data.join("operator.key").display());
+    crate::settings::until_told_to_stop().await?;
+    Ok(running.shutdown().await?)
+}
+
+fn config(file: &File, data: PathBuf) -> Result<CollectorConfig> {
+    let mut config = CollectorConfig::new(data);
+    let schedule = &mut config.schedule;
+    schedule.active_seconds = file.epochs.active.map_or(schedule.active_seconds, |span| span.0.as_secs());
+    schedule.grace_seconds = file.epochs.grace.map_or(schedule.grace_seconds, |span| span.0.as_secs());
+    schedule.published_ahead = file.epochs.published_ahead.unwrap_or(schedule.published_ahead);
+    let device = &mut config.device_policy;
+    device.token_batch = file.device.token_batch.unwrap_or(device.token_batch);
+    if let Some(bound) = file.device.ledger_bound {
+        anyhow::ensure!((0.0..=1_000.0).contains(&bound), "device.ledger-bound: {bound} is not an ε from 0 to 1000");
+        device.ledger_bound_micro = (bound * 1e6).round() as u32;
+    }
+    let windows = &mut config.window_policy;
+    windows.max_age = file.windows.max_age.map_or(windows.max_age, |span| span.0);
+    windows.ahead = file.windows.ahead.map_or(windows.ahead, |span| span.0);
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_holds_every_setting_with_its_default() {
+        let file: File = toml::from_str(include_str!("../../../examples/collector.toml")).unwrap();
+        let (from_file, default) = (config(&file, "x".into()).unwrap(), CollectorConfig::new("x"));
+        assert_eq!(from_file.schedule, default.schedule);
+        assert_eq!(from_file.device_policy, default.device_policy);
+        assert_eq!(from_file.window_policy, default.window_policy);
+    }
+}

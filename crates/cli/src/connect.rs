@@ -1,0 +1,92 @@
+//! Reaching a collector as somebody who has an API key.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use tacita_proto::v1::{admin_service_client::AdminServiceClient, reporting_service_client::ReportingServiceClient};
+use tonic::{
+    Code, Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+
+use crate::settings::{KeyArgs, http_address};
+
+/// How to reach a collector.
+#[derive(clap::Args, Clone)]
+pub(crate) struct CollectorArgs {
+    /// The collector's address.
+    #[arg(long, value_name = "URL", env = "TACITA_COLLECTOR", default_value = "http://127.0.0.1:7601", value_parser = http_address)]
+    collector: String,
+    #[command(flatten)]
+    key: KeyArgs,
+}
+
+impl CollectorArgs {
+    /// A client of the AdminService.
+    pub(crate) async fn admin(&self) -> Result<AdminClient> {
+        let holder = "the operator's key (the collector writes one to DATA/operator.key when it first starts)";
+        admin(&self.collector, &self.key.read(holder)?).await
+    }
+
+    /// A client of the ReportingService.
+    pub(crate) async fn reporting(&self) -> Result<ReportingClient> {
+        let holder = "the brand's key (`tacita admin key create --role brand --subject BRAND` makes one)";
+        reporting(&self.collector, &self.key.read(holder)?).await
+    }
+}
+
+/// A client of the AdminService that carries an API key.
+pub(crate) type AdminClient = AdminServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// A client of the ReportingService that carries an API key.
+pub(crate) type ReportingClient = ReportingServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// Connects to a collector's AdminService.
+pub(crate) async fn admin(address: &str, key: &str) -> Result<AdminClient> {
+    Ok(AdminServiceClient::with_interceptor(channel(address).await?, Bearer::new(key)?))
+}
+
+/// Connects to a collector's ReportingService.
+pub(crate) async fn reporting(address: &str, key: &str) -> Result<ReportingClient> {
+    Ok(ReportingServiceClient::with_interceptor(channel(address).await?, Bearer::new(key)?)
+        .max_decoding_message_size(64 << 20))
+}
+
+async fn channel(address: &str) -> Result<Channel> {
+    let endpoint = Endpoint::from_shared(address.to_owned())?.connect_timeout(Duration::from_secs(5));
+    endpoint
+        .connect()
+        .await
+        .with_context(|| format!("no collector answers at {address}: is `tacita collector` running there?"))
+}
+
+/// Puts an API key on each request.
+#[derive(Clone)]
+pub(crate) struct Bearer(MetadataValue<Ascii>);
+
+impl Bearer {
+    fn new(key: &str) -> Result<Self> {
+        let mut value: MetadataValue<Ascii> =
+            format!("Bearer {key}").parse().map_err(|_| anyhow!("the API key holds characters that no key has"))?;
+        value.set_sensitive(true);
+        Ok(Self(value))
+    }
+}
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+/// A gRPC refusal as an error for people: the server's message says what to do.
+pub(crate) fn refused(status: Status) -> anyhow::Error {
+    match status.code() {
+        Code::Unavailable => anyhow!("the server went away: {}", status.message()),
+        Code::Unimplemented => anyhow!("the server does not offer this: is it a Tacita collector of this version?"),
+        _ => anyhow!("{}", status.message()),
+    }
+}

@@ -1,0 +1,131 @@
+//! Settings that several commands read: configuration files, durations, keys.
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use ed25519_dalek::VerifyingKey;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
+
+/// Reads a TOML file; an error names the file and the line.
+pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+        anyhow::anyhow!("{}:{line}: {}", path.display(), error.message())
+    })
+}
+
+/// A duration in a configuration file: `"90s"`, `"7d"`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        duration(&text).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// Parses a duration such as `90s`, `15m`, `7d`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| format!("'{text}' is not a duration: write it like 90s, 15m or 7d"))
+}
+
+/// Parses the collector's signing key: 64 hexadecimal digits.
+pub(crate) fn signing_key(text: &str) -> Result<VerifyingKey, String> {
+    let remedy = "is not a signing key: it has 64 hexadecimal digits; `tacita admin status` prints it";
+    let bytes = hex::decode(text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let key = bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
+    key.ok_or_else(|| format!("'{text}' {remedy}"))
+}
+
+/// Parses ε as written by people (`2`, `0.5`).
+pub(crate) fn epsilon(text: &str) -> Result<tacita_dp::Epsilon, String> {
+    text.parse().map_err(|error| format!("'{text}' is not a usable ε: {error}"))
+}
+
+/// Parses an address to listen on or to reach, `http://HOST:PORT`.
+pub(crate) fn http_address(text: &str) -> Result<String, String> {
+    let remedy = || format!("'{text}' is not an address: write http://HOST:PORT, for example http://127.0.0.1:7601");
+    let uri: tonic::transport::Uri = text.parse().map_err(|_| remedy())?;
+    match (uri.scheme_str(), uri.host(), uri.port_u16()) {
+        (Some("http"), Some(_), Some(_)) if uri.path() == "/" => Ok(text.trim_end_matches('/').to_owned()),
+        _ => Err(remedy()),
+    }
+}
+
+/// Logs to standard error: warnings, or what `TACITA_LOG` asks for (for example `info` or `tacita_relay=debug`).
+pub(crate) fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TACITA_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    // Fails only when a logger is set already, which then goes on.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub(crate) async fn until_told_to_stop() -> Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}
+
+/// An API key, given itself or in a file.
+#[derive(clap::Args, Clone)]
+pub(crate) struct KeyArgs {
+    /// The API key (tacita_ID_SECRET).
+    #[arg(long = "key", value_name = "KEY", env = "TACITA_KEY", hide_env_values = true)]
+    key: Option<String>,
+    /// A file that holds the API key and nothing else.
+    #[arg(long, value_name = "FILE", env = "TACITA_KEY_FILE", conflicts_with = "key")]
+    key_file: Option<std::path::PathBuf>,
+}
+
+impl KeyArgs {
+    /// The key; an error says where to get one.
+    pub(crate) fn read(&self, holder: &str) -> Result<String> {
+        let key = match (&self.key, &self.key_file) {
+            (Some(key), _) => key.clone(),
+            (None, Some(path)) => {
+                fs::read_to_string(path).with_context(|| format!("cannot read the API key in {}", path.display()))?
+            }
+            (None, None) => bail!("no API key: give --key or --key-file with {holder}"),
+        };
+        let key = key.trim().to_owned();
+        if !key.starts_with("tacita_") || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            bail!("this is not an API key: a key reads tacita_ID_SECRET; give {holder}");
+        }
+        Ok(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_file_is_named_with_its_line() {
+        #[derive(Deserialize, Debug)]
+        struct Config {
+            #[serde(rename = "age")]
+            _age: Span,
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("relay.toml");
+        fs::write(&path, "# ages\nage = \"soon\"\n").unwrap();
+        let error = read_toml::<Config>(&path).unwrap_err().to_string();
+        assert!(error.contains("relay.toml:2: 'soon' is not a duration"), "{error}");
+    }
+
+    #[test]
+    fn addresses_keys_and_durations_say_how_to_write_them() {
+        assert_eq!(http_address("http://127.0.0.1:7601/").unwrap(), "http://127.0.0.1:7601");
+        for bad in ["127.0.0.1:7601", "http://", "http://host", "https://host:1", "http://h:1/path", "http://h:99999"] {
+            assert!(http_address(bad).unwrap_err().contains("http://HOST:PORT"), "{bad}");
+        }
+        assert!(signing_key("abcd").unwrap_err().contains("64 hexadecimal digits"));
+        assert!(duration("fast").unwrap_err().contains("90s"));
+        assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
+    }
+}

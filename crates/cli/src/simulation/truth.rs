@@ -1,0 +1,97 @@
+//! What was true before noise: kept by a simulation to be put beside the estimates, never by anything real.
+
+use std::collections::BTreeMap;
+
+use tacita_proto::v1;
+
+/// How often each cell of each measure was answered, before noise.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Truth {
+    cells: BTreeMap<(u32, usize), u64>,
+}
+
+impl Truth {
+    /// One slot of `measure` was closed with this cell.
+    pub(crate) fn add(&mut self, measure: u32, cell: usize) {
+        *self.cells.entry((measure, cell)).or_default() += 1;
+    }
+
+    /// Adds another part of the same run.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (cell, count) in other.cells {
+            *self.cells.entry(cell).or_default() += count;
+        }
+    }
+
+    /// How often a cell was answered.
+    pub(crate) fn count(&self, measure: u32, cell: usize) -> u64 {
+        self.cells.get(&(measure, cell)).copied().unwrap_or(0)
+    }
+
+    /// Every cell that was answered: ((measure, cell), count).
+    pub(crate) fn cells(&self) -> impl Iterator<Item = ((u32, usize), u64)> {
+        self.cells.iter().map(|(&cell, &count)| (cell, count))
+    }
+
+    /// How many slots of a measure were closed.
+    pub(crate) fn reports(&self, measure: u32) -> u64 {
+        self.cells.range((measure, 0)..=(measure, usize::MAX)).map(|(_, count)| count).sum()
+    }
+
+    /// How many slots were closed.
+    pub(crate) fn all_reports(&self) -> u64 {
+        self.cells.values().sum()
+    }
+
+    /// How many of a report's intervals hold the truth, of how many.
+    pub(crate) fn covered(&self, report: &v1::MeasureReport) -> Coverage {
+        let measure = report.measure.as_ref().map_or(0, |measure| measure.id);
+        let holds = |(cell, estimate): (usize, &v1::CellEstimate)| {
+            (estimate.low..=estimate.high).contains(&(self.count(measure, cell) as f64))
+        };
+        let held = report.cells.iter().enumerate().filter(|&cell| holds(cell)).count();
+        Coverage { held, of: report.cells.len() }
+    }
+}
+
+/// How many intervals hold the truth.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Coverage {
+    /// The intervals that hold it.
+    pub(crate) held: usize,
+    /// All intervals.
+    pub(crate) of: usize,
+}
+
+impl Coverage {
+    /// As a share of 1.
+    pub(crate) fn share(self) -> f64 {
+        self.held as f64 / self.of.max(1) as f64
+    }
+}
+
+impl std::ops::AddAssign for Coverage {
+    fn add_assign(&mut self, other: Self) {
+        self.held += other.held;
+        self.of += other.of;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_holds_the_truth_or_misses_it() {
+        let mut truth = Truth::default();
+        (0..10).for_each(|_| truth.add(1, 1));
+        let cell = |low, high| v1::CellEstimate { low, high, ..Default::default() };
+        let report = v1::MeasureReport {
+            measure: Some(v1::Measure { id: 1, ..Default::default() }),
+            cells: vec![cell(-1.0, 1.0), cell(10.0, 12.0), cell(1.0, 2.0)],
+            ..Default::default()
+        };
+        assert_eq!(truth.covered(&report), Coverage { held: 2, of: 3 });
+        assert_eq!((truth.reports(1), truth.reports(2), truth.all_reports()), (10, 0, 10));
+    }
+}

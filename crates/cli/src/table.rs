@@ -1,0 +1,102 @@
+//! Tables, numbers and times in plain text.
+
+use std::fmt::Write as _;
+
+/// A table with left-aligned text and right-aligned numbers.
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these column heads.
+    pub(crate) fn new(heads: &[&str]) -> Self {
+        Self { rows: vec![heads.iter().map(|&head| head.to_owned()).collect()] }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// Prints it to standard output.
+    pub(crate) fn print(&self) {
+        print!("{}", self.render());
+    }
+
+    /// The table as lines.
+    pub(crate) fn render(&self) -> String {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let cell = |row: &Vec<String>, column: usize| row.get(column).cloned().unwrap_or_default();
+        let mut widths = vec![0; columns];
+        let mut numeric = vec![true; columns];
+        for (index, row) in self.rows.iter().enumerate() {
+            for column in 0..columns {
+                let text = cell(row, column);
+                widths[column] = widths[column].max(text.chars().count());
+                numeric[column] &= index == 0 || is_number(&text);
+            }
+        }
+        let mut out = String::new();
+        for row in &self.rows {
+            let mut line = String::new();
+            for column in 0..columns {
+                let (text, width) = (cell(row, column), widths[column]);
+                let gap = if column == 0 { "" } else { "  " };
+                // Unwrap safety: writing to a String cannot fail.
+                let _ = match numeric[column] {
+                    true => write!(line, "{gap}{text:>width$}"),
+                    false => write!(line, "{gap}{text:<width$}"),
+                };
+            }
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+        out
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_digit() || " ,.+-−±%…".contains(c))
+}
+
+/// A count with thousands apart: `12,330`; a negative one keeps its sign.
+pub(crate) fn count(value: f64) -> String {
+    let rounded = value.round();
+    let digits = format!("{:.0}", rounded.abs());
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if rounded < 0.0 { format!("−{out}") } else { out }
+}
+
+/// A moment as text, to the minute.
+pub(crate) fn utc(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time.map_or_else(|| seconds.to_string(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_grouped_in_threes() {
+        for (value, text) in
+            [(0.0, "0"), (999.4, "999"), (12_330.0, "12,330"), (1e6, "1,000,000"), (-1_234.5, "−1,235"), (-0.3, "0")]
+        {
+            assert_eq!(count(value), text);
+        }
+    }
+
+    #[test]
+    fn numbers_stand_right_and_text_left() {
+        let mut table = Table::new(&["channel", "estimate"]);
+        table.row(["whatsapp".to_owned(), "7".to_owned()]);
+        table.row(["x".to_owned(), "1,200".to_owned()]);
+        assert_eq!(table.render(), "channel   estimate\nwhatsapp         7\nx            1,200\n");
+    }
+}
