@@ -1,6 +1,7 @@
 //! `cargo xtask WORD`: the project's habits, one word each.
 
 mod bench;
+mod fuzz;
 
 use std::process::{Command, ExitCode};
 
@@ -26,6 +27,12 @@ enum Word {
     Test,
     /// Check formatting, lints and documentation, warnings denied.
     Lint,
+    /// Run every fuzz target for a bounded time.
+    Fuzz {
+        /// For each target.
+        #[arg(long, default_value_t = 20)]
+        seconds: u32,
+    },
     /// Run benchmarks and write target/bench.json.
     Bench {
         /// Only benchmarks whose name holds one of these, for example `tokens/open`.
@@ -38,6 +45,7 @@ fn main() -> ExitCode {
         Word::Demo { args } => demo(&args),
         Word::Test => cargo(&["test", "--workspace"]),
         Word::Lint => lint(),
+        Word::Fuzz { seconds } => fuzz::run(seconds),
         Word::Bench { names } => bench::run(&names),
     };
     match done {
