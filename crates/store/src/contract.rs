@@ -156,6 +156,10 @@ pub enum StoreError {
     /// The disk is full, or all but full. Calls succeed again once there is space, without a restart unless a later call says so.
     #[error("the disk that holds the store is full: free some space; nothing that was acknowledged is lost")]
     DiskFull,
+    /// The database cannot be reached, or takes no calls just now, and was so for as long as a call waits. Calls succeed again once
+    /// it is back, without a restart.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
     /// The store was closed, or one of its threads ended.
     #[error("the store is closed")]
     Closed,
@@ -177,7 +181,9 @@ pub trait TallyStore: Send + Sync + std::fmt::Debug {
     /// On `Err` the batch may have been applied whole or not at all, never in part; the same call again is safe and counts
     /// nothing twice.
     ///
-    /// Not guaranteed: any order among concurrent commits; that a reader sees a commit before it has returned.
+    /// Not guaranteed: any order among concurrent commits; that a reader sees a commit before it has returned; that a batch which an
+    /// engine tried again by itself, after a lost connection, is answered [`Verdict::Counted`] rather than
+    /// [`Verdict::AlreadyCounted`] (then the outcome counts have both).
     ///
     /// All entries must belong to `partition` (checked in debug builds).
     async fn commit(

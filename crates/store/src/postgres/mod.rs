@@ -1,0 +1,193 @@
+//! The engine for several collectors: one PostgreSQL database, or a Citus cluster that looks like one.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `migrations/` | the tables, and the functions that do the work |
+//! | `distribute.sql` | what a cluster adds |
+//! | `schema` | running the migrations |
+//! | `database` | the pool of connections, and trying again |
+//! | `batch` | a commit as the function's arguments |
+//! | `read` | rows of reads |
+//! | `fault` | what errors mean |
+//! | `types` | values as PostgreSQL takes them |
+//! | `tls` | encrypted connections |
+//! | `options` | bounds |
+//!
+//! A commit is one call of one function, `tacita.commit_reports`: one round trip, one transaction, one partition. What is *not* here:
+//! a writer thread, a cache, any state beside the pool. Collectors share nothing but the database.
+
+mod batch;
+mod database;
+mod fault;
+mod options;
+mod read;
+mod schema;
+mod tls;
+mod types;
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use tacita_protocol::{
+    epoch::EpochId,
+    id::{MeasureId, PublisherId},
+    outcome::Outcome,
+    time::WindowId,
+};
+use tacita_tokens::{Fingerprint, Nullifier};
+use tokio_postgres::types::Type;
+
+pub use self::options::PostgresOptions;
+use self::{
+    batch::{Batch, part},
+    database::{Call, Database, Repeat},
+    fault::Fault,
+    types::Uuid,
+};
+use crate::{ChangeLog, Entry, LogError, Partition, SeriesTally, StoreError, TallyStore, Verdict};
+
+const COMMIT: &str = "SELECT tacita.commit_reports($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+const ADD_OUTCOMES: &str = "SELECT tacita.add_outcomes($1, $2, $3)";
+const OPEN_EPOCH: &str = "SELECT tacita.open_epoch($1)";
+const DROP_EPOCH: &str = "SELECT tacita.drop_epoch($1)";
+
+/// A row if the entry was appended, none if the log does not end there. Of two that append at once the key lets one in.
+const APPEND: &str = "
+    INSERT INTO tacita.change_log (index, entry)
+    SELECT $1, $2 WHERE $1 = (SELECT coalesce(max(index) + 1, 0) FROM tacita.change_log)
+    ON CONFLICT DO NOTHING
+    RETURNING index";
+
+/// Spent sets, tallies and the change log in a PostgreSQL database. Any number of collectors may have it open.
+///
+/// Two things differ from an engine of one process, both within the contract. A call whose connection breaks before the answer is
+/// asked again where that is safe, so a commit may be told [`Verdict::AlreadyCounted`] of what it counted itself a moment before,
+/// and the outcome counts then have both. And a call whose caller has gone away may still be carried out.
+#[derive(Debug)]
+pub struct PostgresStore {
+    database: Database,
+}
+
+impl PostgresStore {
+    /// Opens the store in the database at `url` (`postgresql://…`, or `key=value` pairs), running the migrations it needs.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Schema`] if a newer version of Tacita has migrated the database, [`StoreError::Unavailable`] if it cannot be reached.
+    pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        schema::bring_up(url, false).await?;
+        Ok(Self { database: Database::new(url, options)? })
+    }
+
+    /// Prepares the database at `url`, which [`PostgresStore::open`] does as well, and spreads the tables over a Citus cluster if
+    /// `distributed`. Doing it again changes nothing; doing it to a store in use moves what it holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresStore::open`], and [`StoreError::Engine`] if the database is to be distributed and has no Citus.
+    pub async fn init(url: &str, distributed: bool) -> Result<(), StoreError> {
+        schema::bring_up(url, distributed).await
+    }
+
+    /// How often a call was tried again since the store was opened: conflicts, and faults of the connection.
+    pub fn retries(&self) -> u64 {
+        self.database.retries()
+    }
+
+    /// Makes the epoch's partition, if it is not there.
+    async fn open_epoch(&self, epoch: EpochId) -> Result<(), Fault> {
+        let arguments = [(&i64::from(epoch.0) as _, Type::INT8)];
+        self.database.run(Call { sql: OPEN_EPOCH, arguments: &arguments, repeat: Repeat::Always }).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl TallyStore for PostgresStore {
+    async fn commit(
+        &self,
+        partition: Partition,
+        epoch: EpochId,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<Verdict>, StoreError> {
+        debug_assert!(entries.iter().all(|entry| Partition::of(partition.publisher, &entry.nullifier) == partition));
+        let batch = Batch::new(partition, epoch.0, &entries);
+        drop(entries);
+        let arguments = batch.arguments();
+        let call = || Call { sql: COMMIT, arguments: &arguments, repeat: Repeat::Always };
+        let rows = match self.database.run(call()).await {
+            Err(Fault::EpochNotOpen) => {
+                self.open_epoch(epoch).await.map_err(|fault| fault.of(epoch))?;
+                self.database.run(call()).await
+            }
+            answer => answer,
+        };
+        let rows = rows.map_err(|fault| fault.of(epoch))?;
+        let row = rows.first().ok_or_else(|| StoreError::Engine("a commit without an answer".to_owned()))?;
+        batch.verdicts(read::column(row, 0)?)
+    }
+
+    async fn spent(&self, epoch: EpochId, nullifiers: &[Nullifier]) -> Result<Vec<Option<Fingerprint>>, StoreError> {
+        let uuids: Vec<Uuid> = nullifiers.iter().map(|nullifier| Uuid(*nullifier.as_bytes())).collect();
+        let arguments = [(&i64::from(epoch.0) as _, Type::INT8), (&uuids as _, Type::UUID_ARRAY)];
+        let rows = self.database.run(Call { sql: read::SPENT, arguments: &arguments, repeat: Repeat::Always }).await?;
+        read::spent(&rows, nullifiers)?.ok_or(StoreError::EpochDropped(epoch))
+    }
+
+    async fn add_outcomes(&self, publisher: PublisherId, outcomes: &[(Outcome, u64)]) -> Result<(), StoreError> {
+        let mut rising: Vec<(i16, i64)> = Vec::with_capacity(outcomes.len());
+        for &(outcome, count) in outcomes.iter().filter(|(_, count)| *count > 0) {
+            // The wire's numbers are small.
+            rising.push((outcome.to_wire() as i16, i64::try_from(count).unwrap_or(i64::MAX)));
+        }
+        if rising.is_empty() {
+            return Ok(());
+        }
+        rising.sort_unstable();
+        let (outcomes, counts): (Vec<i16>, Vec<i64>) = rising.into_iter().unzip();
+        // A publisher's refusals have no nullifier, so no lane: they stand in the first.
+        let part = part(Partition { publisher, lane: 0 });
+        let arguments =
+            [(&part as _, Type::INT8), (&outcomes as _, Type::INT2_ARRAY), (&counts as _, Type::INT8_ARRAY)];
+        self.database.run(Call { sql: ADD_OUTCOMES, arguments: &arguments, repeat: Repeat::UnlessDone }).await?;
+        Ok(())
+    }
+
+    async fn outcomes(&self) -> Result<Vec<(PublisherId, Outcome, u64)>, StoreError> {
+        let rows = self.database.run(Call { sql: read::OUTCOMES, arguments: &[], repeat: Repeat::Always }).await?;
+        read::outcomes(&rows)
+    }
+
+    async fn tallies(&self, measure: MeasureId, windows: Range<WindowId>) -> Result<Vec<SeriesTally>, StoreError> {
+        let numbers = [measure.0, windows.start.0, windows.end.0].map(i64::from);
+        let arguments = numbers.each_ref().map(|number| (number as _, Type::INT8));
+        let rows =
+            self.database.run(Call { sql: read::TALLIES, arguments: &arguments, repeat: Repeat::Always }).await?;
+        read::tallies(&rows)
+    }
+
+    async fn drop_epoch(&self, epoch: EpochId) -> Result<(), StoreError> {
+        let arguments = [(&i64::from(epoch.0) as _, Type::INT8)];
+        self.database.run(Call { sql: DROP_EPOCH, arguments: &arguments, repeat: Repeat::Always }).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ChangeLog for PostgresStore {
+    async fn read(&self, from: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+        let Ok(from) = i64::try_from(from) else { return Ok(Vec::new()) };
+        let arguments = [(&from as _, Type::INT8)];
+        let rows = self.database.run(Call { sql: read::LOG, arguments: &arguments, repeat: Repeat::Always }).await?;
+        read::log(&rows)
+    }
+
+    async fn append(&self, expected: u64, entry: &[u8]) -> Result<(), LogError> {
+        let conflict = LogError::Conflict { expected };
+        let Ok(index) = i64::try_from(expected) else { return Err(conflict) };
+        let arguments = [(&index as _, Type::INT8), (&entry as _, Type::BYTEA)];
+        let call = Call { sql: APPEND, arguments: &arguments, repeat: Repeat::UnlessDone };
+        let rows = self.database.run(call).await.map_err(StoreError::from)?;
+        if rows.is_empty() { Err(conflict) } else { Ok(()) }
+    }
+}

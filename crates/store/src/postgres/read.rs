@@ -1,0 +1,102 @@
+//! The rows of reads, summed over lanes and slots.
+
+use std::collections::BTreeMap;
+
+use tacita_protocol::{id::PublisherId, outcome::Outcome, time::WindowId};
+use tacita_tokens::{Fingerprint, Nullifier};
+use tokio_postgres::{Row, types::FromSql};
+
+use super::types::{Uuid, unsigned};
+use crate::{SeriesTally, StoreError};
+
+/// Those of the nullifiers that are spent. A row of NULLs, if the epoch was dropped.
+pub(super) const SPENT: &str = "
+    SELECT nullifier, fingerprint FROM tacita.spent WHERE epoch = $1 AND nullifier = ANY ($2)
+    UNION ALL
+    SELECT NULL, NULL FROM tacita.epoch WHERE epoch = $1 AND dropped";
+
+/// Publisher, outcome, count.
+pub(super) const OUTCOMES: &str = "
+    SELECT part / 256, outcome, sum(count)::bigint FROM tacita.outcome GROUP BY 1, 2 ORDER BY 1, 2";
+
+/// One statement, so that it sees each commit whole or not at all; led by the partition key, so that a cluster's nodes do it for
+/// themselves, where a commit is in one place.
+pub(super) const TALLIES: &str = "
+    SELECT part, window_id, count, counts, counter FROM (
+        SELECT part, window_id, reports AS count, counts, NULL::bigint AS counter
+        FROM tacita.tally WHERE measure = $1 AND window_id >= $2 AND window_id < $3
+        UNION ALL
+        SELECT part, window_id, count, NULL::bigint[], counter
+        FROM tacita.far_tally WHERE measure = $1 AND window_id >= $2 AND window_id < $3
+    ) AS tallies";
+
+/// The log from an index on.
+pub(super) const LOG: &str = "SELECT entry FROM tacita.change_log WHERE index >= $1 ORDER BY index";
+
+/// The value of a column.
+pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
+    row.try_get(index).map_err(|error| StoreError::Engine(super::fault::explain(&error)))
+}
+
+/// A number that is a u32 or a count in Rust.
+fn number<T: TryFrom<i64>>(number: i64) -> Result<T, StoreError> {
+    T::try_from(number).map_err(|_| StoreError::Engine(format!("the database holds {number} where it cannot be")))
+}
+
+/// The rows of [`SPENT`]; `None` if the epoch was dropped.
+pub(super) fn spent(rows: &[Row], nullifiers: &[Nullifier]) -> Result<Option<Vec<Option<Fingerprint>>>, StoreError> {
+    let mut held = BTreeMap::new();
+    for row in rows {
+        let (Some(nullifier), Some(fingerprint)) = (column::<Option<Uuid>>(row, 0)?, column(row, 1)?) else {
+            return Ok(None);
+        };
+        held.insert(Nullifier::from_bytes(nullifier.0), Fingerprint::from_bytes(unsigned(fingerprint)));
+    }
+    Ok(Some(nullifiers.iter().map(|nullifier| held.get(nullifier).copied()).collect()))
+}
+
+/// The rows of [`OUTCOMES`].
+pub(super) fn outcomes(rows: &[Row]) -> Result<Vec<(PublisherId, Outcome, u64)>, StoreError> {
+    let outcome = |row: &Row| {
+        let wire: i16 = column(row, 1)?;
+        let outcome = Outcome::from_wire(wire.into()).map_err(|error| StoreError::Engine(error.to_string()))?;
+        Ok((PublisherId(number(column(row, 0)?)?), outcome, number(column(row, 2)?)?))
+    };
+    rows.iter().map(outcome).collect()
+}
+
+/// The rows of [`TALLIES`].
+pub(super) fn tallies(rows: &[Row]) -> Result<Vec<SeriesTally>, StoreError> {
+    #[derive(Default)]
+    struct Sum {
+        reports: u64,
+        counters: BTreeMap<u32, u64>,
+    }
+    let mut sums: BTreeMap<(WindowId, PublisherId), Sum> = BTreeMap::new();
+    for row in rows {
+        let (part, window): (i64, i64) = (column(row, 0)?, column(row, 1)?);
+        let sum = sums.entry((WindowId(number(window)?), PublisherId(number(part >> 8)?))).or_default();
+        let count: u64 = number(column(row, 2)?)?;
+        match column::<Option<i64>>(row, 4)? {
+            Some(counter) => *sum.counters.entry(number(counter)?).or_default() += count,
+            None => {
+                sum.reports += count;
+                for (counter, count) in (0..).zip(column::<Vec<i64>>(row, 3)?).filter(|(_, count)| *count > 0) {
+                    *sum.counters.entry(counter).or_default() += number::<u64>(count)?;
+                }
+            }
+        }
+    }
+    let tally = |((window, publisher), sum): (_, Sum)| SeriesTally {
+        publisher,
+        window,
+        reports: sum.reports,
+        counters: sum.counters.into_iter().collect(),
+    };
+    Ok(sums.into_iter().map(tally).collect())
+}
+
+/// The rows of [`LOG`].
+pub(super) fn log(rows: &[Row]) -> Result<Vec<Vec<u8>>, StoreError> {
+    rows.iter().map(|row| column(row, 0)).collect()
+}
