@@ -1,0 +1,49 @@
+// What a site's own script does: fills its share links, copies, asks for consent, tells of subscriptions.
+// Only the lines with `tacita` have to do with Tacita; the share buttons need none.
+
+const page = location.origin + location.pathname;
+const title = document.querySelector("h1")?.textContent ?? "";
+const values = { url: page, text: title, both: `${title} ${page}` };
+
+for (const link of document.querySelectorAll("[data-share]")) {
+  link.href = link.dataset.share.replace(/{(\w+)}/g, (_, slot) => encodeURIComponent(values[slot]));
+  if (link.href.startsWith("http")) link.target = "_blank";
+}
+
+const on = (id, event, act) => document.getElementById(id)?.addEventListener(event, act);
+on("copy", "click", () => navigator.clipboard.writeText(page));
+on("native", "click", () => navigator.share?.({ title, url: page }).catch(() => {}));
+const address = document.getElementById("address");
+if (address) address.textContent = page;
+
+on("subscribe", "submit", (event) => {
+  event.preventDefault();
+  document.getElementById("thanks").hidden = false;
+  window.tacita?.conversion({ value: Number(new FormData(event.target).get("price")) });
+});
+
+// The consent dialogue: the answer is this site's to remember.
+const dialogue = document.getElementById("consent");
+const answered = localStorage.getItem("lantern-consent");
+if (answered) window.tacita?.consent(answered);
+else dialogue.hidden = false;
+for (const button of document.querySelectorAll("[data-consent-answer]")) {
+  button.addEventListener("click", () => {
+    const answer = button.dataset.consentAnswer;
+    localStorage.setItem("lantern-consent", answer);
+    dialogue.hidden = true;
+    window.tacita?.consent(answer);
+  });
+}
+
+on("opt-out", "click", async () => {
+  await window.tacita?.optOut();
+  document.getElementById("ledger").textContent = "erased";
+});
+const ledger = document.getElementById("ledger");
+if (ledger && answered === "granted") {
+  window.tacita?.ledger().then((lines) => {
+    const text = lines.map(({ brand, epoch, spentMicro, boundMicro }) => `brand ${brand}, epoch ${epoch}: ε ${spentMicro / 1e6} of ${boundMicro / 1e6}`);
+    ledger.textContent = text.join("\n") || "nothing yet";
+  });
+}

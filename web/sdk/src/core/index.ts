@@ -1,0 +1,184 @@
+// The page SDK's entry: asks for consent, watches, and loads the device when the page is idle. It never throws into the page.
+
+import type { Device, LedgerLine } from "../device/device.js";
+import type { Evidence } from "../protocol/arrival.js";
+import { hasOptedOut, isObjecting, rememberOptOut, watchConsent } from "./consent.js";
+import { loadDevice, loadPanel, loadTokens } from "./load.module.js";
+import { watchRoutes } from "./routes.js";
+import { isExcluded, readSettings, type Options, type Settings } from "./settings.js";
+import { watchShares } from "./watch.js";
+
+export type { LedgerLine } from "../device/device.js";
+export type { ConsentSetting, Options } from "./settings.js";
+
+export interface Tacita {
+  /** The page was shared to a channel by a button of the site's own; gives the tagged link. */
+  share(channel: string, page?: string): Promise<string | undefined>;
+  /** The visitor converted, for a value if it has one. */
+  conversion(conversion?: { value?: number }): Promise<void>;
+  /** The tagged form of one of the site's addresses, for a link that the page builds itself. */
+  link(channel: string, page?: string): Promise<string | undefined>;
+  /** What the page's consent dialogue was told. */
+  consent(consent: "granted" | "denied"): void;
+  /** Erases all that is stored and measures nothing more on this device. */
+  optOut(): Promise<void>;
+  /** Takes {@link optOut} back. Spent budgets stay spent. */
+  optIn(): Promise<void>;
+  /** What each brand has been told in this epoch. */
+  ledger(): Promise<LedgerLine[]>;
+  /** Sends what waits. It also happens by itself. */
+  flush(): Promise<void>;
+}
+
+/** Starts measuring the page, once. On a server, and where a setting is unusable, it does nothing. */
+export function init(options: Options): Tacita {
+  const settings = typeof document === "undefined" ? undefined : readSettings(options);
+  return new Page(settings);
+}
+
+type Call<T> = (device: Device) => T | Promise<T>;
+
+class Page implements Tacita {
+  readonly #settings: Settings | undefined;
+  readonly #evidence: Evidence | undefined;
+  #isAllowed = false;
+  #isWatching = false;
+  /** The device, once it is loaded. */
+  #device: Device | undefined;
+  #loading: Promise<Device | undefined> | undefined;
+  #isDenied = false;
+  /** What happened before the visitor decided. */
+  #kept: Call<unknown>[] = [];
+
+  constructor(settings: Settings | undefined) {
+    this.#settings = settings;
+    if (!settings) return;
+    this.#isDenied = isObjecting() || hasOptedOut();
+    this.#evidence = gatherEvidence();
+    watchConsent(settings.consent, (isGranted) => this.#decide(isGranted));
+  }
+
+  share(channel: string, page?: string) {
+    return this.#happened((device) => device.share(channel, page));
+  }
+
+  conversion({ value }: { value?: number } = {}) {
+    return this.#happened((device) => device.convert(value));
+  }
+
+  link(channel: string, page = location.href) {
+    return this.#with((device) => device.link(channel, page));
+  }
+
+  consent(consent: "granted" | "denied") {
+    this.#decide(consent === "granted");
+  }
+
+  async optOut() {
+    rememberOptOut(true);
+    await this.#stop();
+  }
+
+  async optIn() {
+    rememberOptOut(false);
+    this.#decide(true);
+    await this.#with((device) => device.optIn());
+  }
+
+  async ledger() {
+    return (await this.#with((device) => device.ledger())) ?? [];
+  }
+
+  flush() {
+    return this.#with((device) => device.flush());
+  }
+
+  /** Runs a call on the device. What fails is silent, and nothing keeps a page waiting for a consent that may never come. */
+  async #with<T>(call: Call<T>): Promise<T | undefined> {
+    if (!this.#settings || isExcluded(this.#settings, location.pathname)) return undefined;
+    try {
+      const device = this.#isAllowed && (await this.#loading);
+      return device && this.#isAllowed ? await call(device) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The same for what happened: before there is a decision it is kept, in memory only. */
+  #happened<T>(call: Call<T>): Promise<T | undefined> {
+    if (!this.#isAllowed && !this.#isDenied) this.#kept.push(call);
+    return this.#with(call);
+  }
+
+  #decide(isGranted: boolean): void {
+    this.#isDenied = isObjecting() || hasOptedOut();
+    if (this.#isDenied || !this.#settings) return;
+    if (!isGranted) return void this.#stop();
+    if (this.#isAllowed) return;
+    this.#isAllowed = true;
+    if (this.#device) return void this.#device.optIn();
+    if (isExcluded(this.#settings, location.pathname)) return;
+    this.#watch(this.#settings);
+    this.#loading = this.#begin(this.#settings).catch(() => undefined);
+    for (const call of this.#kept.splice(0)) void this.#with(call);
+  }
+
+  /** Consent was taken back, or never given: what was stored is erased. */
+  async #stop(): Promise<void> {
+    this.#isAllowed = false;
+    this.#isDenied = true;
+    this.#kept = [];
+    await (await this.#loading)?.optOut().catch(() => {});
+  }
+
+  async #begin(settings: Settings): Promise<Device> {
+    const { addressBar, debug } = settings;
+    await whenShown();
+    await whenIdle();
+    const [{ openDevice }, trace] = await Promise.all([loadDevice(), debug ? loadPanel().then((panel) => panel.openPanel()) : undefined]);
+    const device = await openDevice({ ...settings, loadTokens, trace });
+    // A device that opted out by a consent since given again.
+    if (await device.isOptedOut()) await device.optIn();
+    this.#device = device;
+    await device.begin(this.#evidence!);
+    if (addressBar) device.flush().then(() => this.#tagAddressBar());
+    return device;
+  }
+
+  #watch(settings: Settings): void {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    const isWatched = () => this.#isAllowed && !isExcluded(settings, location.pathname);
+    watchShares({
+      seen: (channel) => void (isWatched() && this.share(channel)),
+      tagged: (channel, page) => (isWatched() ? this.#device?.link(channel, page) : undefined),
+    });
+    watchRoutes(() => settings.addressBar && isWatched() && this.#tagAddressBar());
+    addEventListener("pagehide", () => this.#isAllowed && this.#device?.leave());
+    addEventListener("online", () => void this.flush());
+  }
+
+  /** Only where the fragment is free, and never on the home page, which people bookmark. */
+  #tagAddressBar(): void {
+    const { pathname, hash, href } = location;
+    if (pathname === "/" || (hash && !/^#tct=[^&]*$/.test(hash))) return;
+    const tagged = this.#device?.link("copy", href);
+    if (tagged && tagged !== href) history.replaceState(history.state, "", tagged);
+  }
+}
+
+/** What the page was opened with, before a router changes the address. Memory only, until there is consent. */
+function gatherEvidence(): Evidence {
+  const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  return { url: location.href, referrer: document.referrer, userAgent: navigator.userAgent, navigation: navigation?.type ?? "navigate", landingPages: [] };
+}
+
+/** A page that is rendered ahead of its visit is not a visit yet. */
+const whenShown = (): Promise<unknown> | void => {
+  if ((document as { prerendering?: boolean }).prerendering) {
+    return new Promise((shown) => document.addEventListener("prerenderingchange", shown, { once: true }));
+  }
+};
+
+const whenIdle = (): Promise<unknown> =>
+  new Promise((idle) => (typeof requestIdleCallback === "function" ? requestIdleCallback(idle, { timeout: 2000 }) : setTimeout(idle, 200)));

@@ -1,0 +1,251 @@
+// The device of one visitor at one publisher: one page session, what is shared and converted in it, consent (spec/device.md).
+
+import { classify, type Arrival, type Evidence } from "../protocol/arrival.js";
+import { channelByName, type Channel } from "../protocol/channel.js";
+import { labelsOf } from "../protocol/domain.js";
+import { encodeTag, parseTag, reshare, tagAddress, type LinkTag } from "../protocol/tag.js";
+import { momentOf, type Context, type DeviceSettings } from "./context.js";
+import { envelopesOf, flush, slotKey } from "./flush.js";
+import { whenIdle } from "./idle.js";
+import { arrived, converted, rememberArrival, shared, type OccurrenceOf } from "./occurrence.js";
+import { refreshManifest, rememberManifest } from "./refresh.js";
+import { answer, note, openSessionSlots, type Moment } from "./slots.js";
+import { newState, type DeviceState, type OpenSlot } from "./state.js";
+import { openStorage } from "./storage.js";
+import { relayTransport } from "./transport.js";
+
+/** What a brand has been told in an epoch, and what it may be told at most; in millionths of ε. */
+export interface LedgerLine {
+  readonly brand: number;
+  readonly epoch: number;
+  readonly spentMicro: number;
+  readonly boundMicro: number;
+}
+
+/** Pauses between attempts after one that failed, in seconds. */
+const RETRY_SECONDS = [5, 30, 120, 600];
+
+/** Where a tab remembers the tag by which its visit came, for re-shares from further pages. */
+const TAG_KEY = "tacita-tag";
+
+type Recording = (state: DeviceState, moment: Moment) => OpenSlot[];
+
+export async function openDevice(settings: DeviceSettings): Promise<Device> {
+  const storage = await openStorage(settings.publisher);
+  const tab = `tacita-${settings.publisher}-${crypto.randomUUID()}`;
+  const context: Context = { settings, storage, transport: relayTransport(settings.relay), tab };
+  await rememberManifest(context);
+  return new Device(context);
+}
+
+export class Device {
+  readonly #context: Context;
+  /** What happened before there was a manifest to measure it by. */
+  #unrecorded: Recording[] = [];
+  #cameBy: LinkTag | undefined;
+  /** Robots are never measured. */
+  #isInert = false;
+  /** Gives the tab's lock back. */
+  #release: (() => void) | undefined;
+  /** Envelopes that are durable and may leave with the page. Undefined while what they say is being changed. */
+  #leaving: Uint8Array<ArrayBuffer>[] | undefined;
+  #changes = 0;
+  /** The session ended with the page; one that comes back from the back-forward cache begins no other. */
+  #hasLeft = false;
+  #flushing: Promise<void> | undefined;
+  #isFlushDue = false;
+  #failures = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** Classifies the visit, and for a person from elsewhere begins a session. */
+  async begin(evidence: Evidence): Promise<Arrival | undefined> {
+    const visitor = classify({ ...evidence, landingPages: this.#context.settings.landingPages });
+    this.#isInert = visitor.is === "preview" || visitor.is === "robot";
+    if (this.#isInert) return undefined;
+    const isArrival = visitor.is === "person" && evidence.navigation !== "reload" && evidence.navigation !== "back_forward";
+    this.#cameBy = visitor.is === "person" ? visitor.arrival.tag : rememberedTag();
+    if (isArrival) {
+      const { arrival } = visitor;
+      sessionStorage.setItem(TAG_KEY, arrival.tag ? encodeTag(arrival.tag) : "");
+      this.#trace({ what: "arrived", channel: arrival.channel.name, grade: arrival.grade });
+      await this.#holdTab();
+      await this.#record((state, moment) => {
+        rememberArrival(state, arrival, moment.manifest, moment.now);
+        const opened = answer(state, moment, arrived(arrival));
+        const slots = openSessionSlots(state, moment);
+        if (slots.length) state.sessions.push({ tab: this.#context.tab, slots });
+        return opened;
+      });
+      return arrival;
+    }
+    this.#schedule();
+    return undefined;
+  }
+
+  /** The page was shared to a channel. Gives the page's tagged link. */
+  async share(name: string, page = location.href): Promise<string | undefined> {
+    const channel = channelByName(name);
+    if (!channel?.isShareTarget || this.#isInert) return undefined;
+    await this.#happened(() => shared((campaign) => this.#tag(campaign, channel)));
+    return this.link(name, page);
+  }
+
+  /** The person converted; credited to the last remembered arrival of each campaign. */
+  async convert(value?: number): Promise<void> {
+    if (!this.#isInert) await this.#happened((state, { now }) => converted(state, value, now));
+  }
+
+  /** An address with the tag for sharing it to a channel; undefined without a campaign, or where it is no web address. */
+  link(name: string, page: string): string | undefined {
+    const channel = channelByName(name);
+    const campaigns = this.#context.manifest?.campaigns ?? [];
+    const wanted = [this.#cameBy?.campaign, this.#context.settings.campaign, campaigns[0]?.id];
+    const campaign = wanted.find((id) => id !== undefined && campaigns.some((listed) => listed.id === id));
+    return channel && campaign !== undefined ? tagAddress(this.#tag(campaign, channel), page) : undefined;
+  }
+
+  async ledger(): Promise<LedgerLine[]> {
+    const boundMicro = this.#context.manifest?.ledgerBoundMicro ?? 0;
+    const ledger = await this.#context.storage.look(({ ledger }) => ledger);
+    return ledger.map(({ querier, epoch, micro }) => ({ brand: +querier, epoch, spentMicro: micro, boundMicro }));
+  }
+
+  /** Erases what the device holds, unsent reports included; a spent budget stays spent (spec/device.md §7). */
+  async optOut(): Promise<void> {
+    this.#unrecorded = [];
+    this.#leaving = undefined;
+    sessionStorage.removeItem(TAG_KEY);
+    await this.#context.storage.update((state) => {
+      const spentThrough = Math.max(state.spentThrough, state.secret?.epoch ?? 0);
+      delete state.manifest;
+      delete state.secret;
+      Object.assign(state, newState(), { optedOut: true, spentThrough });
+    });
+    this.#context.manifest = undefined;
+  }
+
+  isOptedOut(): Promise<boolean> {
+    return this.#context.storage.look((state) => state.optedOut);
+  }
+
+  async optIn(): Promise<void> {
+    await this.#context.storage.update((state) => void (state.optedOut = false));
+    this.#schedule();
+  }
+
+  /** The page is being left: what is sealed leaves in a request that outlives it. The next page sends the same bytes again. */
+  leave(): void {
+    this.#hasLeft = true;
+    if (this.#leaving?.length) {
+      this.#context.transport.submitAndLeave(this.#leaving.slice(0, 128));
+      this.#trace({ what: "left", count: this.#leaving.length });
+    }
+    this.#leaving = undefined;
+    this.#release?.();
+    this.#release = undefined;
+    clearTimeout(this.#retry);
+  }
+
+  /** Sends what waits; resolves when nothing more can be done now. */
+  async flush(): Promise<void> {
+    if (this.#isInert) return;
+    this.#isFlushDue = true;
+    this.#flushing ??= this.#flushWhileDue().finally(() => (this.#flushing = undefined));
+    await this.#flushing;
+  }
+
+  /** What happened: event slots are answered now, session slots hold it until the session ends. */
+  async #happened(occurrence: (state: DeviceState, moment: Moment) => OccurrenceOf): Promise<void> {
+    await this.#record((state, moment) => {
+      const occurrenceOf = occurrence(state, moment);
+      const session = state.sessions.find(({ tab }) => tab === this.#context.tab);
+      if (session && !this.#hasLeft) note(session.slots, moment.manifest, occurrenceOf);
+      return answer(state, moment, occurrenceOf);
+    });
+  }
+
+  async #record(recording: Recording): Promise<void> {
+    this.#leaving = undefined;
+    this.#changes++;
+    const moment = momentOf(this.#context);
+    if (moment) await this.#recordNow(recording, moment).catch((error) => this.#trace({ what: "trouble", error }));
+    else this.#unrecorded.push(recording);
+    this.#schedule();
+  }
+
+  async #recordNow(recording: Recording, moment: Moment): Promise<void> {
+    const opened = await this.#context.storage.update((state) => (state.optedOut ? [] : recording(state, moment)));
+    for (const slot of opened) {
+      const measure = moment.manifest.measures.find(({ id }) => id === slot.measure)!;
+      const value = labelsOf(measure.dimensions, slot.cell);
+      this.#trace({ what: "answered", slot: slotKey(slot), measure: measure.name, value, exhausted: slot.exhausted });
+    }
+  }
+
+  #schedule(): void {
+    whenIdle().then(() => this.flush());
+  }
+
+  async #flushWhileDue(): Promise<void> {
+    while (this.#isFlushDue) {
+      this.#isFlushDue = false;
+      try {
+        // One tab at a time talks to the relay.
+        await navigator.locks.request(`tacita-${this.#context.settings.publisher}`, () => this.#flushOnce());
+        this.#failures = 0;
+      } catch (error) {
+        this.#trace({ what: "trouble", error });
+        clearTimeout(this.#retry);
+        this.#retry = setTimeout(() => this.flush(), 1000 * RETRY_SECONDS[Math.min(this.#failures++, RETRY_SECONDS.length - 1)]!);
+      }
+    }
+  }
+
+  async #flushOnce(): Promise<void> {
+    const { storage, tab } = this.#context;
+    if (await storage.look((state) => state.optedOut)) return;
+    const change = this.#changes;
+    if (this.#unrecorded.length) await refreshManifest(this.#context);
+    for (const moment = momentOf(this.#context); moment && this.#unrecorded.length; ) {
+      await this.#recordNow(this.#unrecorded.shift()!, moment);
+    }
+    try {
+      await flush(this.#context);
+    } finally {
+      const leaving = await storage.look(({ outbox, sessions }) => {
+        const own = sessions.filter((session) => session.tab === tab).flatMap(({ slots }) => slots);
+        return envelopesOf([...outbox, ...own.flatMap(({ draft }) => draft ?? [])]);
+      });
+      // What happened meanwhile may have made a draft void: then nothing leaves with the page, and the next one sends it.
+      if (change === this.#changes && !this.#hasLeft) this.#leaving = leaving;
+    }
+  }
+
+  /** Holds the tab's lock, by which other tabs see that its session goes on. It is given back with the page. */
+  #holdTab(): Promise<void> {
+    return new Promise((held) => {
+      navigator.locks.request(this.#context.tab, () => {
+        held();
+        return new Promise<void>((release) => (this.#release = release));
+      });
+    });
+  }
+
+  #tag(campaign: number, channel: Channel): LinkTag {
+    const cameBy = this.#cameBy;
+    return cameBy?.campaign === campaign ? reshare(cameBy, channel) : { campaign, channel, cohort: 0, generation: 0 };
+  }
+
+  #trace(...[trace]: Parameters<NonNullable<DeviceSettings["trace"]>>): void {
+    this.#context.settings.trace?.(trace);
+  }
+}
+
+function rememberedTag(): LinkTag | undefined {
+  const tag = parseTag(sessionStorage.getItem(TAG_KEY) ?? "");
+  return typeof tag === "object" ? tag : undefined;
+}

@@ -1,0 +1,59 @@
+// One thing that happened, with its true value, and its cell in a measure. Stays on the device.
+
+import { bucketOf, cellOf, NONE } from "../protocol/domain.js";
+import type { Arrival } from "../protocol/arrival.js";
+import type { Campaign, Manifest, Measure } from "../protocol/manifest.js";
+import type { LinkTag } from "../protocol/tag.js";
+import { channelByCode } from "../protocol/channel.js";
+import type { DeviceState } from "./state.js";
+
+/** The labels of what happened, by dimension; one that is missing counts as `other`. */
+export interface Occurrence {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value?: number;
+}
+
+/** What happened, as each measure is to hear of it; undefined where it is none of the measure's business. */
+export type OccurrenceOf = (measure: Measure) => Occurrence | undefined;
+
+export const cellFor = (occurrence: Occurrence | undefined, { dimensions }: Measure): number =>
+  occurrence
+    ? cellOf(dimensions, (dimension) =>
+        occurrence.labels[dimension.name] ??
+        (dimension.name === "value" && occurrence.value !== undefined ? bucketOf(dimension, occurrence.value) : undefined))
+    : NONE;
+
+/** An arrival. Generation and cohort are those of a tag of the measure's own campaign: others' measures do not hear of them. */
+export const arrived = ({ channel, grade, tag }: Arrival): OccurrenceOf => ({ event, campaign }) => {
+  if (event !== "arrival" && event !== "reach") return undefined;
+  const own = tag?.campaign === campaign ? tagLabels(tag) : {};
+  return { labels: { channel: channel.name, grade, ...own } };
+};
+
+export const shared = (tagOf: (campaign: number) => LinkTag): OccurrenceOf => ({ event, campaign }) =>
+  event === "share" ? { labels: tagLabels(tagOf(campaign)) } : undefined;
+
+export const converted = (state: DeviceState, value: number | undefined, now: number): OccurrenceOf => ({ event, campaign }) =>
+  event === "conversion" ? { labels: { channel: attributed(state, campaign, now) }, value } : undefined;
+
+const tagLabels = ({ channel, cohort, generation }: LinkTag) =>
+  ({ channel: channel.name, generation: String(generation), cohort: String(cohort) });
+
+/** Remembers an arrival for the campaigns that it may be credited to (spec/device.md §6). */
+export function rememberArrival(state: DeviceState, arrival: Arrival, { campaigns }: Manifest, now: number): void {
+  const { tag, grade, channel } = arrival;
+  const concerns = ({ id }: Campaign) => (tag ? tag.campaign === id : grade !== "direct");
+  state.touches = state.touches.filter(({ until }) => until > now);
+  for (const { id, attributionSeconds } of campaigns.filter(concerns)) {
+    const known = state.touches.some(({ campaign }) => campaign === id);
+    // An inference explains a conversion only where nothing better does.
+    if (known && grade === "inferred") continue;
+    state.touches = state.touches.filter(({ campaign }) => campaign !== id);
+    state.touches.push({ campaign: id, channel: channel.code, until: now + attributionSeconds });
+  }
+}
+
+function attributed({ touches }: DeviceState, wanted: number, now: number): string {
+  const touch = touches.find(({ campaign, until }) => campaign === wanted && until > now);
+  return (touch && channelByCode(touch.channel)?.name) ?? "unattributed";
+}

@@ -1,0 +1,143 @@
+// The signed manifest, epochs, the hash-chained directory (spec/manifest.md).
+
+import { ascii, concat, digest, equal, u32, type Bytes } from "../bytes.js";
+import { chooseMechanism, type Mechanism } from "../dp/mechanism.js";
+import { cellCount, type Dimension } from "./domain.js";
+import { bytesOf, numberOf, oneOf, readFields, textOf, type Fields } from "./protobuf.js";
+
+export type Event = "arrival" | "reach" | "share" | "conversion";
+
+const EVENTS: readonly Event[] = ["arrival", "reach", "share", "conversion"];
+
+/** One epoch of the key directory. Times are Unix seconds. */
+export interface Epoch {
+  readonly epoch: number;
+  readonly publicKey: Bytes;
+  readonly chain: Bytes;
+  readonly startsAt: number;
+  readonly endsAt: number;
+  readonly closesAt: number;
+}
+
+export interface Measure {
+  readonly id: number;
+  readonly campaign: number;
+  readonly name: string;
+  readonly event: Event;
+  /** Whether every page session opens a slot, so that presence is private too. */
+  readonly bySession: boolean;
+  readonly dimensions: readonly Dimension[];
+  readonly epsilonMicro: number;
+  readonly windowSeconds: number;
+  readonly mechanism: Mechanism;
+}
+
+export interface Campaign {
+  readonly id: number;
+  readonly brand: number;
+  readonly name: string;
+  readonly attributionSeconds: number;
+}
+
+export interface Manifest {
+  readonly revision: number;
+  readonly epochs: readonly Epoch[];
+  readonly measures: readonly Measure[];
+  readonly campaigns: readonly Campaign[];
+  readonly tokenBatch: number;
+  readonly ledgerBoundMicro: number;
+}
+
+/** A manifest's bytes as they travel, with the signature over them. */
+export interface SignedManifest {
+  readonly manifest: Bytes;
+  readonly signature: Bytes;
+}
+
+/** Checks the signature by the pinned key, and then all that the manifest says. Throws if anything does not hold. */
+export async function verifyManifest({ manifest, signature }: SignedManifest, key: Bytes, publisher: number): Promise<Manifest> {
+  const pinned = await crypto.subtle.importKey("raw", key, { name: "Ed25519" }, false, ["verify"]);
+  const signed = concat(ascii("tacita/manifest/v1"), manifest);
+  check(await crypto.subtle.verify({ name: "Ed25519" }, pinned, signature, signed));
+  const fields = readFields(manifest);
+  check(numberOf(fields, 1) === 1 && numberOf(fields, 2) === publisher);
+  return read(fields);
+}
+
+/** Whether `offered` may replace `last`: no smaller revision, and its directory goes on where the other's stands. */
+export async function follows(offered: Manifest, last: Manifest): Promise<boolean> {
+  if (offered.revision < last.revision) return false;
+  const end = last.epochs.at(-1);
+  for (const entry of offered.epochs) {
+    const known = last.epochs.find(({ epoch }) => epoch === entry.epoch);
+    if (known ? !equal(known.publicKey, entry.publicKey) || !equal(known.chain, entry.chain) : !(await continues(entry, end))) return false;
+  }
+  return true;
+}
+
+/** A gap, after a long absence, cannot be checked and is accepted. */
+async function continues(entry: Epoch, end: Epoch | undefined): Promise<boolean> {
+  if (end && entry.epoch === end.epoch + 1) return equal(entry.chain, await chainAfter(end, entry));
+  return !end || entry.epoch > end.epoch;
+}
+
+export const activeEpoch = ({ epochs }: Manifest, now: number): Epoch | undefined =>
+  epochs.find(({ startsAt, endsAt }) => startsAt <= now && now < endsAt);
+
+/** Until when a token of an epoch can be spent; undefined if it cannot be now. */
+export const spendableUntil = ({ epochs }: Manifest, epoch: number, now: number): number | undefined =>
+  epochs.find((entry) => entry.epoch === epoch && entry.startsAt <= now && now < entry.closesAt)?.closesAt;
+
+/** SHA-256("tacita/directory/v1" ‖ previous ‖ u32(epoch) ‖ public key). */
+const chainAfter = (previous: Epoch, { epoch, publicKey }: Epoch): Promise<Bytes> =>
+  digest("SHA-256", ascii("tacita/directory/v1"), previous.chain, u32(epoch), publicKey);
+
+async function read(fields: Fields): Promise<Manifest> {
+  const all = <T>(field: number, reader: (fields: Fields) => T) => bytesOf(fields, field).map((bytes) => reader(readFields(bytes)));
+  const epochs = all(4, readEpoch);
+  for (const [at, entry] of epochs.entries()) {
+    const previous = epochs[at - 1];
+    check(!previous || (entry.epoch === previous.epoch + 1 && equal(entry.chain, await chainAfter(previous, entry))));
+  }
+  const campaigns = all(6, readCampaign);
+  const measures = all(5, readMeasure);
+  check(measures.every((measure) => campaigns.some(({ id }) => id === measure.campaign)));
+  const policy = readFields(oneOf(fields, 7));
+  const tokenBatch = numberOf(policy, 1);
+  check(tokenBatch >= 1 && tokenBatch <= 128);
+  return { revision: numberOf(fields, 3), epochs, measures, campaigns, tokenBatch, ledgerBoundMicro: numberOf(policy, 2) };
+}
+
+function readEpoch(fields: Fields): Epoch {
+  const [publicKey, chain] = [oneOf(fields, 2), oneOf(fields, 3)];
+  const [startsAt, endsAt, closesAt] = [4, 5, 6].map((field) => numberOf(fields, field)) as [number, number, number];
+  check(publicKey.length === 32 && chain.length === 32 && startsAt <= endsAt && endsAt <= closesAt);
+  return { epoch: numberOf(fields, 1), publicKey, chain, startsAt, endsAt, closesAt };
+}
+
+function readMeasure(fields: Fields): Measure {
+  const event = EVENTS[numberOf(fields, 4) - 1];
+  const bySession = numberOf(fields, 5) === 2;
+  const epsilonMicro = numberOf(fields, 7);
+  const windowSeconds = numberOf(fields, 8);
+  const dimensions = bytesOf(fields, 6).map(readDimension);
+  const cells = cellCount(dimensions);
+  check(event && !(bySession && event === "reach") && epsilonMicro >= 1 && epsilonMicro <= 20_000_000);
+  check(windowSeconds >= 60 && windowSeconds <= 31 * 86_400 && cells >= 2 && cells <= 100_001);
+  return {
+    id: numberOf(fields, 1), campaign: numberOf(fields, 2), name: textOf(fields, 3), event: event!, bySession,
+    dimensions, epsilonMicro, windowSeconds, mechanism: chooseMechanism(cells, epsilonMicro),
+  };
+}
+
+function readDimension(bytes: Bytes): Dimension {
+  const fields = readFields(bytes);
+  return { name: textOf(fields, 1), labels: bytesOf(fields, 2).map((label) => new TextDecoder().decode(label)) };
+}
+
+const readCampaign = (fields: Fields): Campaign =>
+  ({ id: numberOf(fields, 1), brand: numberOf(fields, 2), name: textOf(fields, 3), attributionSeconds: numberOf(fields, 4) });
+
+function check(holds: unknown): asserts holds {
+  if (!holds) throw new Error("manifest");
+}

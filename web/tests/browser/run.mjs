@@ -1,0 +1,42 @@
+// The browser tests: real Chromium against a real collector and relay. Each scenario says what it proves.
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { scenarios } from "./scenarios.mjs";
+import { setStage } from "./stage.mjs";
+import { Truth } from "./ledger-of-truth.mjs";
+
+const only = process.argv[2];
+const stage = await setStage();
+const truth = new Truth();
+let failed = 0;
+
+async function attempt(name, run) {
+  const begun = Date.now();
+  try {
+    await run();
+    console.log(`ok    ${name} (${Date.now() - begun} ms)`);
+  } catch (error) {
+    failed++;
+    console.log(`FAIL  ${name}\n      ${String(error.stack ?? error).replace(/\n/g, "\n      ")}`);
+  }
+}
+
+for (const [name, run] of Object.entries(scenarios)) {
+  if (!only || name.includes(only)) {
+    await attempt(name, async () => {
+      await run(stage, truth);
+      await truth.arrive(stage.deployment.report);
+    });
+  }
+}
+await attempt("the brand's report agrees with what happened, cell by cell", async () => {
+  const compared = await truth.compare(stage.deployment.report);
+  writeFileSync(fileURLToPath(new URL("../../target/tallies.json", import.meta.url)), JSON.stringify(compared, null, 2) + "\n");
+});
+await attempt("the collector saw no token spent twice and nothing unauthentic", () => {
+  const status = stage.deployment.status();
+  if (!/[1-9]\d* counted/.test(status) || /[1-9]\d* (spent|unauthentic|invalid-value|unknown-measure|window-ahead)/.test(status)) throw new Error(status);
+});
+await stage.strike();
+console.log(failed ? `browser tests: FAILED (${failed})` : "browser tests: all passed");
+process.exit(failed ? 1 : 0);
