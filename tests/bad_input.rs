@@ -62,7 +62,7 @@ fn a_malformed_map_is_named_with_its_line() {
         |map: &str, place: &str, remedy: &str| assert_complaint(&["replay", &log, "--map", map], place, remedy);
     replay(&files.write("toml.toml", "[channel]\ncolumn = \n"), "toml.toml:2", "");
     replay(&files.write("typo.toml", "[channel]\ncolum = \"channel\"\n"), "typo.toml:2", "expected");
-    replay(&files.write("none.toml", ""), "none.toml:1", "missing field `channel`");
+    replay(&files.write("none.toml", ""), "none.toml:1", "give [channel]");
     replay(
         &files.write("value.toml", format!("{GOOD_MAP}[value]\ncolumn = \"x\"\nbuckets = []\n")),
         "value.toml",

@@ -45,9 +45,7 @@ fn verify_finds_the_same_keys_at_honest_relays_and_names_what_a_split_view_diffe
     let folder = tempfile::tempdir().unwrap();
     let honest = deployment(&fresh(folder.path(), "honest"));
     let source = |deployment: &Deployment| format!("1@{}", deployment.relay.url());
-    let verify = |one: &str, other: &str| {
-        tacita(&["keys", "verify", one, other, "--signing-key", &honest.signing_key])
-    };
+    let verify = |one: &str, other: &str| tacita(&["keys", "verify", one, other, "--signing-key", &honest.signing_key]);
 
     // The same relay twice stands for two relays of one honest collector: the same bytes for all.
     let agreed = verify(&source(&honest), &source(&honest));

@@ -105,10 +105,20 @@ impl Deployment {
     ///
     /// `tap` is for a test that listens in between: the port where the relay finds the collector, and the collector's own.
     pub(crate) fn start(folder: &Path, measures: &[&[&str]], tap: Option<(u16, u16)>) -> Self {
+        Self::start_with(folder, measures, tap, "token-batch = 4\nledger-bound = 100.0")
+    }
+
+    /// The same, with another device policy.
+    pub(crate) fn start_with(
+        folder: &Path,
+        measures: &[&[&str]],
+        tap: Option<(u16, u16)>,
+        device_policy: &str,
+    ) -> Self {
         let collector_port = tap.map_or_else(free_port, |(_, collector)| collector);
         let relay_port = free_port();
         let collector_file = folder.join("collector.toml");
-        fs::write(&collector_file, "[device]\ntoken-batch = 4\nledger-bound = 100.0\n").unwrap();
+        fs::write(&collector_file, format!("[device]\n{device_policy}\n")).unwrap();
         let listen = format!("127.0.0.1:{collector_port}");
         let data = folder.join("collector");
         let args = ["collector", "--listen", &listen, "--data", path(&data), "--config", path(&collector_file)];

@@ -11,7 +11,8 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
     ensure!(!targets.is_empty(), "fuzz/ has no targets");
     for target in &targets {
         println!("fuzzing {target} for {seconds} s");
-        let limits = [format!("-max_total_time={seconds}"), "-max_len=8192".to_owned(), "-print_final_stats=1".to_owned()];
+        let limits =
+            [format!("-max_total_time={seconds}"), "-max_len=8192".to_owned(), "-print_final_stats=1".to_owned()];
         let mut command = cargo_fuzz();
         super::run(command.args(["run", "--sanitizer", "none", target, "--"]).args(limits))?;
     }

@@ -12,6 +12,7 @@ use tacita_protocol::{
 
 use crate::{
     connect::{AdminClient, CollectorArgs, refused},
+    contents,
     settings::{duration, epsilon},
     table::{Table, utc},
 };
@@ -116,6 +117,12 @@ enum Measure {
         /// NAME=LABEL,LABEL,… ; repeat for several. Without one: `channel` over the channel table.
         #[arg(long = "dimension", value_name = "NAME=LABELS", value_parser = dimension)]
         dimensions: Vec<v1::Dimension>,
+        /// The contents that it tells apart, one id on each line: its last dimension, `content`.
+        #[arg(long, value_name = "FILE")]
+        catalogue: Option<std::path::PathBuf>,
+        /// Cells for contents that are not in the catalogue, by hash.
+        #[arg(long, value_name = "N", default_value_t = 0, requires = "catalogue")]
+        tail: u32,
         /// How long it counts before it begins anew.
         #[arg(long, value_name = "TIME", default_value = "1d", value_parser = duration)]
         window: std::time::Duration,
@@ -148,6 +155,7 @@ enum EventArg {
     Reach,
     Share,
     Conversion,
+    ContentShare,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -168,6 +176,7 @@ fn dimension(text: &str) -> Result<v1::Dimension, String> {
         Some((name, labels)) if !name.is_empty() && !labels.is_empty() => Ok(v1::Dimension {
             name: name.to_owned(),
             labels: labels.split(',').map(|label| label.trim().to_owned()).collect(),
+            catalogue: None,
         }),
         _ => Err(format!("'{text}' is not a dimension: write NAME=LABEL,LABEL, for example value=0..50,50..")),
     }
@@ -240,12 +249,15 @@ async fn campaign(mut admin: AdminClient, command: Campaign) -> Result<()> {
 }
 
 async fn measure(mut admin: AdminClient, command: Measure) -> Result<()> {
-    let Measure::Create { campaign, name, event, epsilon, participation, dimensions, window } = command;
+    let Measure::Create { campaign, name, event, epsilon, participation, dimensions, catalogue, tail, window } =
+        command;
+    let ids = catalogue.map(|file| contents::read(&file)).transpose()?;
     let event = match event {
         EventArg::Arrival => v1::Event::Arrival,
         EventArg::Reach => v1::Event::Reach,
         EventArg::Share => v1::Event::Share,
         EventArg::Conversion => v1::Event::Conversion,
+        EventArg::ContentShare => v1::Event::ContentShare,
     };
     let participation = match participation {
         ParticipationArg::Event => v1::Participation::Event,
@@ -259,6 +271,7 @@ async fn measure(mut admin: AdminClient, command: Measure) -> Result<()> {
         dimensions,
         epsilon_micro: epsilon.micro(),
         window_seconds: seconds(window)?,
+        contents: ids.map(|ids| v1::Contents { ids, tail }),
     };
     let measure = admin.create_measure(request).await.map_err(refused)?.into_inner().measure.unwrap_or_default();
     println!("measure {} has the number {}", measure.name, measure.id);

@@ -54,7 +54,8 @@ pub(crate) async fn reporting(address: &str, key: &str) -> Result<ReportingClien
         .max_decoding_message_size(64 << 20))
 }
 
-async fn channel(address: &str) -> Result<Channel> {
+/// Connects to a collector without a key.
+pub(crate) async fn channel(address: &str) -> Result<Channel> {
     let endpoint = Endpoint::from_shared(address.to_owned())?.connect_timeout(Duration::from_secs(5));
     endpoint
         .connect()
@@ -67,7 +68,8 @@ async fn channel(address: &str) -> Result<Channel> {
 pub(crate) struct Bearer(MetadataValue<Ascii>);
 
 impl Bearer {
-    fn new(key: &str) -> Result<Self> {
+    /// The interceptor for this key.
+    pub(crate) fn new(key: &str) -> Result<Self> {
         let mut value: MetadataValue<Ascii> =
             format!("Bearer {key}").parse().map_err(|_| anyhow!("the API key holds characters that no key has"))?;
         value.set_sensitive(true);

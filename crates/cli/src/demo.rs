@@ -89,6 +89,7 @@ fn measures() -> Vec<v1::CreateMeasureRequest> {
     let dimension = |name: &str, labels: &[&str]| v1::Dimension {
         name: name.to_owned(),
         labels: labels.iter().map(|&label| label.to_owned()).collect(),
+        catalogue: None,
     };
     let channels = ["whatsapp", "messenger", "telegram", "email", "facebook", "search", "unattributed", "other"];
     vec![

@@ -1,10 +1,12 @@
 //! `tacita`: one binary for every party.
 //!
-//! A file for each subcommand; what several of them need is in [`connect`], [`settings`], [`table`] and [`simulation`].
+//! A file for each subcommand; what several of them need is in [`connect`], [`contents`], [`settings`], [`table`] and [`simulation`].
 
 mod admin;
+mod bench;
 mod collector;
 mod connect;
+mod contents;
 mod demo;
 mod keys;
 mod relay;
@@ -39,6 +41,7 @@ enum Command {
     Report(report::Args),
     Simulate(simulate::Args),
     Replay(replay::Args),
+    Bench(bench::Args),
 }
 
 #[tokio::main]
@@ -56,6 +59,7 @@ async fn main() -> ExitCode {
         Command::Report(args) => report::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
         Command::Replay(args) => replay::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

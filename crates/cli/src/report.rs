@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// The day after the last one, YYYY-MM-DD (UTC).
     #[arg(long, value_name = "DAY", value_parser = day)]
     to: Option<u64>,
+    /// Only the N cells with the largest estimates of each measure, and `none`.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    top: u32,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -49,6 +52,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         measures: args.measures,
         from: args.from.unwrap_or(0),
         to: args.to.unwrap_or(0),
+        top: args.top,
     };
     let report = fetch(&mut reporting, request).await?;
     if args.json {
@@ -94,14 +98,15 @@ fn print_measure(report: &v1::MeasureReport, truth: &dyn Fn(u32, usize) -> Optio
         println!("{}", privacy_line(privacy));
     }
     let heads: Vec<&str> = measure.dimensions.iter().map(|dimension| dimension.name.as_str()).collect();
-    let known = (0..report.cells.len()).any(|cell| truth(measure.id, cell).is_some());
+    let truth = |cell: &v1::CellEstimate| truth(measure.id, cell.cell as usize);
+    let known = report.cells.iter().any(|cell| truth(cell).is_some());
     let mut columns = vec![heads.join(" × "), "estimate".to_owned(), "95 % interval".to_owned(), String::new()];
     if known {
         columns.insert(3, "truth".to_owned());
     }
     let mut table = Table::new(&columns.iter().map(String::as_str).collect::<Vec<_>>());
-    for (index, cell) in report.cells.iter().enumerate() {
-        let truth = truth(measure.id, index);
+    for cell in &report.cells {
+        let truth = truth(cell);
         if truth.unwrap_or(0) == 0 && !cell.above_zero && report.cells.len() > 12 {
             continue;
         }
@@ -154,7 +159,7 @@ pub(crate) fn json(report: &v1::GetReportResponse) -> serde_json::Value {
         let cell = |cell: &v1::CellEstimate| {
             serde_json::json!({
                 "labels": cell.labels, "estimate": cell.estimate, "variance": cell.variance, "low": cell.low,
-                "high": cell.high, "above_zero": cell.above_zero, "reports_needed": cell.reports_needed,
+                "high": cell.high, "above_zero": cell.above_zero, "reports_needed": cell.reports_needed, "cell": cell.cell,
             })
         };
         cells.iter().map(cell).collect()
@@ -172,6 +177,13 @@ pub(crate) fn json(report: &v1::GetReportResponse) -> serde_json::Value {
         })
     };
     serde_json::json!({ "campaign": report.campaign, "measures": report.measures.iter().map(measure).collect::<Vec<_>>() })
+}
+
+/// How many reports of a campaign are counted, of all measures.
+pub(crate) async fn counted(reporting: &mut ReportingClient, campaign: &str) -> Result<u64> {
+    let request = v1::GetReportRequest { campaign: campaign.to_owned(), top: 1, ..Default::default() };
+    let report = fetch(reporting, request).await.with_context(|| format!("the report of {campaign}"))?;
+    Ok(report.measures.iter().map(|measure| measure.reports).sum())
 }
 
 /// The report of one campaign, all measures and windows.

@@ -7,12 +7,16 @@ use parking_lot::Mutex;
 use tacita_protocol::{id::PublisherId, manifest::SignedManifest};
 use zeroize::Zeroizing;
 
-use crate::{ClientError, edition::Edition};
+use crate::{
+    ClientError,
+    catalogues::Shared,
+    edition::{Edition, VerifiedManifest},
+};
 
 /// What a publisher tells its devices: who it is, whom it trusts, and which pages people open by themselves.
 ///
-/// Cheap to clone. Clones share the last manifest that any of them has verified: a simulation of many devices opens them
-/// all with clones of one config, and verifies each manifest once.
+/// Cheap to clone. Clones share the last manifest that any of them has verified, and its catalogues: a simulation of many
+/// devices opens them all with clones of one config, verifies each manifest and fetches each catalogue once.
 #[derive(Clone)]
 pub struct DeviceConfig {
     pub(crate) publisher: PublisherId,
@@ -45,16 +49,33 @@ impl DeviceConfig {
         self
     }
 
-    /// Verifies a manifest, unless it is the one that was verified last.
-    pub(crate) fn verify(&self, signed: &SignedManifest) -> Result<Arc<Edition>, ClientError> {
-        let held = self.verified.lock().clone();
-        if let Some(edition) = held.filter(|edition| edition.signed() == signed) {
-            return Ok(edition);
+    /// Verifies a manifest, unless it is the one that was made ready last.
+    pub(crate) fn verify(&self, signed: &SignedManifest) -> Result<Offer, ClientError> {
+        match self.verified_last().filter(|edition| edition.signed() == signed) {
+            Some(edition) => Ok(Offer::Ready(edition)),
+            None => Ok(Offer::Verified(VerifiedManifest::verify(signed, &self.signing_key, self.publisher)?)),
         }
-        let edition = Arc::new(Edition::verify(signed, &self.signing_key, self.publisher)?);
-        *self.verified.lock() = Some(Arc::clone(&edition));
-        Ok(edition)
     }
+
+    /// The manifest that a clone of this config has made ready last.
+    pub(crate) fn verified_last(&self) -> Option<Arc<Edition>> {
+        self.verified.lock().clone()
+    }
+
+    /// Makes a manifest ready, for all clones of this config.
+    pub(crate) fn make_ready(&self, verified: VerifiedManifest, catalogues: Vec<Shared>) -> Arc<Edition> {
+        let edition = Arc::new(Edition::new(verified, catalogues));
+        *self.verified.lock() = Some(Arc::clone(&edition));
+        edition
+    }
+}
+
+/// A manifest that verifies.
+pub(crate) enum Offer {
+    /// It is ready for use, with its catalogues.
+    Ready(Arc<Edition>),
+    /// Its catalogues are to be gathered.
+    Verified(VerifiedManifest),
 }
 
 impl fmt::Debug for DeviceConfig {

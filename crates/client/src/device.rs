@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 
 use parking_lot::{Mutex, RwLock};
 use tacita_protocol::{
+    catalogue::CatalogueRef,
     epoch::EpochId,
     id::BrandId,
     time::{Clock, UnixTime},
@@ -11,6 +12,8 @@ use tacita_protocol::{
 
 use crate::{
     ClientError, DeviceConfig, Occurrence, Recorded, Storage, Transport,
+    catalogues::{Shared, kept_catalogue, kept_catalogues},
+    config::Offer,
     edition::Edition,
     slots::Moment,
     state::DeviceState,
@@ -135,6 +138,7 @@ impl Device {
             };
             Ok(())
         })?;
+        self.inner.storage.keep_catalogues(&[])?;
         *self.inner.edition.write() = None;
         *self.inner.fetched_at.lock() = None;
         Ok(())
@@ -167,6 +171,16 @@ impl Inner {
         change: impl FnOnce(&mut DeviceState) -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
         update(&*self.storage, change)
+    }
+
+    /// A catalogue that the storage has kept.
+    pub(crate) fn kept_catalogue(&self, named: &CatalogueRef) -> Option<Shared> {
+        kept_catalogue(&*self.storage, named)
+    }
+
+    /// Keeps the catalogues of `edition` and no others.
+    pub(crate) fn keep_catalogues(&self, edition: &Edition) -> Result<(), ClientError> {
+        self.storage.keep_catalogues(edition.catalogues())
     }
 
     pub(crate) fn is_opted_out(&self) -> bool {
@@ -228,7 +242,7 @@ impl Inner {
     }
 }
 
-/// The manifest that the device held last, if the pinned key still signs for it. Marks a new storage as the publisher's.
+/// The manifest that the device held last, if the pinned key still signs for it and its catalogues are at hand. Marks a new storage as the publisher's.
 fn remembered_edition(config: &DeviceConfig, storage: &dyn Storage) -> Result<Option<Arc<Edition>>, ClientError> {
     let (owner, stored) = read(storage, |state| (state.publisher, state.manifest.clone()));
     match owner {
@@ -242,7 +256,13 @@ fn remembered_edition(config: &DeviceConfig, storage: &dyn Storage) -> Result<Op
         })?,
     }
     let signed = stored.and_then(|stored| Edition::read_stored(&stored.0));
-    Ok(signed.and_then(|signed| config.verify(&signed).ok()))
+    Ok(signed.and_then(|signed| match config.verify(&signed).ok()? {
+        Offer::Ready(edition) => Some(edition),
+        Offer::Verified(verified) => {
+            let catalogues = kept_catalogues(storage, verified.manifest())?;
+            Some(config.make_ready(verified, catalogues))
+        }
+    }))
 }
 
 impl fmt::Debug for Device {

@@ -7,6 +7,7 @@ use prost::Message as _;
 use tacita_dp::Mechanism;
 use tacita_proto::v1;
 use tacita_protocol::{
+    catalogue::{CatalogueDigest, ContentCatalogue},
     epoch::{EpochEntry, chain_after},
     id::{BrandId, MeasureId, PublisherId},
     manifest::{Manifest, SignedManifest},
@@ -14,27 +15,50 @@ use tacita_protocol::{
     time::UnixTime,
 };
 
-use crate::ClientError;
+use crate::{
+    ClientError,
+    catalogues::{self, Shared},
+};
 
-/// One verified manifest, with the mechanism of each of its measures.
+/// A manifest whose signature holds, and whose catalogues may be still to be fetched.
 #[derive(Debug)]
-pub(crate) struct Edition {
+pub(crate) struct VerifiedManifest {
     signed: SignedManifest,
-    stored: Arc<[u8]>,
     manifest: Manifest,
-    mechanisms: Vec<Mechanism>,
 }
 
-impl Edition {
+impl VerifiedManifest {
     pub(crate) fn verify(
         signed: &SignedManifest,
         key: &VerifyingKey,
         publisher: PublisherId,
     ) -> Result<Self, ClientError> {
         let manifest = signed.verify(key, publisher)?;
+        Ok(Self { signed: signed.clone(), manifest })
+    }
+
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+/// One verified manifest, with the mechanism of each of its measures and every catalogue that it names.
+#[derive(Debug)]
+pub(crate) struct Edition {
+    signed: SignedManifest,
+    stored: Arc<[u8]>,
+    manifest: Manifest,
+    mechanisms: Vec<Mechanism>,
+    catalogues: Vec<Shared>,
+}
+
+impl Edition {
+    /// Makes a manifest ready for use, with the catalogues that it names.
+    pub(crate) fn new(verified: VerifiedManifest, catalogues: Vec<Shared>) -> Self {
+        let VerifiedManifest { signed, manifest } = verified;
         let mechanisms = manifest.measures.iter().map(Measure::mechanism).collect();
         let stored = v1::SignedManifest::from(signed.clone()).encode_to_vec().into();
-        Ok(Self { signed: signed.clone(), stored, manifest, mechanisms })
+        Self { signed, stored, manifest, mechanisms, catalogues }
     }
 
     /// Reads what [`stored`](Self::stored) gave. Unverified.
@@ -66,6 +90,21 @@ impl Edition {
 
     pub(crate) fn measure(&self, id: MeasureId) -> Option<(&Measure, &Mechanism)> {
         self.measures().find(|(measure, _)| measure.id == id)
+    }
+
+    /// Every catalogue that the manifest names.
+    pub(crate) fn catalogues(&self) -> &[Shared] {
+        &self.catalogues
+    }
+
+    /// The catalogue with this digest, if the manifest names it.
+    pub(crate) fn catalogue(&self, digest: CatalogueDigest) -> Option<&Shared> {
+        catalogues::find(&self.catalogues, digest)
+    }
+
+    /// The catalogue that a measure is over.
+    pub(crate) fn catalogue_of(&self, measure: &Measure) -> Option<&ContentCatalogue> {
+        self.catalogue(measure.domain.catalogue()?.digest).map(|catalogue| &**catalogue)
     }
 
     /// Who pays for a measure. Every measure of a verified manifest has a listed campaign.

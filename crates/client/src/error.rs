@@ -1,6 +1,7 @@
 //! What can go wrong on a device, one variant per cause, each saying what the caller can do.
 
 use tacita_protocol::{
+    catalogue::InvalidCatalogue,
     epoch::EpochId,
     id::{CampaignId, PublisherId},
     manifest::ManifestError,
@@ -25,6 +26,9 @@ pub enum ClientError {
     /// The manifest that was served cannot be used.
     #[error("the relay served a manifest that cannot be used: {0}")]
     Manifest(#[from] ManifestError),
+    /// A catalogue that was served is not the one that the manifest names.
+    #[error("the relay served a catalogue that cannot be used: {0}")]
+    Catalogue(#[from] InvalidCatalogue),
     /// The manifest that was served is older than one that the device has seen.
     #[error(
         "the relay served manifest revision {offered}, but this device has seen {remembered}: its cache is stale or hostile"

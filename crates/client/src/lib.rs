@@ -47,12 +47,14 @@
 //! | `slots` | opening and closing a slot: ordinal, ledger, randomizer |
 //! | `attribution` | which arrival a conversion is credited to |
 //! | `edition` | a verified manifest, and what may follow it |
+//! | `catalogues` | the contents that a manifest names by digest |
 //! | `refresh` | the manifest and the token wallet |
 //! | `flush` | sealing, sending, forgetting |
 //! | `state`, `storage` | all that a device keeps, and where |
 //! | `transport` | how it reaches its relay |
 
 mod attribution;
+mod catalogues;
 mod config;
 mod device;
 mod edition;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tacita_dp::CellIndex;
 use tacita_protocol::{
+    catalogue::ContentCatalogue,
     domain::Dimension,
     id::MeasureId,
     measure::{Event, Measure, Participation},
@@ -17,6 +18,7 @@ use tacita_protocol::{
 /// use tacita_protocol::measure::Event;
 ///
 /// let bought = Occurrence::new(Event::Conversion).label("channel", "whatsapp").value(19.90);
+/// let shared_a_story = Occurrence::new(Event::ContentShare).label("content", "/2026/a-story");
 /// let did_not_share = Occurrence::absent(Event::Share);
 /// # assert!(bought.happened && !did_not_share.happened);
 /// ```
@@ -63,9 +65,9 @@ impl Occurrence {
     }
 
     /// Its cell in `measure`; `None` for the cell `none`.
-    pub(crate) fn cell(&self, measure: &Measure) -> Option<CellIndex> {
+    pub(crate) fn cell(&self, measure: &Measure, catalogue: Option<&ContentCatalogue>) -> Option<CellIndex> {
         let label = |dimension: &str| Some(self.label_of(measure, dimension));
-        self.happened.then(|| measure.cell(label))
+        self.happened.then(|| measure.cell(catalogue, label))
     }
 
     fn label_of<'a>(&'a self, measure: &'a Measure, dimension: &str) -> &'a str {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use rand::rngs::SysRng;
 use tacita_protocol::{
     epoch::{EpochEntry, EpochState},
-    manifest::SignedManifest,
     time::UnixTime,
 };
 use tacita_tokens::{IssuedBatch, Pending, Token};
 
 use crate::{
     ClientError, Device, TransportError,
+    config::Offer,
     device::Inner,
     edition::Edition,
     state::{DeviceState, StoredManifest, StoredToken},
@@ -21,12 +21,12 @@ use crate::{
 const MANIFEST_FRESH_SECONDS: u64 = 3_600;
 
 impl Device {
-    /// Fetches and verifies the manifest, and fills the wallet up when it is below half a batch: always by exactly one
+    /// Fetches and verifies the manifest and the catalogues that it names, and fills the wallet up when it is below half a batch: always by exactly one
     /// batch of the policy's size, for the active epoch, whatever was or will be measured.
     ///
     /// # Errors
     /// [`ClientError::Manifest`], [`ClientError::Rollback`] and [`ClientError::BrokenDirectory`] for a manifest that is
-    /// not to be trusted; the device keeps the one it has. [`ClientError::Tokens`] for a batch whose proof does not hold;
+    /// not to be trusted; the device keeps the one it has. [`ClientError::Catalogue`] likewise. [`ClientError::Tokens`] for a batch whose proof does not hold;
     /// the wallet is as it was. [`ClientError::Transport`], [`ClientError::Storage`].
     pub async fn refresh(&self) -> Result<(), ClientError> {
         let inner = &self.inner;
@@ -55,17 +55,25 @@ impl Inner {
 
     async fn fetch_manifest(self: &Arc<Self>) -> Result<(), ClientError> {
         let signed = self.transport.manifest(self.config.publisher).await?;
-        self.off_thread(move |inner| inner.adopt(&signed)).await
+        let offered = match self.off_thread(move |inner| inner.config.verify(&signed)).await? {
+            Offer::Ready(edition) => edition,
+            Offer::Verified(verified) => {
+                let catalogues = self.gather_catalogues(verified.manifest()).await?;
+                self.off_thread(move |inner| Ok(inner.config.make_ready(verified, catalogues))).await?
+            }
+        };
+        self.off_thread(move |inner| inner.adopt(offered)).await
     }
 
-    /// Verifies a manifest and puts it in force, if it may follow the one that is.
-    fn adopt(&self, signed: &SignedManifest) -> Result<(), ClientError> {
-        let offered = self.config.verify(signed)?;
+    /// Puts a manifest in force, if it may follow the one that is.
+    fn adopt(&self, offered: Arc<Edition>) -> Result<(), ClientError> {
         let last = self.edition();
         if let Some(last) = &last {
             offered.check_follows(last)?;
         }
         if last.is_none_or(|last| last.signed() != offered.signed()) {
+            // Before the manifest, so that one that is kept finds its catalogues.
+            self.keep_catalogues(&offered)?;
             let stored = StoredManifest(offered.stored());
             let kept = self.update(|state| {
                 state.manifest = (!state.opted_out).then_some(stored);

@@ -116,15 +116,35 @@ impl Session {
 
     /// The page was shared to `channel`. Gives the tagged links to share.
     ///
+    /// Measures of shared contents are answered too, with `other`: nobody says which content it was. Where the application
+    /// knows, use [`share_content`](Self::share_content).
+    ///
     /// Measures with a slot per event are answered now. Those with a slot per session hold the session's last share until
     /// it closes.
     ///
     /// # Errors
     /// As [`Device::record`].
     pub fn share(&self, channel: Channel) -> Result<Shared, ClientError> {
+        self.shared(None, channel)
+    }
+
+    /// The content with this id, as the measure's creator listed it, was shared to `channel`; else as [`share`](Self::share).
+    ///
+    /// # Errors
+    /// As [`Device::record`].
+    pub fn share_content(&self, content: &str, channel: Channel) -> Result<Shared, ClientError> {
+        self.shared(Some(content), channel)
+    }
+
+    fn shared(&self, content: Option<&str>, channel: Channel) -> Result<Shared, ClientError> {
         let recorded = self.happened(|_, _, measure| {
             let tag = self.tag(measure.campaign, channel);
-            (measure.event == Event::Share).then(|| tagged(Occurrence::new(Event::Share), &tag))
+            let is_share = matches!(measure.event, Event::Share | Event::ContentShare);
+            let occurrence = is_share.then(|| tagged(Occurrence::new(measure.event), &tag))?;
+            Some(match content {
+                Some(content) => occurrence.label(Dimension::CONTENT, content),
+                None => occurrence,
+            })
         })?;
         let edition = self.inner.edition();
         let links = edition.map_or_else(Vec::new, |edition| self.links(edition.manifest(), channel));
@@ -245,7 +265,7 @@ impl DeviceState {
         for slot in &mut session.slots {
             let occurrence = occurred.iter().find(|(measure, _)| *measure == slot.measure);
             if let (Some((_, occurrence)), Some((measure, _))) = (occurrence, edition.measure(slot.measure)) {
-                slot.answer_with(occurrence, measure);
+                slot.answer_with(occurrence, edition, measure);
             }
         }
     }
@@ -266,7 +286,7 @@ impl DeviceState {
 }
 
 fn is_answered_at_close(measure: &Measure) -> bool {
-    measure.participation == Participation::Session && matches!(measure.event, Event::Share | Event::Conversion)
+    measure.participation == Participation::Session && !matches!(measure.event, Event::Arrival | Event::Reach)
 }
 
 /// The arrival as an occurrence for an arrival or reach measure.

@@ -72,7 +72,7 @@ impl DeviceState {
                 continue;
             }
             let mut slot = self.open_slot(moment, measure)?;
-            slot.answer_with(&occurrence, measure);
+            slot.answer_with(&occurrence, moment.edition, measure);
             recorded.answers.push(self.close_slot(mechanism, &slot)?);
         }
         Ok(recorded)
@@ -168,9 +168,9 @@ impl DeviceState {
 
 impl OpenSlot {
     /// Puts the true value in, unless the slot's budget is exhausted: it then stays at `none`.
-    pub(crate) fn answer_with(&mut self, occurrence: &Occurrence, measure: &Measure) {
+    pub(crate) fn answer_with(&mut self, occurrence: &Occurrence, edition: &Edition, measure: &Measure) {
         if !self.exhausted {
-            self.cell = occurrence.cell(measure).map_or(Domain::NONE as u32, u32::from);
+            self.cell = occurrence.cell(measure, edition.catalogue_of(measure)).map_or(Domain::NONE as u32, u32::from);
         }
     }
 }

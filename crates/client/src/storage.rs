@@ -3,10 +3,11 @@
 mod file;
 mod memory;
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 pub use file::FileStorage;
 pub use memory::MemoryStorage;
+use tacita_protocol::catalogue::{CatalogueDigest, ContentCatalogue};
 
 use crate::{ClientError, state::DeviceState};
 
@@ -34,6 +35,21 @@ pub trait Storage: Send + Sync + fmt::Debug {
 
     /// Shows the newest durable state.
     fn read(&self, look: &mut Look<'_>);
+
+    /// The bytes of a catalogue that was kept, if it still is. They are checked against the digest.
+    fn catalogue(&self, _digest: CatalogueDigest) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Keeps these catalogues and no others, apart from the state: they are large and public, and a state is written often.
+    ///
+    /// A storage that keeps none fetches them again after each start, and until then has no manifest.
+    ///
+    /// # Errors
+    /// [`ClientError::Storage`].
+    fn keep_catalogues(&self, _catalogues: &[Arc<ContentCatalogue>]) -> Result<(), ClientError> {
+        Ok(())
+    }
 }
 
 /// Why a state could not be kept.

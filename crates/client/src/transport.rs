@@ -4,7 +4,9 @@ mod grpc;
 
 use std::{fmt, pin::Pin};
 
-use tacita_protocol::{epoch::EpochId, id::PublisherId, manifest::SignedManifest, outcome::Outcome};
+use tacita_protocol::{
+    catalogue::CatalogueDigest, epoch::EpochId, id::PublisherId, manifest::SignedManifest, outcome::Outcome,
+};
 use tacita_tokens::{BlindedBatch, Envelope, IssuedBatch};
 
 pub use grpc::GrpcTransport;
@@ -12,12 +14,15 @@ pub use grpc::GrpcTransport;
 /// An answer that is on its way.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, TransportError>> + Send + 'a>>;
 
-/// The three things that a device asks of its relay.
+/// The four things that a device asks of its relay.
 ///
 /// Issuance and reports must not share a connection: who saw both on one could tell whose report it is.
 pub trait Transport: Send + Sync + fmt::Debug {
     /// Fetches the newest signed manifest. Unverified.
     fn manifest(&self, publisher: PublisherId) -> Reply<'_, SignedManifest>;
+
+    /// Fetches a catalogue that a manifest names. Unverified. Like the manifest, it is asked for by all devices alike.
+    fn catalogue(&self, publisher: PublisherId, digest: CatalogueDigest) -> Reply<'_, Vec<u8>>;
 
     /// Has a batch of blinded tokens evaluated. Unverified.
     fn issue(&self, publisher: PublisherId, epoch: EpochId, batch: BlindedBatch) -> Reply<'_, IssuedBatch>;

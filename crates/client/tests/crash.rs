@@ -20,7 +20,8 @@ use std::{
 use double::*;
 use tacita_client::{FileStorage, Occurrence, Reply, Transport};
 use tacita_protocol::{
-    epoch::EpochId, id::PublisherId, manifest::SignedManifest, measure::Event, outcome::Outcome, time::ManualClock,
+    catalogue::CatalogueDigest, epoch::EpochId, id::PublisherId, manifest::SignedManifest, measure::Event,
+    outcome::Outcome, time::ManualClock,
 };
 use tacita_tokens::{BlindedBatch, Envelope, IssuedBatch};
 
@@ -48,6 +49,10 @@ impl LoggingRelay {
 impl Transport for LoggingRelay {
     fn manifest(&self, publisher: PublisherId) -> Reply<'_, SignedManifest> {
         self.relay.manifest(publisher)
+    }
+
+    fn catalogue(&self, publisher: PublisherId, digest: CatalogueDigest) -> Reply<'_, Vec<u8>> {
+        self.relay.catalogue(publisher, digest)
     }
 
     fn issue(&self, publisher: PublisherId, epoch: EpochId, batch: BlindedBatch) -> Reply<'_, IssuedBatch> {

@@ -21,7 +21,7 @@ use tacita_proto::v1::{
     manifest_service_server::{ManifestService, ManifestServiceServer},
     token_service_server::{TokenService, TokenServiceServer},
 };
-use tacita_protocol::{epoch::EpochId, id::PublisherId, measure::Event, time::ManualClock};
+use tacita_protocol::{catalogue::CatalogueDigest, epoch::EpochId, id::PublisherId, measure::Event, time::ManualClock};
 use tacita_tokens::{BlindedBatch, Envelope};
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, Streaming, transport::Server};
@@ -57,6 +57,17 @@ impl ManifestService for Socket {
         }
         let signed = self.relay.manifest(publisher).await.unwrap();
         Ok(Response::new(v1::GetManifestResponse { signed_manifest: Some(signed.into()) }))
+    }
+
+    async fn get_catalogue(
+        &self,
+        request: Request<v1::GetCatalogueRequest>,
+    ) -> Result<Response<v1::GetCatalogueResponse>, Status> {
+        self.note("catalogue", &request);
+        let digest = CatalogueDigest::try_from(request.get_ref().digest.as_slice()).unwrap();
+        let served = self.relay.catalogue(PUBLISHER, digest).await;
+        let catalogue = served.map_err(|error| Status::not_found(error.to_string()))?;
+        Ok(Response::new(v1::GetCatalogueResponse { catalogue }))
     }
 }
 

@@ -35,7 +35,7 @@ fn label(recorded: &tacita_client::Recorded, measure: u32) -> String {
     let answer = recorded.answer(MeasureId(measure)).unwrap();
     let manifest = manifest();
     let measure = manifest.measures.iter().find(|m| m.id == answer.measure).unwrap();
-    measure.domain.labels(answer.cell as usize).join("/")
+    measure.domain.labels(answer.cell as usize, None).join("/")
 }
 
 #[tokio::test]

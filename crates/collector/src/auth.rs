@@ -69,6 +69,7 @@ fn split(key: &str) -> Option<(u32, &str)> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Rpc {
     GetManifest,
+    GetCatalogue,
     IssueTokens,
     SubmitReports,
     UploadReports,
@@ -91,6 +92,7 @@ impl Rpc {
     const fn admits(self) -> Admits {
         match self {
             Self::GetManifest   => Admits { operator: true,  publisher: true,  brand: false },
+            Self::GetCatalogue  => Admits { operator: true,  publisher: true,  brand: false },
             Self::IssueTokens   => Admits { operator: false, publisher: true,  brand: false },
             Self::SubmitReports => Admits { operator: false, publisher: true,  brand: false },
             Self::UploadReports => Admits { operator: false, publisher: true,  brand: false },

@@ -4,6 +4,8 @@
 //! are added, since their noises are independent. No report at all is no noise at all: every cell is then 0 from 0 to 0, and
 //! not above zero.
 
+use std::num::NonZeroU32;
+
 use tacita_dp::{Confidence, Error, Estimate, Mechanism, Tally, amplification, planner};
 use tacita_proto::v1;
 use tacita_protocol::{domain::Domain, time::WindowId};
@@ -17,12 +19,17 @@ pub(crate) const DELTA: f64 = 1e-6;
 /// The level of all intervals.
 const LEVEL: Confidence = Confidence::P95;
 
-/// The report of one measure over the series of a time range, which come by rising window.
+/// The report of one measure over the series of a time range, which come by rising window: all cells in order, or `none` and
+/// the `top` largest.
 ///
 /// # Errors
 /// When a series cannot be a sum of valid reports of the measure: the store is damaged, and nothing may be published from it.
-pub(crate) fn measure_report(counted: &CountedMeasure, series: &[SeriesTally]) -> Result<v1::MeasureReport, Error> {
-    let CountedMeasure { measure, mechanism } = counted;
+pub(crate) fn measure_report(
+    counted: &CountedMeasure,
+    series: &[SeriesTally],
+    top: Option<NonZeroU32>,
+) -> Result<v1::MeasureReport, Error> {
+    let CountedMeasure { measure, mechanism, .. } = counted;
     let reports = series.iter().map(|tally| tally.reports).sum();
     let windows = reports_by_window(series);
     let cells = sum_of_estimates(mechanism, measure.domain.cells(), series)?;
@@ -30,11 +37,7 @@ pub(crate) fn measure_report(counted: &CountedMeasure, series: &[SeriesTally]) -
         measure: Some(measure.into()),
         reports,
         windows: u32::try_from(windows.len()).unwrap_or(u32::MAX),
-        cells: cells
-            .iter()
-            .enumerate()
-            .map(|(cell, e)| cell_estimate(mechanism, &measure.domain, reports, cell, e))
-            .collect(),
+        cells: shown(&cells, top).into_iter().map(|cell| cell_estimate(counted, reports, cell, &cells[cell])).collect(),
         privacy: Some(privacy(mechanism, windows.iter().copied().min().unwrap_or(0))?),
     })
 }
@@ -72,23 +75,29 @@ fn dense(mechanism: &Mechanism, tally: &SeriesTally) -> Result<Tally, Error> {
     Ok(Tally::from_parts(tally.reports, counters))
 }
 
-fn cell_estimate(
-    mechanism: &Mechanism,
-    domain: &Domain,
-    reports: u64,
-    cell: usize,
-    estimate: &Estimate,
-) -> v1::CellEstimate {
+/// The cells to report: all in order, or `none` and the `top` others with the largest estimates, largest first.
+fn shown(cells: &[Estimate], top: Option<NonZeroU32>) -> Vec<usize> {
+    let Some(top) = top else { return (0..cells.len()).collect() };
+    let mut others: Vec<usize> = (1..cells.len()).collect();
+    others.sort_by(|&a, &b| cells[b].count.total_cmp(&cells[a].count));
+    others.truncate(top.get() as usize);
+    std::iter::once(Domain::NONE).chain(others).collect()
+}
+
+fn cell_estimate(counted: &CountedMeasure, reports: u64, cell: usize, estimate: &Estimate) -> v1::CellEstimate {
+    let CountedMeasure { measure, mechanism, contents } = counted;
     let interval = estimate.interval(LEVEL);
     let above_zero = estimate.is_distinguishable_from_zero(LEVEL);
     v1::CellEstimate {
-        labels: domain.labels(cell).into_iter().map(str::to_owned).collect(),
+        labels: measure.domain.labels(cell, contents.as_deref()),
         estimate: estimate.count,
         variance: estimate.variance,
         low: interval.low,
         high: interval.high,
         above_zero,
         reports_needed: if above_zero { None } else { reports_needed(mechanism, reports, estimate) },
+        // A domain has at most 2¹⁷ cells.
+        cell: cell as u32,
     }
 }
 
@@ -141,6 +150,7 @@ mod tests {
             dimensions: vec![v1::Dimension {
                 name: "channel".into(),
                 labels: ["whatsapp", "direct", "other"].map(Into::into).to_vec(),
+                catalogue: None,
             }],
             epsilon_micro: 2_000_000,
             window_seconds: 86_400,
@@ -148,7 +158,7 @@ mod tests {
         };
         let measure = Measure::try_from(&wire).unwrap();
         let mechanism = measure.mechanism();
-        CountedMeasure { measure, mechanism }
+        CountedMeasure { measure, mechanism, contents: None }
     }
 
     fn series(counted: &CountedMeasure, publisher: u32, window: u32, truth: [u64; 4], seed: u8) -> SeriesTally {
@@ -187,9 +197,9 @@ mod tests {
             series(&counted, 2, 5, [0, 400, 400, 0], 2),
             series(&counted, 1, 6, [0, 300, 0, 0], 3),
         ];
-        let whole = measure_report(&counted, &parts).unwrap();
+        let whole = measure_report(&counted, &parts, None).unwrap();
         let each: Vec<_> =
-            parts.iter().map(|part| measure_report(&counted, std::slice::from_ref(part)).unwrap()).collect();
+            parts.iter().map(|part| measure_report(&counted, std::slice::from_ref(part), None).unwrap()).collect();
         assert_eq!((whole.reports, whole.windows), (2_600, 2));
         assert_eq!(whole.privacy.as_ref().unwrap().amplified_over, 300);
         for (cell, truth) in [100.0, 1_600.0, 900.0, 0.0].into_iter().enumerate() {
@@ -216,7 +226,7 @@ mod tests {
                 let mut rng = ChaCha20Rng::from_seed(std::array::from_fn(|i| [seed[0], seed[1], half][i % 3]));
                 series_from(&counted, 1, u32::from(half), truth.map(|count| count / 2), &mut rng)
             });
-            let report = measure_report(&counted, &parts).unwrap();
+            let report = measure_report(&counted, &parts, None).unwrap();
             let inside =
                 |(cell, &truth): (&v1::CellEstimate, &u64)| cell.low <= truth as f64 && truth as f64 <= cell.high;
             report.cells.iter().zip(&truth).filter(|&pair| inside(pair)).count()
@@ -226,8 +236,19 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_cells_come_first_and_none_before_them() {
+        let counted = counted();
+        let tally = [series(&counted, 1, 5, [0, 100, 4_000, 900], 6)];
+        let whole = measure_report(&counted, &tally, None).unwrap();
+        let top = |top| measure_report(&counted, &tally, NonZeroU32::new(top)).unwrap().cells;
+        assert_eq!(top(2).iter().map(|cell| cell.cell).collect::<Vec<_>>(), [0, 2, 3]);
+        assert_eq!(top(2)[1], whole.cells[2]);
+        assert_eq!(top(99).len(), 4);
+    }
+
+    #[test]
     fn no_reports_are_zeroes_without_noise() {
-        let report = measure_report(&counted(), &[]).unwrap();
+        let report = measure_report(&counted(), &[], None).unwrap();
         assert_eq!((report.reports, report.windows, report.cells.len()), (0, 0, 4));
         for cell in &report.cells {
             assert_eq!((cell.estimate, cell.variance, cell.low, cell.high), (0.0, 0.0, 0.0, 0.0));
@@ -241,7 +262,7 @@ mod tests {
     fn privacy_is_rounded_up_and_grows_stronger_with_the_crowd() {
         let counted = counted();
         let privacy =
-            |n| measure_report(&counted, &[series(&counted, 1, 5, [0, n, 0, 0], 4)]).unwrap().privacy.unwrap();
+            |n| measure_report(&counted, &[series(&counted, 1, 5, [0, n, 0, 0], 4)], None).unwrap().privacy.unwrap();
         let (few, many) = (privacy(10), privacy(20_000));
         assert!(few.epsilon >= counted.mechanism.realised_epsilon() && few.epsilon < 2.000_002);
         assert!(few.amplified_epsilon <= few.epsilon);
@@ -252,7 +273,7 @@ mod tests {
     #[test]
     fn a_small_share_says_how_many_reports_it_takes() {
         let counted = counted();
-        let report = measure_report(&counted, &[series(&counted, 1, 5, [0, 97, 0, 3], 9)]).unwrap();
+        let report = measure_report(&counted, &[series(&counted, 1, 5, [0, 97, 0, 3], 9)], None).unwrap();
         for cell in &report.cells {
             assert_eq!(cell.reports_needed.is_some(), !cell.above_zero && cell.estimate > 0.0, "{cell:?}");
         }
@@ -262,8 +283,8 @@ mod tests {
     fn a_damaged_tally_is_no_report() {
         let counted = counted();
         let tally = SeriesTally { publisher: PublisherId(1), window: WindowId(5), reports: 3, counters: vec![(99, 3)] };
-        assert!(matches!(measure_report(&counted, std::slice::from_ref(&tally)), Err(Error::TallyShape { .. })));
+        assert!(matches!(measure_report(&counted, std::slice::from_ref(&tally), None), Err(Error::TallyShape { .. })));
         let tally = SeriesTally { counters: vec![(0, 100)], ..tally };
-        assert!(matches!(measure_report(&counted, &[tally]), Err(Error::TallyInconsistent { .. })));
+        assert!(matches!(measure_report(&counted, &[tally], None), Err(Error::TallyInconsistent { .. })));
     }
 }

@@ -26,15 +26,19 @@ use tacita_store::{
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{
-    Server,
-    server::{Router, TcpIncoming},
+use tonic::{
+    Request,
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{
+        Server,
+        server::{Router, TcpIncoming},
+    },
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     CollectorConfig, CollectorError,
-    auth::ApiKeyText,
+    auth::{ApiKeyText, Rpc, admit},
     catalogue::{Principal, Refused},
     ingest::Ingest,
     keys::EpochKeeper,
@@ -42,6 +46,9 @@ use crate::{
     registry::{Registry, RegistryError},
     services::{Admin, Collection, IssuedCounts, Manifests, Reporting, Tokens},
 };
+
+/// The largest message from an operator: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
+const ADMIN_MESSAGE_BYTES: usize = 32 << 20;
 
 /// How often an idle connection is asked whether it lives.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -255,7 +262,21 @@ impl Foundation {
             .add_service(TokenServiceServer::new(self.tokens(issued.clone())?))
             .add_service(CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most))
             .add_service(ReportingServiceServer::new(self.reporting()))
-            .add_service(AdminServiceServer::new(self.admin(issued)).max_decoding_message_size(most)))
+            .add_service(self.guarded_admin(issued)))
+    }
+
+    /// Administration, which takes large messages: of whom its methods would not admit, none is read.
+    fn guarded_admin(
+        &self,
+        issued: Arc<IssuedCounts>,
+    ) -> InterceptedService<AdminServiceServer<Admin>, impl Interceptor + Clone + 'static> {
+        let registry = self.registry.clone();
+        let guard = move |request: Request<()>| match admit(&registry.snapshot(), &request, Rpc::Administer) {
+            Ok(_) => Ok(request),
+            Err(refused) => Err(refused),
+        };
+        let admin = AdminServiceServer::new(self.admin(issued)).max_decoding_message_size(ADMIN_MESSAGE_BYTES);
+        InterceptedService::new(admin, guard)
     }
 
     fn manifests(&self) -> Manifests {

@@ -12,8 +12,9 @@ use tacita_proto::v1::{
 use tonic::{Code, Response, Status};
 use tonic_types::StatusExt as _;
 
-const RPCS: [&str; 17] = [
+const RPCS: [&str; 18] = [
     "GetManifest",
+    "GetCatalogue",
     "IssueTokens",
     "SubmitReports",
     "UploadReports",
@@ -45,6 +46,9 @@ async fn call(house: &House, key: &str, rpc: &str) -> Result<(), Status> {
         "GetManifest" => {
             done(ManifestServiceClient::new(caller.clone()).get_manifest(v1::GetManifestRequest::default()).await)
         }
+        "GetCatalogue" => {
+            done(ManifestServiceClient::new(caller.clone()).get_catalogue(v1::GetCatalogueRequest::default()).await)
+        }
         "IssueTokens" => done(
             TokenServiceClient::new(caller.clone())
                 .issue_tokens(v1::IssueTokensRequest { publisher: 1, ..Default::default() })
@@ -73,7 +77,7 @@ async fn call(house: &House, key: &str, rpc: &str) -> Result<(), Status> {
 async fn each_role_may_call_its_own_methods_and_no_other() {
     let cast = Cast::assemble().await;
     let admits = |role: &str, rpc: &str| match rpc {
-        "GetManifest" => role != "brand",
+        "GetManifest" | "GetCatalogue" => role != "brand",
         "IssueTokens" | "SubmitReports" | "UploadReports" => role == "publisher",
         "ListCampaigns" | "GetReport" => role != "publisher",
         _ => role == "operator",

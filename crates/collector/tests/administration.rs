@@ -63,9 +63,16 @@ async fn each_bad_field_of_a_measure_is_named() {
     assert_eq!(field(refusal(|m| m.epsilon_micro = 7_000_000).await), "epsilon_micro");
     assert_eq!(field(refusal(|m| m.window_seconds = 5).await), "window_seconds");
     let doubled = |m: &mut v1::CreateMeasureRequest| {
-        m.dimensions = vec![v1::Dimension { name: "channel".into(), labels: vec!["a".into(), "a".into()] }];
+        m.dimensions =
+            vec![v1::Dimension { name: "channel".into(), labels: vec!["a".into(), "a".into()], catalogue: None }];
     };
     assert_eq!(field(refusal(doubled).await), "dimensions");
+    assert_eq!(field(refusal(|m| m.event = v1::Event::ContentShare.into()).await), "contents");
+    let doubled = |m: &mut v1::CreateMeasureRequest| {
+        m.contents = Some(v1::Contents { ids: vec!["/a".into(), "/a".into()], tail: 0 });
+    };
+    let refused = refusal(doubled).await.unwrap_err();
+    assert!(refused.message().contains("id 2: '/a' stands twice"), "{}", refused.message());
 
     let measure = refusal(|_| ()).await.unwrap();
     assert_eq!((measure.id, measure.window_seconds), (3, 86_400));
@@ -119,7 +126,7 @@ async fn the_operator_key_is_in_a_file_of_its_owner_and_in_no_other() {
     let house = House::open(|_| ()).await;
     let path = house.config.data.join("operator.key");
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    let secret = house.operator.rsplit_once('_').unwrap().1.as_bytes().to_vec();
+    let secret = house.operator.splitn(3, '_').nth(2).unwrap().as_bytes().to_vec();
     let mut folders = vec![house.config.data.clone()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {

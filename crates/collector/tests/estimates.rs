@@ -82,7 +82,7 @@ async fn a_time_range_takes_the_windows_that_begin_in_it() {
 
     let midnight = arrivals.window.start_of(today.window).0;
     let ask = async |from: u64, to: u64| {
-        let request = v1::GetReportRequest { campaign: "acme/spring".into(), measures: vec![], from, to };
+        let request = v1::GetReportRequest { campaign: "acme/spring".into(), measures: vec![], from, to, top: 0 };
         let answer = cast.house.reporting(&cast.acme).get_report(request).await?.into_inner();
         Ok::<_, tonic::Status>((answer.measures[0].reports, answer.measures[0].windows))
     };

@@ -2,20 +2,20 @@
 
 use crate::Error;
 
-/// Number of cells of a histogram: 2 to 100,000.
+/// Number of cells of a histogram: 2 to 131,072.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "u32", into = "u32"))]
 pub struct DomainSize(u32);
 
 impl DomainSize {
-    /// The largest domain: 100,000 cells.
-    pub const MAX: Self = Self(100_000);
+    /// The largest domain: 131,072 = 2¹⁷ cells, so that an index takes 17 bits.
+    pub const MAX: Self = Self(131_072);
 
     /// A domain of `cells` cells.
     ///
     /// # Errors
-    /// [`Error::DomainOutOfRange`] outside `2 ..= 100_000`.
+    /// [`Error::DomainOutOfRange`] outside `2 ..= 131_072`.
     pub const fn new(cells: u32) -> Result<Self, Error> {
         if cells < 2 || cells > Self::MAX.0 {
             return Err(Error::DomainOutOfRange(cells as u64));

@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn every_domain_and_epsilon_has_a_mechanism_within_64_bits() {
-        for cells in [2, 3, 63, 64, 65, 66, 127, 128, 129, 1000, 4097, 22_000, 65_537, 100_000] {
+        for cells in [2, 3, 63, 64, 65, 66, 127, 128, 129, 1000, 4097, 22_000, 65_537, 100_000, 131_072] {
             for epsilon in ["0.000001", "0.01", "0.5", "1", "5", "7", "8", "9", "10.2", "15", "20"] {
                 let mechanism = chosen(cells, epsilon);
                 assert!(mechanism.report_bits() <= 64 && mechanism.tally_len() <= 1 << 22);

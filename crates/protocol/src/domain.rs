@@ -4,89 +4,18 @@
 //! real value (`direct` too), so that a spent ledger never passes for one. The other cells are the product of the dimensions, the
 //! last one varying fastest.
 
+mod dimension;
+
 use serde::{Deserialize, Serialize};
 use tacita_dp::{CellIndex, DomainSize, Epsilon, Mechanism};
-use tacita_proto::v1;
 
-use crate::{channel::Channel, id::Name, measure::Event};
-
-/// A labelled axis of a domain.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Dimension {
-    /// For example `channel`, `grade`, `generation`, `value`, `cohort`.
-    pub name: Name,
-    /// Its values in order.
-    pub labels: Vec<String>,
-}
-
-impl Dimension {
-    /// The name of the dimension that holds channels.
-    pub const CHANNEL: &str = "channel";
-    /// The name of the dimension that holds evidence grades.
-    pub const GRADE: &str = "grade";
-    /// The name of the dimension that holds re-share generations.
-    pub const GENERATION: &str = "generation";
-    /// The name of the dimension that holds value buckets, labelled `LOW..HIGH` or `LOW..`.
-    pub const VALUE: &str = "value";
-    /// The label for values that are not listed.
-    pub const OTHER: &str = "other";
-    /// The most bytes a label may have.
-    pub const MAX_LABEL: usize = 64;
-
-    /// The position of `label`, or of `other`.
-    fn position(&self, label: &str) -> Option<usize> {
-        let find = |wanted: &str| self.labels.iter().position(|label| label == wanted);
-        find(label).or_else(|| find(Self::OTHER))
-    }
-
-    fn check(&self) -> Result<(), InvalidDomain> {
-        let name = || self.name.to_string();
-        if self.labels.is_empty() {
-            return Err(InvalidDomain::NoLabels(name()));
-        }
-        let unfit =
-            |label: &&String| label.is_empty() || label.len() > Self::MAX_LABEL || label.contains(char::is_control);
-        if let Some(label) = self.labels.iter().find(unfit) {
-            return Err(InvalidDomain::Label(name(), label.chars().take(Self::MAX_LABEL).collect()));
-        }
-        let mut sorted: Vec<&String> = self.labels.iter().collect();
-        sorted.sort_unstable();
-        if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(InvalidDomain::Duplicate(name(), pair[0].clone()));
-        }
-        if self.name.as_str() == Self::VALUE {
-            ValueBuckets::of(self)?;
-        }
-        Ok(())
-    }
-}
-
-/// The labels of a `value` dimension, read as buckets: `0..50`, `50..100`, `100..`.
-struct ValueBuckets(Vec<(f64, f64)>);
-
-impl ValueBuckets {
-    fn of(dimension: &Dimension) -> Result<Self, InvalidDomain> {
-        let bucket = |label: &String| {
-            let parse = || {
-                let (low, high) = label.split_once("..")?;
-                let high = if high.is_empty() { f64::INFINITY } else { high.parse().ok()? };
-                let low: f64 = low.parse().ok()?;
-                (low.is_finite() && low < high).then_some((low, high))
-            };
-            parse().ok_or_else(|| InvalidDomain::Bucket(label.clone()))
-        };
-        let buckets: Vec<_> =
-            dimension.labels.iter().filter(|label| *label != Dimension::OTHER).map(bucket).collect::<Result<_, _>>()?;
-        match buckets.windows(2).find(|pair| pair[0].1 > pair[1].0) {
-            Some(pair) => Err(InvalidDomain::Overlap(pair[1].0)),
-            None => Ok(Self(buckets)),
-        }
-    }
-
-    fn position(&self, value: f64) -> Option<usize> {
-        self.0.iter().position(|&(low, high)| low <= value && value < high)
-    }
-}
+use self::dimension::ValueBuckets;
+pub use self::dimension::{Dimension, Values};
+use crate::{
+    catalogue::{CatalogueRef, ContentCatalogue, Contents},
+    channel::Channel,
+    measure::Event,
+};
 
 /// The cells of a measure.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -104,7 +33,7 @@ pub enum InvalidDomain {
     /// Two dimensions have one name.
     #[error("'{0}' stands twice")]
     SameName(String),
-    /// A dimension's name is no [`Name`].
+    /// A dimension's name is no [`Name`](crate::id::Name).
     #[error("{0}")]
     Name(#[from] crate::id::InvalidName),
     /// A dimension has no label.
@@ -124,6 +53,15 @@ pub enum InvalidDomain {
     /// Buckets of `value` overlap or are out of order.
     #[error("'value': the bucket from {0} begins before the one before it ends")]
     Overlap(f64),
+    /// A catalogue's digest is none.
+    #[error("{0}")]
+    Digest(#[from] crate::catalogue::InvalidDigest),
+    /// A dimension has both labels and a catalogue.
+    #[error("'{0}' has labels and a catalogue: give one of them")]
+    LabelsAndCatalogue(String),
+    /// A dimension other than `content` is over a catalogue.
+    #[error("'{0}' cannot be over a catalogue: only 'content' can")]
+    CatalogueOf(String),
     /// Too many cells.
     #[error("{0} cells: at most {max}; drop a dimension or labels", max = Domain::MAX_CELLS)]
     TooManyCells(u64),
@@ -136,7 +74,7 @@ impl Domain {
     /// The cell for nothing to report.
     pub const NONE: usize = 0;
     /// The most cells, without `none`.
-    pub const MAX_CELLS: u64 = 100_000;
+    pub const MAX_CELLS: u64 = DomainSize::MAX.get() as u64 - 1;
 
     /// A domain over these dimensions, checked to be answerable at `epsilon`.
     pub fn new(dimensions: Vec<Dimension>, epsilon: Epsilon) -> Result<Self, InvalidDomain> {
@@ -149,7 +87,7 @@ impl Domain {
                 return Err(InvalidDomain::SameName(dimension.name.to_string()));
             }
         }
-        let cells = dimensions.iter().fold(1_u64, |cells, d| cells.saturating_mul(d.labels.len() as u64));
+        let cells = dimensions.iter().fold(1_u64, |cells, d| cells.saturating_mul(d.size() as u64));
         if cells > Self::MAX_CELLS {
             return Err(InvalidDomain::TooManyCells(cells));
         }
@@ -158,14 +96,18 @@ impl Domain {
         Ok(domain)
     }
 
-    /// What `event` is measured over when its creator names no dimensions: `channel`, over the channel table.
+    /// What `event` is measured over when its creator names no dimensions: `channel`, over the channel table. None for
+    /// [`Event::ContentShare`], since nobody but its creator knows the contents.
     pub fn default_dimensions(event: Event) -> Vec<Dimension> {
+        if event == Event::ContentShare {
+            return Vec::new();
+        }
         let concerns = |channel: &Channel| event != Event::Share || channel.is_share_target();
         let channels = Channel::all().filter(concerns).map(|channel| channel.name().to_owned());
         let unattributed = (event == Event::Conversion).then(|| "unattributed".to_owned());
         let labels = channels.chain(unattributed).chain([Dimension::OTHER.to_owned()]).collect();
         // A constant that is a name: `channel`.
-        Dimension::CHANNEL.parse().map(|name| vec![Dimension { name, labels }]).unwrap_or_default()
+        Dimension::CHANNEL.parse().map(|name| vec![Dimension::labelled(name, labels)]).unwrap_or_default()
     }
 
     /// The dimensions in order.
@@ -175,18 +117,26 @@ impl Domain {
 
     /// The number of cells, `none` included.
     pub fn cells(&self) -> usize {
-        1 + self.dimensions.iter().map(|dimension| dimension.labels.len()).product::<usize>()
+        1 + self.dimensions.iter().map(Dimension::size).product::<usize>()
     }
 
-    /// The cell of a value: `label_of` gives its label on each dimension, by the dimension's name.
-    /// A label that is not listed counts as `other` where that stands, else the value is `none`.
-    pub fn cell<'a>(&self, label_of: impl Fn(&str) -> Option<&'a str>) -> CellIndex {
-        let position = |dimension: &Dimension| {
-            let label = label_of(dimension.name.as_str())?;
-            dimension.position(label)
-        };
-        let fold =
-            |cell: Option<usize>, dimension: &Dimension| Some(cell? * dimension.labels.len() + position(dimension)?);
+    /// The catalogue that its values cannot be told apart without, if it is over one.
+    pub fn catalogue(&self) -> Option<&CatalogueRef> {
+        self.dimensions.iter().find_map(Dimension::catalogue)
+    }
+
+    /// The cell of a value: `label_of` gives its label on each dimension, by the dimension's name, and `catalogue` is the one
+    /// that [`catalogue`](Self::catalogue) names.
+    ///
+    /// A label that is not listed counts as `other` where that stands, or falls in a catalogue's tail, else the value is `none`;
+    /// so it is when the catalogue is not at hand.
+    pub fn cell<'a>(
+        &self,
+        catalogue: Option<&ContentCatalogue>,
+        label_of: impl Fn(&str) -> Option<&'a str>,
+    ) -> CellIndex {
+        let position = |dimension: &Dimension| dimension.position(label_of(dimension.name.as_str())?, catalogue);
+        let fold = |cell: Option<usize>, dimension: &Dimension| Some(cell? * dimension.size() + position(dimension)?);
         let cell = self.dimensions.iter().fold(Some(0), fold);
         let index = cell.map_or(Self::NONE, |cell| cell + 1) as u32;
         // Unwrap safety: each position is below its dimension's size, so the index is below the number of cells.
@@ -197,25 +147,28 @@ impl Domain {
     pub fn value_label(&self, value: f64) -> Option<&str> {
         let dimension = self.dimensions.iter().find(|dimension| dimension.name.as_str() == Dimension::VALUE)?;
         let position = ValueBuckets::of(dimension).ok()?.position(value)?;
-        dimension.labels.iter().filter(|label| *label != Dimension::OTHER).nth(position).map(String::as_str)
+        dimension.labels().iter().filter(|label| *label != Dimension::OTHER).nth(position).map(String::as_str)
     }
 
     /// The labels of a cell, one for each dimension; empty for `none` and for a cell that is not in the domain.
-    pub fn labels(&self, cell: usize) -> Vec<&str> {
+    ///
+    /// `contents` are those of its catalogue; without them a content is called by its position.
+    pub fn labels(&self, cell: usize, contents: Option<&Contents>) -> Vec<String> {
         if cell == Self::NONE || cell >= self.cells() {
             return Vec::new();
         }
         let mut rest = cell - 1;
-        let mut labels: Vec<&str> = self
-            .dimensions
-            .iter()
-            .rev()
-            .map(|dimension| {
-                let label = &dimension.labels[rest % dimension.labels.len()];
-                rest /= dimension.labels.len();
-                label.as_str()
-            })
-            .collect();
+        let mut label = |dimension: &Dimension| {
+            let position = rest % dimension.size();
+            rest /= dimension.size();
+            match &dimension.values {
+                Values::Labels(labels) => labels[position].clone(),
+                Values::Catalogue(_) => {
+                    contents.map_or_else(|| position.to_string(), |all| all.label(position).into_owned())
+                }
+            }
+        };
+        let mut labels: Vec<String> = self.dimensions.iter().rev().map(&mut label).collect();
         labels.reverse();
         labels
     }
@@ -235,26 +188,12 @@ impl Domain {
     }
 }
 
-impl From<&Dimension> for v1::Dimension {
-    fn from(dimension: &Dimension) -> Self {
-        Self { name: dimension.name.to_string(), labels: dimension.labels.clone() }
-    }
-}
-
-impl TryFrom<&v1::Dimension> for Dimension {
-    type Error = InvalidDomain;
-
-    fn try_from(wire: &v1::Dimension) -> Result<Self, InvalidDomain> {
-        Ok(Self { name: wire.name.parse()?, labels: wire.labels.clone() })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn dimension(name: &str, labels: &[&str]) -> Dimension {
-        Dimension { name: name.parse().unwrap(), labels: labels.iter().map(|&label| label.to_owned()).collect() }
+        Dimension::labelled(name.parse().unwrap(), labels.iter().map(|&label| label.to_owned()).collect())
     }
 
     fn domain(dimensions: Vec<Dimension>) -> Result<Domain, InvalidDomain> {
@@ -266,24 +205,24 @@ mod tests {
         let domain =
             domain(vec![dimension("channel", &["whatsapp", "other"]), dimension("value", &["0..50", "50.."])]).unwrap();
         assert_eq!(domain.cells(), 5);
-        assert_eq!(domain.labels(0), Vec::<&str>::new());
-        assert_eq!(domain.labels(1), ["whatsapp", "0..50"]);
-        assert_eq!(domain.labels(2), ["whatsapp", "50.."]);
-        assert_eq!(domain.labels(4), ["other", "50.."]);
+        assert_eq!(domain.labels(0, None), Vec::<String>::new());
+        assert_eq!(domain.labels(1, None), ["whatsapp", "0..50"]);
+        assert_eq!(domain.labels(2, None), ["whatsapp", "50.."]);
+        assert_eq!(domain.labels(4, None), ["other", "50.."]);
         for cell in 1..domain.cells() {
-            let labels = domain.labels(cell);
-            let label_of = |name: &str| Some(if name == "channel" { labels[0] } else { labels[1] });
-            assert_eq!(domain.cell(label_of).get(), cell as u32);
+            let labels = domain.labels(cell, None);
+            let label_of = |name: &str| Some(labels[usize::from(name != "channel")].as_str());
+            assert_eq!(domain.cell(None, label_of).get(), cell as u32);
         }
     }
 
     #[test]
     fn an_unlisted_label_is_other_or_else_none() {
         let with_other = domain(vec![dimension("channel", &["whatsapp", "other"])]).unwrap();
-        assert_eq!(with_other.cell(|_| Some("carrier-pigeon")).get(), 2);
+        assert_eq!(with_other.cell(None, |_| Some("carrier-pigeon")).get(), 2);
         let without = domain(vec![dimension("channel", &["whatsapp", "direct"])]).unwrap();
-        assert_eq!(without.cell(|_| Some("carrier-pigeon")).get(), 0);
-        assert_eq!(without.cell(|_| None).get(), 0);
+        assert_eq!(without.cell(None, |_| Some("carrier-pigeon")).get(), 0);
+        assert_eq!(without.cell(None, |_| None).get(), 0);
     }
 
     #[test]
@@ -316,9 +255,28 @@ mod tests {
     }
 
     #[test]
-    fn every_event_has_a_default_domain() {
-        for event in Event::ALL {
+    fn every_event_whose_values_are_known_has_a_default_domain() {
+        for event in Event::ALL.into_iter().filter(|&event| event != Event::ContentShare) {
             assert!(domain(Domain::default_dimensions(event)).is_ok(), "{}", event.name());
         }
+    }
+
+    #[test]
+    fn a_catalogue_is_one_dimension_among_others() {
+        let contents = Contents::new(["/a", "/b", "/c"].map(str::to_owned).to_vec()).unwrap();
+        let over = |name: &str, tail| {
+            let values = Values::Catalogue(contents.reference(tail));
+            Dimension { name: name.parse().unwrap(), values }
+        };
+        let both = domain(vec![dimension("channel", &["sms", "other"]), over("content", 2)]).unwrap();
+        assert_eq!((both.cells(), both.catalogue().unwrap().contents), (11, 3));
+        let label_of = |name: &str| Some(if name == "channel" { "pigeon" } else { "/b" });
+        let cell = both.cell(Some(contents.catalogue()), label_of).get();
+        assert_eq!((cell, both.labels(7, Some(&contents))), (7, vec!["other".to_owned(), "/b".to_owned()]));
+        assert_eq!(both.labels(10, Some(&contents)), ["other", "tail-1"]);
+        assert_eq!(both.cell(None, label_of).get(), 0, "nothing can be told without the catalogue");
+        assert_eq!(domain(vec![over("page", 0)]), Err(InvalidDomain::CatalogueOf("page".into())));
+        assert!(domain(vec![over("content", 131_068)]).is_ok());
+        assert_eq!(domain(vec![over("content", 131_069)]), Err(InvalidDomain::TooManyCells(131_072)));
     }
 }

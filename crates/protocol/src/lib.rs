@@ -6,6 +6,7 @@
 //! | [`time`] | Unix time, clocks, windows |
 //! | [`epoch`] | epochs, their life, the hash-chained key directory |
 //! | [`domain`] | dimensions, cells, which cell a value falls in |
+//! | [`catalogue`] | contents too many to list in a manifest |
 //! | [`directory`] | comparing the key directories that relays serve |
 //! | [`measure`] | events, participation, measures |
 //! | [`manifest`] | the signed manifest |
@@ -18,6 +19,7 @@
 //! The bytes are written down in `spec/`.
 
 pub mod arrival;
+pub mod catalogue;
 pub mod channel;
 pub mod directory;
 pub mod domain;

@@ -9,6 +9,7 @@ use prost::Message as _;
 use tacita_proto::v1;
 
 use crate::{
+    catalogue::CatalogueRef,
     epoch::{DirectoryError, EpochEntry, EpochId, EpochState, verify_chain},
     id::{BrandId, CampaignId, InvalidName, MeasureId, Name, PublisherId},
     measure::{InvalidMeasure, Measure},
@@ -122,6 +123,17 @@ impl Manifest {
     /// The entry of `epoch`.
     pub fn epoch(&self, epoch: EpochId) -> Option<&EpochEntry> {
         self.epochs.iter().find(|entry| entry.epoch == epoch)
+    }
+
+    /// The catalogues that its measures are over, each once.
+    pub fn catalogues(&self) -> Vec<CatalogueRef> {
+        let mut named: Vec<CatalogueRef> = Vec::new();
+        for one in self.measures.iter().filter_map(|measure| measure.domain.catalogue()) {
+            if !named.iter().any(|known| known.digest == one.digest) {
+                named.push(*one);
+            }
+        }
+        named
     }
 
     /// The campaign with this number.

@@ -5,6 +5,7 @@ use tacita_dp::{CellIndex, Epsilon, Mechanism};
 use tacita_proto::v1;
 
 use crate::{
+    catalogue::ContentCatalogue,
     domain::{Dimension, Domain, InvalidDomain},
     id::{CampaignId, InvalidName, MeasureId, Name},
     time::{InvalidWindowLength, WindowLength},
@@ -22,11 +23,13 @@ pub enum Event {
     Share,
     /// A conversion; value: the channel it is attributed to, and its value bucket.
     Conversion,
+    /// Something was shared; value: which content.
+    ContentShare,
 }
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 4] = [Self::Arrival, Self::Reach, Self::Share, Self::Conversion];
+    pub const ALL: [Self; 5] = [Self::Arrival, Self::Reach, Self::Share, Self::Conversion, Self::ContentShare];
 
     /// The event as one word.
     pub fn name(self) -> &'static str {
@@ -35,6 +38,7 @@ impl Event {
             Self::Reach => "reach",
             Self::Share => "share",
             Self::Conversion => "conversion",
+            Self::ContentShare => "content-share",
         }
     }
 }
@@ -87,9 +91,14 @@ impl Measure {
         self.domain.mechanism(self.epsilon)
     }
 
-    /// The cell for a true value: `label_of` gives the value's label on each dimension, by the dimension's name.
-    pub fn cell<'a>(&self, label_of: impl Fn(&str) -> Option<&'a str>) -> CellIndex {
-        self.domain.cell(label_of)
+    /// The cell for a true value: `label_of` gives the value's label on each dimension, by the dimension's name. `catalogue`
+    /// is the one that the domain names, if it names one.
+    pub fn cell<'a>(
+        &self,
+        catalogue: Option<&ContentCatalogue>,
+        label_of: impl Fn(&str) -> Option<&'a str>,
+    ) -> CellIndex {
+        self.domain.cell(catalogue, label_of)
     }
 }
 
@@ -113,7 +122,7 @@ pub enum InvalidMeasure {
     #[error("name: {0}")]
     Name(#[from] InvalidName),
     /// Its event.
-    #[error("event: choose arrival, reach, share or conversion")]
+    #[error("event: choose arrival, reach, share, conversion or content-share")]
     Event,
     /// Reach is once per device and window; it has no event that could open its slot.
     #[error("participation: reach opens its slot with the first session of a window; leave it at event")]
@@ -121,6 +130,11 @@ pub enum InvalidMeasure {
     /// Its domain.
     #[error("dimensions: {0}")]
     Domain(#[from] InvalidDomain),
+    /// It counts shared contents and does not tell them apart.
+    #[error(
+        "contents: name the contents that this measure tells apart: a catalogue, or labels of the dimension 'content'"
+    )]
+    NoContents,
     /// Its ε.
     #[error("epsilon: {0}")]
     Epsilon(String),
@@ -136,6 +150,7 @@ impl From<Event> for v1::Event {
             Event::Reach => Self::Reach,
             Event::Share => Self::Share,
             Event::Conversion => Self::Conversion,
+            Event::ContentShare => Self::ContentShare,
         }
     }
 }
@@ -150,6 +165,7 @@ impl TryFrom<v1::Event> for Event {
             v1::Event::Reach => Ok(Self::Reach),
             v1::Event::Share => Ok(Self::Share),
             v1::Event::Conversion => Ok(Self::Conversion),
+            v1::Event::ContentShare => Ok(Self::ContentShare),
         }
     }
 }
@@ -200,7 +216,10 @@ impl TryFrom<&v1::Measure> for Measure {
         }
         let epsilon =
             Epsilon::from_micro(wire.epsilon_micro).map_err(|error| InvalidMeasure::Epsilon(error.to_string()))?;
-        let dimensions = wire.dimensions.iter().map(Dimension::try_from).collect::<Result<_, _>>()?;
+        let dimensions = wire.dimensions.iter().map(Dimension::try_from).collect::<Result<Vec<_>, _>>()?;
+        if event == Event::ContentShare && !dimensions.iter().any(|one| one.name.as_str() == Dimension::CONTENT) {
+            return Err(InvalidMeasure::NoContents);
+        }
         let domain = Domain::new(dimensions, epsilon)?;
         Ok(Self {
             id: MeasureId(wire.id),
@@ -229,6 +248,7 @@ mod tests {
             dimensions: vec![v1::Dimension {
                 name: "channel".into(),
                 labels: ["whatsapp", "direct", "other"].map(Into::into).to_vec(),
+                catalogue: None,
             }],
             epsilon_micro: 2_000_000,
             window_seconds: 86_400,
@@ -259,5 +279,6 @@ mod tests {
             m.participation = v1::Participation::Session.into();
         };
         assert!(broken(reach_by_session).starts_with("participation: "));
+        assert!(broken(|m| m.event = v1::Event::ContentShare.into()).starts_with("contents: "));
     }
 }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`config`] | what an operator decides |
 //! | `manifest` | the signed manifest, the same bytes for every visitor |
+//! | `catalogues` | the catalogues that the manifest names |
 //! | `visitor` | which address a request counts against |
 //! | `gate` | issuance: the visitor's limit, and the forward |
 //! | `queue` | envelopes, durable before they are acknowledged; batches drawn at random |
@@ -17,6 +18,7 @@
 //! | [`server`] | the assembly, start to drain |
 //! | [`seen`] | what the relay saw: counts, no one |
 
+mod catalogues;
 pub mod config;
 mod gate;
 mod manifest;

@@ -16,6 +16,7 @@ use ed25519_dalek::VerifyingKey;
 use prost::Message as _;
 use tacita_proto::v1::{self, manifest_service_client::ManifestServiceClient};
 use tacita_protocol::{
+    catalogue::{CatalogueDigest, CatalogueRef, InvalidCatalogue},
     id::PublisherId,
     manifest::{ManifestError, SignedManifest},
 };
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, transport::Channel};
 
 use crate::{
+    catalogues::{CatalogueShelf, Catalogues},
     config::RelayConfig,
     upstream::{Upstream, answer},
 };
@@ -40,6 +42,9 @@ pub enum CacheError {
     /// It does not hold.
     #[error("the collector's manifest is refused: {0}")]
     Refused(#[from] ManifestError),
+    /// A catalogue that it names does not hold.
+    #[error("the collector's catalogue is refused: {0}")]
+    Catalogue(#[from] InvalidCatalogue),
     /// It goes back.
     #[error(
         "the collector offers manifest revision {offered}, older than {held}; compare with other publishers' relays"
@@ -83,12 +88,29 @@ impl CacheError {
     }
 }
 
-/// The manifest in service.
+/// A manifest that verifies.
+#[derive(Debug)]
+struct Offered {
+    revision: u64,
+    token_batch: u32,
+    named: Vec<CatalogueRef>,
+    signed: v1::SignedManifest,
+}
+
+/// The manifest in service, and every catalogue that it names.
 #[derive(Debug)]
 struct Held {
     revision: u64,
     token_batch: u32,
     signed: v1::SignedManifest,
+    catalogues: Catalogues,
+}
+
+impl Offered {
+    fn with(self, catalogues: Catalogues) -> Held {
+        let Self { revision, token_batch, signed, .. } = self;
+        Held { revision, token_batch, signed, catalogues }
+    }
 }
 
 /// See the module.
@@ -98,6 +120,7 @@ pub(crate) struct ManifestCache {
     path: PathBuf,
     upstream: Upstream,
     collector: ManifestServiceClient<Channel>,
+    shelf: CatalogueShelf,
     held: RwLock<Option<Arc<Held>>>,
     stale: Notify,
 }
@@ -105,11 +128,13 @@ pub(crate) struct ManifestCache {
 impl ManifestCache {
     /// A cache that serves what the disk holds, if that still verifies.
     pub(crate) fn open(config: &RelayConfig, upstream: Upstream) -> Self {
+        let collector = ManifestServiceClient::new(upstream.connection());
         let cache = Self {
             publisher: config.publisher,
             key: config.signing_key,
             path: config.data.join("manifest.bin"),
-            collector: ManifestServiceClient::new(upstream.connection()),
+            shelf: CatalogueShelf::new(config.publisher, &config.data, upstream.clone(), collector.clone()),
+            collector,
             upstream,
             held: RwLock::new(None),
             stale: Notify::new(),
@@ -124,12 +149,15 @@ impl ManifestCache {
     fn read_disk(&self) -> Result<Held, String> {
         let bytes = fs::read(&self.path).map_err(|error| error.to_string())?;
         let signed = v1::SignedManifest::decode(bytes.as_slice()).map_err(|error| error.to_string())?;
-        self.verify(signed).map_err(|error| error.to_string())
+        let offered = self.verify(signed).map_err(|error| error.to_string())?;
+        let catalogues = self.shelf.read_disk(&offered.named)?;
+        Ok(offered.with(catalogues))
     }
 
-    fn verify(&self, wire: v1::SignedManifest) -> Result<Held, ManifestError> {
+    fn verify(&self, wire: v1::SignedManifest) -> Result<Offered, ManifestError> {
         let manifest = SignedManifest::from(wire.clone()).verify(&self.key, self.publisher)?;
-        Ok(Held { revision: manifest.revision, token_batch: manifest.policy.token_batch, signed: wire })
+        let (revision, token_batch) = (manifest.revision, manifest.policy.token_batch);
+        Ok(Offered { revision, token_batch, named: manifest.catalogues(), signed: wire })
     }
 
     fn serve(&self, held: Held) {
@@ -143,6 +171,11 @@ impl ManifestCache {
     /// The signed manifest, for a visitor. `None` until one was fetched.
     pub(crate) fn signed(&self) -> Option<v1::SignedManifest> {
         self.held().map(|held| held.signed.clone())
+    }
+
+    /// A catalogue of the manifest in service, for a visitor.
+    pub(crate) fn catalogue(&self, digest: CatalogueDigest) -> Option<Vec<u8>> {
+        self.held()?.catalogues.get(&digest).cloned()
     }
 
     /// How many tokens a device asks for at a time. `None` until a manifest was fetched.
@@ -166,13 +199,20 @@ impl ManifestCache {
                 true => Ok(()),
                 false => Err(CacheError::Changed(held.revision)),
             },
-            _ => {
-                self.keep(&offered.signed).await?;
-                tracing::info!(revision = offered.revision, "serving a new manifest");
-                self.serve(offered);
-                Ok(())
-            }
+            held => self.replace(held.as_deref(), offered).await,
         }
+    }
+
+    /// Serves a manifest once its catalogues are at hand: whoever is given the one finds the others.
+    async fn replace(&self, held: Option<&Held>, offered: Offered) -> Result<(), CacheError> {
+        let in_service = held.map(|held| &held.catalogues);
+        let catalogues = self.shelf.gather(&offered.named, in_service.unwrap_or(&Catalogues::new())).await?;
+        self.keep(&offered.signed).await?;
+        tracing::info!(revision = offered.revision, "serving a new manifest");
+        let next = offered.with(catalogues);
+        self.shelf.forget_others(&next.catalogues).await;
+        self.serve(next);
+        Ok(())
     }
 
     async fn fetch(&self) -> Result<v1::SignedManifest, CacheError> {
@@ -206,7 +246,7 @@ impl ManifestCache {
     }
 }
 
-fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
     let mut file = File::create(&beside)?;
     file.write_all(bytes)?;

@@ -7,6 +7,7 @@ use tacita_proto::v1::{
     token_service_server::TokenService,
 };
 use tacita_protocol::{
+    catalogue::CatalogueDigest,
     id::PublisherId,
     outcome::{Outcome, Refusal},
 };
@@ -48,6 +49,22 @@ impl ManifestService for Services {
         }
         let signed = self.manifest.signed().ok_or_else(no_manifest)?;
         Ok(Response::new(v1::GetManifestResponse { signed_manifest: Some(signed) }))
+    }
+
+    async fn get_catalogue(
+        &self,
+        request: Request<v1::GetCatalogueRequest>,
+    ) -> Result<Response<v1::GetCatalogueResponse>, Status> {
+        let v1::GetCatalogueRequest { publisher, digest } = request.into_inner();
+        if publisher != self.publisher.0 {
+            return Err(Status::not_found(self.other_publisher()));
+        }
+        let digest = CatalogueDigest::try_from(digest.as_slice())
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let catalogue = self.manifest.catalogue(digest).ok_or_else(|| {
+            Status::not_found("the manifest in service names no such catalogue; fetch the manifest again")
+        })?;
+        Ok(Response::new(v1::GetCatalogueResponse { catalogue }))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow};
 use csv::StringRecord;
 
-use super::map::{ConversionColumn, Map, VisitorColumn};
+use super::map::{ConversionColumn, SessionMap, VisitorColumn};
 
 /// One row.
 #[derive(Clone, PartialEq, Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct LoggedSession {
 }
 
 /// Reads a whole log; an error names the file, the line and the remedy.
-pub(crate) fn read(path: &Path, map: &Map) -> Result<Vec<LoggedSession>> {
+pub(crate) fn read(path: &Path, map: &SessionMap) -> Result<Vec<LoggedSession>> {
     let mut reader = csv::Reader::from_path(path).with_context(|| format!("cannot read {}", path.display()))?;
     let heads = reader.headers().map_err(|error| malformed(path, error))?.clone();
     let columns = Columns::find(&heads, map).with_context(|| format!("{}:1", path.display()))?;
@@ -36,7 +36,7 @@ pub(crate) fn read(path: &Path, map: &Map) -> Result<Vec<LoggedSession>> {
 }
 
 /// A CSV error with its place first.
-fn malformed(path: &Path, error: csv::Error) -> anyhow::Error {
+pub(super) fn malformed(path: &Path, error: csv::Error) -> anyhow::Error {
     let line = error.position().map_or(1, csv::Position::line);
     let what = match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
@@ -57,7 +57,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn find(heads: &StringRecord, map: &Map) -> Result<Self> {
+    fn find(heads: &StringRecord, map: &SessionMap) -> Result<Self> {
         let find = |name: &str| {
             let missing = || {
                 let heads: Vec<&str> = heads.iter().collect();
@@ -73,7 +73,7 @@ impl Columns {
         })
     }
 
-    fn session(&self, record: &StringRecord, map: &Map) -> Result<LoggedSession> {
+    fn session(&self, record: &StringRecord, map: &SessionMap) -> Result<LoggedSession> {
         let field = |index: usize| record.get(index).unwrap_or_default();
         let channel = field(self.channel);
         anyhow::ensure!(!channel.is_empty(), "'{}' is empty; fill it or remove the row", map.channel.column);

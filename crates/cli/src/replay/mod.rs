@@ -1,30 +1,28 @@
-//! `tacita replay`: a real log of sessions on the real path, truth beside estimates.
+//! `tacita replay`: a real log on the real path, truth beside estimates.
 
+mod contents;
 mod log;
 mod map;
+mod sessions;
+mod top;
 
-use std::{collections::BTreeSet, fs, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use ed25519_dalek::VerifyingKey;
-use rand::{Rng as _, SeedableRng as _};
-use rand_chacha::ChaCha20Rng;
-use tacita_client::{ClientError, Device, Occurrence, Recorded};
 use tacita_dp::Epsilon;
 use tacita_proto::v1;
 use tacita_protocol::{
     id::{CampaignName, PublisherId},
-    measure::Event,
     time::SystemClock,
 };
 
-use self::{log::LoggedSession, map::Map};
+use self::{contents::ContentLog, map::Map, sessions::SessionLog, top::Top};
 use crate::{
     connect,
     report::label,
     settings::{duration, epsilon, http_address, signing_key},
     simulation::{
-        audience,
         clock::SimulatedClock,
         drive::{Target, Visitor, drive, progress, until_counted},
         loopback::{CAMPAIGN, Loopback, Plan},
@@ -33,16 +31,17 @@ use crate::{
     table::{Table, count},
 };
 
-/// Send a real log of sessions through the real path and put the truth beside the estimates.
+/// Send a real log through the real path and put the truth beside the estimates.
 ///
-/// Each row of FILE becomes a session of a device of its own: its reports are randomized, sealed, relayed, shuffled and counted
-/// like any other. A map (TOML) says which column is what; `examples/online-shoppers.toml` is one. Without --relay every party
-/// runs on this machine for the time of the run.
+/// Each row of FILE becomes a session of a device of its own, or is a content with the number of its shares: the reports are
+/// randomized, sealed, relayed, shuffled and counted like any other. A map (TOML) says which column is what;
+/// `examples/online-shoppers.toml` is one of sessions, `examples/online-news.toml` one of contents. Without --relay every
+/// party runs on this machine for the time of the run.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The log: CSV with a head line.
     file: PathBuf,
-    /// The map: which column is the channel, the visitor, the conversion, its value.
+    /// The map: which column is the channel, the visitor, the conversion, its value; or the content and its shares.
     #[arg(long, value_name = "MAP.toml")]
     map: PathBuf,
     /// Local privacy of each report; several values, with commas between, make measures of each.
@@ -54,6 +53,12 @@ pub(crate) struct Args {
     /// How many runs, each with the next seed.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
+    /// Of a list of contents, only so many shares, drawn at random without replacement; another draw with each seed.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    sample: Option<u64>,
+    /// Of a measure with more than 100 cells, print the so many with the largest estimates.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    top: u32,
     /// Also write truth and estimates to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -88,35 +93,63 @@ struct Remote {
     brand_key: String,
 }
 
+/// Devices, one after the other.
+type Visitors = Box<dyn Iterator<Item = Box<dyn Visitor>> + Send>;
+
+/// What a file holds, ready to be lived through by devices.
+trait Log {
+    /// How much it holds, in a line.
+    fn headline(&self) -> String;
+    /// What a real device would know and the file does not say, each as a clause.
+    fn missing(&self) -> Vec<&'static str>;
+    /// How many events (sessions, shares) devices live through.
+    fn events(&self) -> u64;
+    /// How many of them one device has, with so many measures to answer at each.
+    fn events_per_device(&self, measures: usize) -> u32;
+    /// The measures that it fills, once for each ε.
+    fn measures(&self, epsilons: &[Epsilon]) -> Vec<v1::CreateMeasureRequest>;
+    /// The devices of one run.
+    fn visitors(&self, seed: u64, per_device: u32) -> Visitors;
+}
+
+/// A measure called `NAME-ε`.
+fn measure(name: &str, event: v1::Event, epsilon: Epsilon) -> v1::CreateMeasureRequest {
+    v1::CreateMeasureRequest {
+        name: format!("{name}-{}", epsilon.to_string().replace('.', "-")),
+        event: event.into(),
+        epsilon_micro: epsilon.micro(),
+        ..Default::default()
+    }
+}
+
+fn read(args: &Args) -> Result<Box<dyn Log>> {
+    match Map::read(&args.map)? {
+        Map::Contents(map) => Ok(Box::new(ContentLog::read(&args.file, map, args.sample)?)),
+        Map::Sessions(_) if args.sample.is_some() => bail!("--sample draws shares: it needs a map with [content]"),
+        Map::Sessions(map) => Ok(Box::new(SessionLog::read(&args.file, *map)?)),
+    }
+}
+
 /// Replays the log once for each seed and prints what came of it.
 pub(crate) async fn run(args: Args) -> Result<()> {
-    let map = Map::read(&args.map)?;
-    let sessions: Arc<[LoggedSession]> = log::read(&args.file, &map)?.into();
-    let converted = sessions.iter().filter(|session| session.converted).count();
-    println!(
-        "{}: {} sessions, {} conversions, {} channels",
-        args.file.display(),
-        count(sessions.len() as f64),
-        count(converted as f64),
-        channels(&sessions).len(),
-    );
-    println!("semi-synthetic: {}", map.missing().join("; "));
+    let log = read(&args)?;
+    println!("{}: {}", args.file.display(), log.headline());
+    println!("semi-synthetic: {}", log.missing().join("; "));
 
     let mut runs = Vec::new();
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
-        let bar = progress(sessions.len() as u64);
-        let visitors = visitors(&sessions, seed);
+        let bar = progress(log.events());
         let run = match &args.remote {
-            Some(remote) => on_remote(remote, visitors, args.patience, &bar).await?,
-            None => on_loopback(&args, &map, &sessions, visitors, &bar).await?,
+            Some(remote) => on_remote(remote, log.visitors(seed, 1), args.patience, &bar).await?,
+            None => on_loopback(&args, &*log, seed, &bar).await?,
         };
         bar.finish_and_clear();
         run.check_totals()?;
         runs.push((seed, run));
     }
-    print(&runs);
+    print(&runs, args.top);
     if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(&json(&map, &runs))?;
+        let json = serde_json::to_string_pretty(&json(&*log, &runs, args.top))?;
         fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
@@ -141,20 +174,15 @@ impl Run {
     }
 }
 
-async fn on_loopback(
-    args: &Args,
-    map: &Map,
-    sessions: &[LoggedSession],
-    visitors: impl Iterator<Item = Row> + Send + 'static,
-    bar: &indicatif::ProgressBar,
-) -> Result<Run> {
-    let measures = measures(map, sessions, &args.epsilon);
+async fn on_loopback(args: &Args, log: &dyn Log, seed: u64, bar: &indicatif::ProgressBar) -> Result<Run> {
+    let measures = log.measures(&args.epsilon);
+    let per_device = log.events_per_device(measures.len());
     let spent: u32 = measures.iter().map(|measure| measure.epsilon_micro).sum();
     let clock = Arc::new(SimulatedClock::start());
     let plan = Plan {
-        // A row is a whole device, so it buys as many tokens as it can need and its ledger holds them all.
-        token_batch: measures.len() as u32,
-        ledger_bound_micro: spent,
+        // A device buys as many tokens as it can need, at once, and its ledger holds all that it answers.
+        token_batch: measures.len() as u32 * per_device,
+        ledger_bound_micro: spent.saturating_mul(per_device),
         measures,
         clock: clock.clone(),
     };
@@ -166,7 +194,7 @@ async fn on_loopback(
         clock,
         patience: args.patience,
     };
-    let driven = drive(visitors, &target, bar).await?;
+    let driven = drive(log.visitors(seed, per_device), &target, bar).await?;
     let report = until_counted(&mut loopback.reporting, CAMPAIGN, &driven.truth, args.patience).await?;
     loopback.stop().await?;
     Ok(Run { truth: driven.truth, report })
@@ -174,7 +202,7 @@ async fn on_loopback(
 
 async fn on_remote(
     remote: &Remote,
-    visitors: impl Iterator<Item = Row> + Send + 'static,
+    visitors: Visitors,
     patience: Duration,
     bar: &indicatif::ProgressBar,
 ) -> Result<Run> {
@@ -191,97 +219,23 @@ async fn on_remote(
     Ok(Run { truth: driven.truth, report })
 }
 
-/// The channels of a log, each once.
-fn channels(sessions: &[LoggedSession]) -> BTreeSet<&str> {
-    sessions.iter().map(|session| session.channel.as_str()).collect()
-}
-
-/// The measures that a map asks for, once for each ε.
-fn measures(map: &Map, sessions: &[LoggedSession], epsilons: &[Epsilon]) -> Vec<v1::CreateMeasureRequest> {
-    let dimension = |name: &str, labels: Vec<String>| v1::Dimension { name: name.to_owned(), labels };
-    let channel = dimension("channel", channels(sessions).into_iter().map(str::to_owned).collect());
-    let mut kinds = vec![("arrivals", v1::Event::Arrival, vec![channel.clone()])];
-    if map.visitor.is_some() {
-        let labels = ["new", "returning", "other"].map(str::to_owned).to_vec();
-        kinds.push(("visitors", v1::Event::Arrival, vec![dimension("visitor", labels)]));
-    }
-    if map.conversion.is_some() {
-        let value = map.value.as_ref().map(|value| {
-            let other = std::iter::once("other".to_owned());
-            dimension("value", value.buckets.iter().cloned().chain(other).collect())
-        });
-        kinds.push(("conversions", v1::Event::Conversion, std::iter::once(channel).chain(value).collect()));
-    }
-    let request = |epsilon: &Epsilon, (name, event, dimensions): &(&str, v1::Event, Vec<v1::Dimension>)| {
-        v1::CreateMeasureRequest {
-            name: format!("{name}-{}", epsilon.to_string().replace('.', "-")),
-            event: (*event).into(),
-            dimensions: dimensions.clone(),
-            epsilon_micro: epsilon.micro(),
-            ..Default::default()
-        }
-    };
-    epsilons.iter().flat_map(|epsilon| kinds.iter().map(move |kind| request(epsilon, kind))).collect()
-}
-
-/// One row as a device.
-struct Row {
-    secret: [u8; 32],
-    number: u32,
-    sessions: Arc<[LoggedSession]>,
-}
-
-fn visitors(sessions: &Arc<[LoggedSession]>, seed: u64) -> impl Iterator<Item = Row> + Send + 'static {
-    let sessions = sessions.clone();
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    (0..sessions.len() as u32).map(move |number| {
-        let mut secret = [0; 32];
-        rng.fill_bytes(&mut secret);
-        Row { secret, number, sessions: sessions.clone() }
-    })
-}
-
-impl Visitor for Row {
-    fn secret(&self) -> [u8; 32] {
-        self.secret
-    }
-
-    fn address(&self) -> IpAddr {
-        audience::address(self.number)
-    }
-
-    fn sessions(&self) -> u64 {
-        1
-    }
-
-    fn visit(&self, device: &Device) -> Result<Vec<Recorded>, ClientError> {
-        let session = &self.sessions[self.number as usize];
-        let mut arrival = Occurrence::new(Event::Arrival).label("channel", &session.channel);
-        if let Some(visitor) = session.visitor {
-            arrival = arrival.label("visitor", visitor);
-        }
-        let mut recorded = vec![device.record(&arrival)?];
-        if session.converted {
-            let mut conversion = Occurrence::new(Event::Conversion).label("channel", &session.channel);
-            if let Some(value) = session.value {
-                conversion = conversion.value(value);
-            }
-            recorded.push(device.record(&conversion)?);
-        }
-        Ok(recorded)
-    }
-}
-
 /// The first run's estimates, and over all runs the share of intervals that hold the truth.
-fn print(runs: &[(u64, Run)]) {
+fn print(runs: &[(u64, Run)], top: u32) {
     let Some((seed, first)) = runs.first() else { return };
     println!("\nseed {seed}:");
-    crate::report::print(&first.report, &|measure, cell| Some(first.truth.count(measure, cell)));
+    for measure in &first.report.measures {
+        let found = Top::of(measure, &first.truth, top);
+        let shown = v1::GetReportResponse { measures: vec![found.shown()], ..Default::default() };
+        crate::report::print(&shown, &|measure, cell| Some(first.truth.count(measure, cell)));
+        if let Some(told) = found.told() {
+            println!("{told}");
+        }
+    }
     println!("\n95 % intervals that hold the truth, over {} seed(s):", runs.len());
     let mut table = Table::new(&["measure", "intervals", "hold the truth", "share"]);
     let row = |name: &str, coverage: Coverage| {
         let share = format!("{:.1} %", 100.0 * coverage.share());
-        [name.to_owned(), coverage.of.to_string(), coverage.held.to_string(), share]
+        [name.to_owned(), count(coverage.of as f64), count(coverage.held as f64), share]
     };
     for (index, measure) in first.report.measures.iter().enumerate() {
         let mut coverage = Coverage::default();
@@ -304,25 +258,25 @@ fn coverage(runs: &[(u64, Run)]) -> Coverage {
     coverage
 }
 
-fn json(map: &Map, runs: &[(u64, Run)]) -> serde_json::Value {
+fn json(log: &dyn Log, runs: &[(u64, Run)], top: u32) -> serde_json::Value {
     let covered = coverage(runs);
     serde_json::json!({
-        "semi_synthetic": map.missing(),
+        "semi_synthetic": log.missing(),
         "intervals": covered.of,
         "intervals_that_hold_the_truth": covered.held,
         "share": covered.share(),
         "runs": runs.iter().map(|(seed, run)| serde_json::json!({
             "seed": seed,
-            "measures": run.report.measures.iter().map(|measure| measure_json(measure, &run.truth)).collect::<Vec<_>>(),
+            "measures": run.report.measures.iter().map(|measure| measure_json(measure, &run.truth, top)).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
     })
 }
 
-fn measure_json(report: &v1::MeasureReport, truth: &Truth) -> serde_json::Value {
+fn measure_json(report: &v1::MeasureReport, truth: &Truth, top: u32) -> serde_json::Value {
     let measure = report.measure.clone().unwrap_or_default();
-    let cell = |(index, cell): (usize, &v1::CellEstimate)| {
+    let cell = |cell: &v1::CellEstimate| {
         serde_json::json!({
-            "cell": label(cell), "truth": truth.count(measure.id, index), "estimate": cell.estimate,
+            "cell": label(cell), "truth": truth.count(measure.id, cell.cell as usize), "estimate": cell.estimate,
             "low": cell.low, "high": cell.high,
         })
     };
@@ -331,6 +285,7 @@ fn measure_json(report: &v1::MeasureReport, truth: &Truth) -> serde_json::Value 
         "epsilon": f64::from(measure.epsilon_micro) / 1e6,
         "sent": truth.reports(measure.id),
         "counted": report.reports,
-        "cells": report.cells.iter().enumerate().map(cell).collect::<Vec<_>>(),
+        "top": Top::of(report, truth, top).json(),
+        "cells": report.cells.iter().map(cell).collect::<Vec<_>>(),
     })
 }

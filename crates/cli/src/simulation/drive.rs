@@ -31,6 +31,24 @@ pub(crate) trait Visitor: Send + Sync + 'static {
     fn visit(&self, device: &Device) -> Result<Vec<Recorded>, ClientError>;
 }
 
+impl Visitor for Box<dyn Visitor> {
+    fn secret(&self) -> [u8; 32] {
+        (**self).secret()
+    }
+
+    fn address(&self) -> IpAddr {
+        (**self).address()
+    }
+
+    fn sessions(&self) -> u64 {
+        (**self).sessions()
+    }
+
+    fn visit(&self, device: &Device) -> Result<Vec<Recorded>, ClientError> {
+        (**self).visit(device)
+    }
+}
+
 /// The publisher whose relay the devices use.
 #[derive(Clone)]
 pub(crate) struct Target {
@@ -162,10 +180,9 @@ pub(crate) async fn until_counted(
 ) -> Result<tacita_proto::v1::GetReportResponse> {
     let deadline = Instant::now() + patience;
     loop {
-        let report = report::whole(reporting, campaign).await?;
-        let counted: u64 = report.measures.iter().map(|measure| measure.reports).sum();
+        let counted = report::counted(reporting, campaign).await?;
         if counted >= truth.all_reports() {
-            return Ok(report);
+            return report::whole(reporting, campaign).await;
         }
         let sent = truth.all_reports();
         anyhow::ensure!(Instant::now() < deadline, "{sent} reports were sent and only {counted} are counted");

@@ -67,9 +67,7 @@ impl Loopback {
         let operator_key = collector.operator_key()?;
 
         let mut admin = connect::admin(&collector_url, operator_key.expose()).await?;
-        let (publisher, campaign) = create_campaign(&mut admin, plan.measures).await?;
-        let brand_key = create_key(&mut admin, v1::Role::Brand, BRAND).await?;
-        let relay_key = create_key(&mut admin, v1::Role::Publisher, PUBLISHER).await?;
+        let Party { publisher, campaign, brand_key, relay_key } = create_party(&mut admin, plan.measures).await?;
         let reporting = connect::reporting(&collector_url, &brand_key).await?;
 
         let signing_key = collector.signing_key();
@@ -98,10 +96,20 @@ async fn loopback_listener() -> Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("cannot listen on loopback")
 }
 
-async fn create_campaign(
-    admin: &mut AdminClient,
-    measures: Vec<v1::CreateMeasureRequest>,
-) -> Result<(PublisherId, CampaignId)> {
+/// Who takes part in a campaign.
+pub(crate) struct Party {
+    /// The publisher.
+    pub(crate) publisher: PublisherId,
+    /// The campaign.
+    pub(crate) campaign: CampaignId,
+    /// The brand's API key.
+    pub(crate) brand_key: String,
+    /// The publisher's API key.
+    pub(crate) relay_key: String,
+}
+
+/// Creates a publisher, a brand, their campaign with these measures, and their keys.
+pub(crate) async fn create_party(admin: &mut AdminClient, measures: Vec<v1::CreateMeasureRequest>) -> Result<Party> {
     let request = v1::CreatePublisherRequest { name: PUBLISHER.to_owned() };
     let publisher = admin.create_publisher(request).await.map_err(refused)?.into_inner().publisher.unwrap_or_default();
     admin.create_brand(v1::CreateBrandRequest { name: BRAND.to_owned() }).await.map_err(refused)?;
@@ -117,7 +125,12 @@ async fn create_campaign(
         let request = v1::CreateMeasureRequest { campaign: CAMPAIGN.to_owned(), ..measure };
         admin.create_measure(request).await.map_err(refused)?;
     }
-    Ok((PublisherId(publisher.id), CampaignId(campaign.id)))
+    Ok(Party {
+        publisher: PublisherId(publisher.id),
+        campaign: CampaignId(campaign.id),
+        brand_key: create_key(admin, v1::Role::Brand, BRAND).await?,
+        relay_key: create_key(admin, v1::Role::Publisher, PUBLISHER).await?,
+    })
 }
 
 async fn create_key(admin: &mut AdminClient, role: v1::Role, subject: &str) -> Result<String> {

@@ -46,10 +46,10 @@ impl Truth {
     /// How many of a report's intervals hold the truth, of how many.
     pub(crate) fn covered(&self, report: &v1::MeasureReport) -> Coverage {
         let measure = report.measure.as_ref().map_or(0, |measure| measure.id);
-        let holds = |(cell, estimate): (usize, &v1::CellEstimate)| {
-            (estimate.low..=estimate.high).contains(&(self.count(measure, cell) as f64))
+        let holds = |estimate: &&v1::CellEstimate| {
+            (estimate.low..=estimate.high).contains(&(self.count(measure, estimate.cell as usize) as f64))
         };
-        let held = report.cells.iter().enumerate().filter(|&cell| holds(cell)).count();
+        let held = report.cells.iter().filter(holds).count();
         Coverage { held, of: report.cells.len() }
     }
 }
@@ -85,10 +85,10 @@ mod tests {
     fn an_interval_holds_the_truth_or_misses_it() {
         let mut truth = Truth::default();
         (0..10).for_each(|_| truth.add(1, 1));
-        let cell = |low, high| v1::CellEstimate { low, high, ..Default::default() };
+        let cell = |cell, low, high| v1::CellEstimate { cell, low, high, ..Default::default() };
         let report = v1::MeasureReport {
             measure: Some(v1::Measure { id: 1, ..Default::default() }),
-            cells: vec![cell(-1.0, 1.0), cell(10.0, 12.0), cell(1.0, 2.0)],
+            cells: vec![cell(0, -1.0, 1.0), cell(1, 10.0, 12.0), cell(2, 1.0, 2.0)],
             ..Default::default()
         };
         assert_eq!(truth.covered(&report), Coverage { held: 2, of: 3 });

@@ -4,12 +4,14 @@ use std::{
     fmt,
     fs::{File, OpenOptions},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use parking_lot::Mutex;
 use redb::{
     Builder, Database, DatabaseError, Durability, ReadableDatabase as _, TableDefinition, backends::FileBackend,
 };
+use tacita_protocol::catalogue::{CatalogueDigest, ContentCatalogue};
 use zeroize::Zeroizing;
 
 use super::{Change, Look, Storage, StorageError};
@@ -18,6 +20,9 @@ use crate::{ClientError, state::DeviceState};
 /// The state under the number of its format.
 const STATES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("device");
 const FORMAT: u32 = 1;
+
+/// Catalogues under their digests.
+const CATALOGUES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("catalogues");
 
 /// What redb may keep in memory: far more than a state needs.
 const CACHE_BYTES: usize = 1 << 20;
@@ -56,6 +61,28 @@ impl FileStorage {
         transaction.commit()?;
         Ok(())
     }
+
+    fn save_catalogues(&self, catalogues: &[Arc<ContentCatalogue>]) -> Result<(), redb::Error> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        {
+            let mut table = transaction.open_table(CATALOGUES)?;
+            table.retain(|digest, _| catalogues.iter().any(|one| one.digest().0 == *digest))?;
+            for catalogue in catalogues {
+                table.insert(&catalogue.digest().0, catalogue.as_bytes())?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn load_catalogue(&self, digest: CatalogueDigest) -> Result<Option<Vec<u8>>, redb::Error> {
+        let table = match self.database.begin_read()?.open_table(CATALOGUES) {
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            table => table?,
+        };
+        Ok(table.get(&digest.0)?.map(|bytes| bytes.value().to_vec()))
+    }
 }
 
 impl Storage for FileStorage {
@@ -71,6 +98,15 @@ impl Storage for FileStorage {
 
     fn read(&self, look: &mut Look<'_>) {
         look(&self.held.lock());
+    }
+
+    /// One that cannot be read counts as none: it is fetched again.
+    fn catalogue(&self, digest: CatalogueDigest) -> Option<Vec<u8>> {
+        self.load_catalogue(digest).ok().flatten()
+    }
+
+    fn keep_catalogues(&self, catalogues: &[Arc<ContentCatalogue>]) -> Result<(), ClientError> {
+        Ok(self.save_catalogues(catalogues).map_err(|error| io(&self.path, &error))?)
     }
 }
 
@@ -128,6 +164,8 @@ fn opening(path: &Path, error: DatabaseError) -> StorageError {
 
 #[cfg(test)]
 mod tests {
+    use tacita_protocol::catalogue::Contents;
+
     use super::super::{read, update};
     use super::*;
 
@@ -167,6 +205,23 @@ mod tests {
         assert!(matches!(error, StorageError::Unreadable(_)), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), letter);
         assert!(matches!(FileStorage::open(folder.path().join("no/such/folder")), Err(StorageError::Io { .. })));
+    }
+
+    #[test]
+    fn the_catalogues_of_the_manifest_are_kept_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("device.redb");
+        let of = |id: &str| Arc::new(Contents::new(vec![id.into()]).unwrap().catalogue().clone());
+        let (one, two) = (of("/a"), of("/b"));
+        let storage = FileStorage::open(&path).unwrap();
+        assert_eq!(storage.catalogue(one.digest()), None);
+        storage.keep_catalogues(std::slice::from_ref(&one)).unwrap();
+        set(&storage, 1);
+        drop(storage);
+        let storage = FileStorage::open(&path).unwrap();
+        assert_eq!(storage.catalogue(one.digest()).as_deref(), Some(one.as_bytes()));
+        storage.keep_catalogues(std::slice::from_ref(&two)).unwrap();
+        assert_eq!((storage.catalogue(one.digest()), storage.catalogue(two.digest()).is_some()), (None, true));
     }
 
     #[cfg(unix)]

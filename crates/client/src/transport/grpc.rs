@@ -3,10 +3,13 @@
 use std::{fmt, net::IpAddr, time::Duration};
 
 use tacita_proto::v1::{
-    GetManifestRequest, IssueTokensRequest, SubmitReportsRequest, collection_service_client::CollectionServiceClient,
-    manifest_service_client::ManifestServiceClient, token_service_client::TokenServiceClient,
+    GetCatalogueRequest, GetManifestRequest, IssueTokensRequest, SubmitReportsRequest,
+    collection_service_client::CollectionServiceClient, manifest_service_client::ManifestServiceClient,
+    token_service_client::TokenServiceClient,
 };
-use tacita_protocol::{epoch::EpochId, id::PublisherId, manifest::SignedManifest, outcome::Outcome};
+use tacita_protocol::{
+    catalogue::CatalogueDigest, epoch::EpochId, id::PublisherId, manifest::SignedManifest, outcome::Outcome,
+};
 use tacita_tokens::{BlindedBatch, Envelope, IssuedBatch};
 use tonic::{
     Code, Request, Status,
@@ -19,7 +22,7 @@ use super::{Reply, Transport, TransportError};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Speaks to a relay over two HTTP/2 connections of its own: one for the manifest and tokens, one for reports, so that
+/// Speaks to a relay over two HTTP/2 connections of its own: one for the manifest, its catalogues and tokens, one for reports, so that
 /// no connection ties an issuance to a report.
 ///
 /// Clones share the two connections. Native application: one per process. Server-side event source or simulation: one for
@@ -69,6 +72,17 @@ impl GrpcTransport {
         Ok(signed.into())
     }
 
+    async fn get_catalogue(&self, publisher: PublisherId, digest: CatalogueDigest) -> Result<Vec<u8>, TransportError> {
+        let request = self.request(GetCatalogueRequest { publisher: publisher.0, digest: digest.0.to_vec() });
+        let answered = ManifestServiceClient::new(self.issuance.clone()).get_catalogue(request).await;
+        let answer = answered.map_err(|status| match status.code() {
+            // The relay took a newer manifest meanwhile: the next refresh asks for that one's.
+            Code::NotFound => TransportError::Unavailable(status.message().chars().take(200).collect()),
+            _ => refusal(status),
+        })?;
+        Ok(answer.into_inner().catalogue)
+    }
+
     async fn issue_tokens(
         &self,
         publisher: PublisherId,
@@ -93,6 +107,10 @@ impl GrpcTransport {
 impl Transport for GrpcTransport {
     fn manifest(&self, publisher: PublisherId) -> Reply<'_, SignedManifest> {
         Box::pin(self.get_manifest(publisher))
+    }
+
+    fn catalogue(&self, publisher: PublisherId, digest: CatalogueDigest) -> Reply<'_, Vec<u8>> {
+        Box::pin(self.get_catalogue(publisher, digest))
     }
 
     fn issue(&self, publisher: PublisherId, epoch: EpochId, batch: BlindedBatch) -> Reply<'_, IssuedBatch> {

@@ -12,6 +12,7 @@ use tacita_client::{Device, DeviceConfig, MemoryStorage, Reply, Storage, Transpo
 use tacita_dp::Epsilon;
 use tacita_protocol::{
     arrival::{Evidence, Navigation},
+    catalogue::CatalogueDigest,
     domain::{Dimension, Domain},
     epoch::{EpochEntry, EpochId, EpochSchedule},
     id::{BrandId, CampaignId, MeasureId, PublisherId},
@@ -58,7 +59,7 @@ pub fn measure(id: u32, event: Event, participation: Participation) -> Measure {
     let labels = ["whatsapp", "telegram", "search", "direct", "inferred", "unattributed", "other"];
     let labels = labels.map(str::to_owned).to_vec();
     let epsilon = Epsilon::from_micro(1_000_000).unwrap();
-    let channel = Dimension { name: Dimension::CHANNEL.parse().unwrap(), labels };
+    let channel = Dimension::labelled(Dimension::CHANNEL.parse().unwrap(), labels);
     Measure {
         id: MeasureId(id),
         campaign: CampaignId(1),
@@ -95,8 +96,15 @@ pub fn manifest() -> Manifest {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Relay(Arc<Mutex<Inside>>);
+
+impl std::fmt::Debug for Relay {
+    /// Its name alone: what a device prints is the device's affair.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Relay")
+    }
+}
 
 #[derive(Debug)]
 pub struct Inside {
@@ -105,6 +113,10 @@ pub struct Inside {
     pub arrived: Vec<[u8; 86]>,
     /// The size of every batch that was issued.
     pub issued: Vec<usize>,
+    /// By digest; what is served need not be what was asked for.
+    pub catalogues: BTreeMap<CatalogueDigest, Vec<u8>>,
+    /// Every catalogue that was asked for.
+    pub fetched: Vec<CatalogueDigest>,
     pub manifest_down: bool,
     pub issue_down: bool,
     pub submit_down: bool,
@@ -122,6 +134,8 @@ impl Relay {
             manifest: manifest.sign(&signing_key()),
             arrived: Vec::new(),
             issued: Vec::new(),
+            catalogues: BTreeMap::new(),
+            fetched: Vec::new(),
             manifest_down: false,
             issue_down: false,
             submit_down: false,
@@ -179,6 +193,14 @@ impl Transport for Relay {
         Box::pin(async {
             let inside = self.inside();
             if inside.manifest_down { down("manifest") } else { Ok(inside.manifest.clone()) }
+        })
+    }
+
+    fn catalogue(&self, _: PublisherId, digest: CatalogueDigest) -> Reply<'_, Vec<u8>> {
+        Box::pin(async move {
+            let mut inside = self.inside();
+            inside.fetched.push(digest);
+            inside.catalogues.get(&digest).cloned().map_or_else(|| down("the catalogue"), Ok)
         })
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tacita_protocol::{
+    catalogue::CatalogueDigest,
     epoch::EpochId,
     id::{BrandId, CampaignId, Name, PublisherId},
     measure::Measure,
@@ -41,6 +42,12 @@ pub(crate) enum Change {
         name: Name,
         publishers: Vec<PublisherId>,
         attribution_seconds: u32,
+    },
+    /// Contents that measures may be over. An entry of its own, before the first measure over them: several measures share
+    /// them.
+    ContentsListed {
+        digest: CatalogueDigest,
+        ids: Vec<String>,
     },
     MeasureCreated(Box<Measure>),
     ApiKeyCreated {

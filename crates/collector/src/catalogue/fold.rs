@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tacita_protocol::{
+    catalogue::{CatalogueDigest, Contents},
     epoch::{CHAIN_START, EpochEntry, EpochId, chain_after},
     manifest::DevicePolicy,
     measure::Measure,
@@ -40,6 +41,7 @@ impl Catalogue {
             Change::CampaignCreated { id, brand, name, publishers, attribution_seconds } => {
                 self.take_in_campaign(Campaign { id, brand, name, publishers, attribution_seconds })?;
             }
+            Change::ContentsListed { digest, ids } => self.take_in_contents(digest, ids)?,
             Change::MeasureCreated(measure) => self.take_in_measure(*measure)?,
             Change::ApiKeyCreated { id, principal, hash, created_at } => {
                 self.take_in_api_key(ApiKey { id, principal, hash, created_at, revoked: false })?;
@@ -71,7 +73,22 @@ impl Catalogue {
         expect(measure.id.0 == next_number(&self.measures), "the measure's number")?;
         expect(self.campaign(measure.campaign).is_some(), "the measure's campaign")?;
         let mechanism = measure.mechanism();
-        self.measures.push(Arc::new(CountedMeasure { measure, mechanism }));
+        let contents = match measure.domain.catalogue() {
+            None => None,
+            Some(named) => {
+                let contents = self.contents(named.digest).ok_or("the measure's contents")?;
+                expect(contents.reference(named.tail) == *named, "the number of the measure's contents")?;
+                Some(contents.clone())
+            }
+        };
+        self.measures.push(Arc::new(CountedMeasure { measure, mechanism, contents }));
+        Ok(())
+    }
+
+    fn take_in_contents(&mut self, digest: CatalogueDigest, ids: Vec<String>) -> Result<(), Broken> {
+        let contents = Contents::new(ids).map_err(|_| "the contents")?;
+        expect(contents.catalogue().digest() == digest, "the contents' digest")?;
+        self.contents.push(Arc::new(contents));
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tacita_dp::Mechanism;
 use tacita_protocol::{
+    catalogue::{CatalogueDigest, Contents},
     epoch::{EpochEntry, EpochId, EpochState},
     id::{BrandId, CampaignId, CampaignName, MeasureId, Name, PublisherId},
     manifest::{DevicePolicy, Manifest, ManifestCampaign},
@@ -57,11 +58,12 @@ pub(crate) struct Campaign {
     pub(crate) attribution_seconds: u32,
 }
 
-/// A measure and the mechanism that answers it, made once.
+/// A measure, the mechanism that answers it, made once, and the contents that it tells apart.
 #[derive(Debug)]
 pub(crate) struct CountedMeasure {
     pub(crate) measure: Measure,
     pub(crate) mechanism: Mechanism,
+    pub(crate) contents: Option<Arc<Contents>>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -94,6 +96,8 @@ pub(crate) struct Catalogue {
     publishers: Vec<Publisher>,
     brands: Vec<Brand>,
     campaigns: Vec<Arc<Campaign>>,
+    /// What measures name by its digest: each once, however many measures are over it.
+    contents: Vec<Arc<Contents>>,
     measures: Vec<Arc<CountedMeasure>>,
     api_keys: Vec<ApiKey>,
     epochs: Vec<Epoch>,
@@ -189,6 +193,20 @@ impl Catalogue {
     pub(crate) fn measure_for(&self, publisher: PublisherId, id: MeasureId) -> Option<&Arc<CountedMeasure>> {
         let counted = numbered(&self.measures, id.0)?;
         self.takes_part(publisher, counted.measure.campaign).then_some(counted)
+    }
+
+    /// The contents whose catalogue has this digest.
+    pub(crate) fn contents(&self, digest: CatalogueDigest) -> Option<&Arc<Contents>> {
+        self.contents.iter().find(|contents| contents.catalogue().digest() == digest)
+    }
+
+    /// The same, if a measure in which `publisher` takes part is over them.
+    pub(crate) fn contents_for(&self, publisher: PublisherId, digest: CatalogueDigest) -> Option<&Arc<Contents>> {
+        let is_over = |counted: &&Arc<CountedMeasure>| {
+            let named = counted.measure.domain.catalogue();
+            named.is_some_and(|named| named.digest == digest) && self.takes_part(publisher, counted.measure.campaign)
+        };
+        self.measures.iter().find(is_over)?.contents.as_ref()
     }
 
     fn takes_part(&self, publisher: PublisherId, campaign: CampaignId) -> bool {

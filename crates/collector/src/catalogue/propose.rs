@@ -3,6 +3,7 @@
 use tacita_dp::Epsilon;
 use tacita_proto::v1;
 use tacita_protocol::{
+    catalogue::{CatalogueRef, Contents},
     domain::Domain,
     epoch::{EpochId, EpochState},
     id::{CampaignId, CampaignName, MeasureId, Name, PublisherId},
@@ -54,6 +55,8 @@ pub(crate) struct NewCampaign<'a> {
 pub(crate) struct NewMeasure<'a> {
     pub(crate) campaign: &'a str,
     pub(crate) wire: v1::Measure,
+    /// Contents that it is over and that may not be listed yet.
+    pub(crate) contents: Option<&'a Contents>,
 }
 
 /// How long a tagged arrival is remembered when a campaign does not say.
@@ -110,6 +113,16 @@ impl Catalogue {
         }
     }
 
+    /// Contents for a measure to be over; [`Refused::AlreadySo`] when they are listed already.
+    pub(crate) fn propose_contents(&self, contents: &Contents) -> Result<Change, Refused> {
+        let digest = contents.catalogue().digest();
+        match self.contents(digest) {
+            Some(_) => Err(Refused::AlreadySo),
+            None => Ok(Change::ContentsListed { digest, ids: contents.ids().to_vec() }),
+        }
+    }
+
+    /// A measure over listed contents, or over `wish.contents`, which are to be listed before it.
     pub(crate) fn propose_measure(&self, wish: NewMeasure<'_>, policy: &MeasurePolicy) -> Result<Change, Refused> {
         let name: CampaignName = wish.campaign.parse().map_err(|error| Refused::field("campaign", error))?;
         let campaign = self
@@ -119,6 +132,7 @@ impl Catalogue {
         let wire = v1::Measure { id: next_number(&self.measures), campaign: campaign.0, ..wish.wire };
         let measure = Measure::try_from(&with_defaults(wire)).map_err(refused_measure)?;
         check_epsilon(measure.epsilon, policy)?;
+        self.check_contents(measure.domain.catalogue(), wish.contents)?;
         if self.measures_of(campaign).any(|counted| counted.measure.name == measure.name) {
             return Err(Refused::Taken { what: "measure", name: format!("{name}/{}", measure.name) });
         }
@@ -129,6 +143,16 @@ impl Catalogue {
         }
         debug_assert_eq!(measure.id, MeasureId(next_number(&self.measures)));
         Ok(Change::MeasureCreated(Box::new(measure)))
+    }
+
+    fn check_contents(&self, named: Option<&CatalogueRef>, offered: Option<&Contents>) -> Result<(), Refused> {
+        let Some(named) = named else { return Ok(()) };
+        let listed = self.contents(named.digest).map(|contents| &**contents);
+        let has_that_size = |contents: &Contents| contents.reference(named.tail) == *named;
+        match [listed, offered].into_iter().flatten().any(has_that_size) {
+            true => Ok(()),
+            false => Err(Refused::field("dimensions", "no contents of this digest and number are listed: give them")),
+        }
     }
 
     /// Whom a key for `role` and `subject` (a name; empty for an operator) stands for.
@@ -256,7 +280,10 @@ fn refused_measure(error: InvalidMeasure) -> Refused {
         InvalidMeasure::Domain(cause) => ("dimensions", cause.to_string()),
         InvalidMeasure::Epsilon(cause) => ("epsilon_micro", cause.clone()),
         InvalidMeasure::Window(cause) => ("window_seconds", cause.to_string()),
-        InvalidMeasure::Event => ("event", "choose arrival, reach, share or conversion".into()),
+        InvalidMeasure::NoContents => {
+            ("contents", "name the contents that it tells apart, or give the dimension 'content'".into())
+        }
+        InvalidMeasure::Event => ("event", "choose arrival, reach, share, conversion or content-share".into()),
         InvalidMeasure::ReachBySession => {
             ("participation", "reach opens its slot with the first session of a window: leave it at event".into())
         }
@@ -291,7 +318,7 @@ mod tests {
             ..Default::default()
         };
         change(&mut wire);
-        NewMeasure { campaign: "acme/spring", wire }
+        NewMeasure { campaign: "acme/spring", wire, contents: None }
     }
 
     fn refusal(wish: NewMeasure<'_>) -> String {
@@ -354,6 +381,54 @@ mod tests {
         assert!(catalogue.measure_for(PublisherId(2), MeasureId(0)).is_none());
         assert!(catalogue.manifest(PublisherId(1)).unwrap().measures.is_empty());
         assert_eq!(catalogue.manifest(PublisherId(2)).unwrap().measures.len(), 1);
+    }
+
+    fn over(contents: &Contents, name: &str, tail: u32) -> v1::Measure {
+        let catalogue = Some((&contents.reference(tail)).into());
+        let dimension = v1::Dimension { name: "content".into(), labels: vec![], catalogue };
+        v1::Measure { name: name.into(), dimensions: vec![dimension], ..content_share() }
+    }
+
+    fn content_share() -> v1::Measure {
+        v1::Measure { event: v1::Event::ContentShare.into(), ..measure(|_| ()).wire }
+    }
+
+    #[test]
+    fn measures_share_contents_that_are_listed_once() {
+        let mut catalogue = catalogue();
+        let contents = contents_ab();
+        let digest = contents.catalogue().digest();
+        let policy = MeasurePolicy::default();
+        let wish = |name: &str, tail, contents| NewMeasure {
+            campaign: "acme/spring",
+            wire: over(&contents_ab(), name, tail),
+            contents,
+        };
+        assert!(matches!(
+            catalogue.propose_measure(wish("one", 3, None), &policy),
+            Err(Refused::Field { field: "dimensions", .. })
+        ));
+        let first = catalogue.propose_measure(wish("one", 3, Some(&contents)), &policy).unwrap();
+        assert_eq!(catalogue.clone().take_in(first.clone()), Err("the measure's contents"));
+        let listed = catalogue.propose_contents(&contents).unwrap();
+        catalogue.take_in(listed).unwrap();
+        assert_eq!(catalogue.propose_contents(&contents), Err(Refused::AlreadySo));
+        catalogue.take_in(first).unwrap();
+        let second = catalogue.propose_measure(wish("two", 0, None), &policy).unwrap();
+        catalogue.take_in(second).unwrap();
+        assert!(catalogue.contents_for(PublisherId(2), digest).is_some());
+        assert!(catalogue.contents_for(PublisherId(1), digest).is_none(), "it takes no part");
+        assert_eq!(catalogue.manifest(PublisherId(2)).unwrap().catalogues().len(), 1);
+    }
+
+    fn contents_ab() -> Contents {
+        Contents::new(vec!["/a".into(), "/b".into()]).unwrap()
+    }
+
+    #[test]
+    fn a_content_share_measure_names_its_contents() {
+        let wish = NewMeasure { campaign: "acme/spring", wire: content_share(), contents: None };
+        assert!(refusal(wish).starts_with("contents: "));
     }
 
     #[test]

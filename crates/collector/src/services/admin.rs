@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
 use tacita_proto::v1::{self, admin_service_server::AdminService};
-use tacita_protocol::{epoch::EpochState, id::PublisherId, outcome::Outcome, time::Clock};
+use tacita_protocol::{
+    catalogue::Contents, domain::Dimension, epoch::EpochState, id::PublisherId, outcome::Outcome, time::Clock,
+};
 use tacita_store::TallyStore;
 use tonic::{Request, Response, Status};
 
@@ -49,6 +51,21 @@ async fn create_api_key(
     }
 }
 
+/// The dimensions of a wish, and the contents of the last one where it is over a catalogue.
+fn with_contents(
+    mut dimensions: Vec<v1::Dimension>,
+    asked: Option<v1::Contents>,
+) -> Result<(Vec<v1::Dimension>, Option<Contents>), Status> {
+    let Some(v1::Contents { ids, tail }) = asked else { return Ok((dimensions, None)) };
+    let contents = Contents::new(ids).map_err(|error| {
+        let place = error.place().map_or(String::new(), |place| format!("id {}: ", place + 1));
+        refusal::invalid("contents", format!("{place}{error}"))
+    })?;
+    let catalogue = Some((&contents.reference(tail)).into());
+    dimensions.push(v1::Dimension { name: Dimension::CONTENT.to_owned(), labels: Vec::new(), catalogue });
+    Ok((dimensions, Some(contents)))
+}
+
 fn publisher_on_wire(publisher: &Publisher) -> v1::Publisher {
     v1::Publisher { id: publisher.id.0, name: publisher.name.to_string() }
 }
@@ -77,6 +94,14 @@ impl Admin {
         let catalogue = self.registry.snapshot();
         admit(&catalogue, request, Rpc::Administer)?;
         Ok(catalogue)
+    }
+
+    /// Lists contents, unless they are listed.
+    async fn list(&self, contents: &Contents) -> Result<(), Status> {
+        match self.registry.apply(|catalogue| catalogue.propose_contents(contents)).await {
+            Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// One publisher's line of the status, out of the counts of all.
@@ -151,18 +176,25 @@ impl AdminService for Admin {
     ) -> Result<Response<v1::CreateMeasureResponse>, Status> {
         self.admit(&request)?;
         let asked = request.into_inner();
+        let (dimensions, contents) = with_contents(asked.dimensions, asked.contents)?;
         let wire = v1::Measure {
             id: 0,
             campaign: 0,
             name: asked.name,
             event: asked.event,
             participation: asked.participation,
-            dimensions: asked.dimensions,
+            dimensions,
             epsilon_micro: asked.epsilon_micro,
             window_seconds: asked.window_seconds,
         };
-        let wish = || NewMeasure { campaign: &asked.campaign, wire: wire.clone() };
+        let contents = contents.as_ref();
+        let wish = || NewMeasure { campaign: &asked.campaign, wire: wire.clone(), contents };
         let propose = |catalogue: &Catalogue| catalogue.propose_measure(wish(), &self.measures);
+        // What is refused lists no contents.
+        propose(&self.registry.snapshot())?;
+        if let Some(contents) = contents {
+            self.list(contents).await?;
+        }
         let (change, _) = self.registry.apply(propose).await?;
         let Change::MeasureCreated(measure) = change else {
             return Err(refusal::internal("a wish for a measure became another change"));

@@ -1,11 +1,11 @@
-//! `ManifestService`: the signed manifest of one publisher.
+//! `ManifestService`: the signed manifest of one publisher, and the catalogues that it names.
 
 use std::{collections::HashMap, sync::Arc};
 
 use ed25519_dalek::SigningKey;
 use parking_lot::Mutex;
 use tacita_proto::v1::{self, manifest_service_server::ManifestService};
-use tacita_protocol::{id::PublisherId, manifest::SignedManifest};
+use tacita_protocol::{catalogue::CatalogueDigest, id::PublisherId, manifest::SignedManifest};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -39,6 +39,10 @@ impl Manifests {
     }
 }
 
+fn may_read(principal: Principal, publisher: PublisherId) -> bool {
+    principal == Principal::Operator || principal == Principal::Publisher(publisher)
+}
+
 #[tonic::async_trait]
 impl ManifestService for Manifests {
     async fn get_manifest(
@@ -48,12 +52,30 @@ impl ManifestService for Manifests {
         let catalogue = self.registry.snapshot();
         let principal = admit(&catalogue, &request, Rpc::GetManifest)?;
         let publisher = PublisherId(request.into_inner().publisher);
-        let may_read = matches!(principal, Principal::Operator) || principal == Principal::Publisher(publisher);
+        let may_read = may_read(principal, publisher);
         let manifest = may_read.then(|| self.signed(&catalogue, publisher)).flatten().ok_or_else(|| {
             let message =
                 format!("there is no publisher {publisher}, or it is not yours: check the publisher's number");
             refusal::not_found("NO_SUCH_PUBLISHER", message)
         })?;
         Ok(Response::new(v1::GetManifestResponse { signed_manifest: Some(manifest.into()) }))
+    }
+
+    async fn get_catalogue(
+        &self,
+        request: Request<v1::GetCatalogueRequest>,
+    ) -> Result<Response<v1::GetCatalogueResponse>, Status> {
+        let catalogue = self.registry.snapshot();
+        let principal = admit(&catalogue, &request, Rpc::GetCatalogue)?;
+        let v1::GetCatalogueRequest { publisher, digest } = request.into_inner();
+        let publisher = PublisherId(publisher);
+        let digest = CatalogueDigest::try_from(digest.as_slice())
+            .map_err(|error| refusal::invalid("digest", error.to_string()))?;
+        let contents = catalogue.contents_for(publisher, digest).filter(|_| may_read(principal, publisher));
+        let contents = contents.ok_or_else(|| {
+            let message = format!("publisher {publisher}'s manifest names no catalogue {digest}, or it is not yours");
+            refusal::not_found("NO_SUCH_CATALOGUE", message)
+        })?;
+        Ok(Response::new(v1::GetCatalogueResponse { catalogue: contents.catalogue().as_bytes().to_vec() }))
     }
 }

@@ -1,6 +1,6 @@
 //! `ReportingService`: the campaigns a caller may see, and their estimates.
 
-use std::{ops::Range, sync::Arc};
+use std::{num::NonZeroU32, ops::Range, sync::Arc};
 
 use tacita_proto::v1::{self, reporting_service_server::ReportingService};
 use tacita_protocol::time::{UnixTime, WindowId, WindowLength};
@@ -35,10 +35,11 @@ impl Reporting {
         counted: Arc<CountedMeasure>,
         from: UnixTime,
         to: Option<UnixTime>,
+        top: Option<NonZeroU32>,
     ) -> Result<v1::MeasureReport, Status> {
         let windows = windows_within(counted.measure.window, from, to);
         let series = self.store.tallies(counted.measure.id, windows).await.map_err(refusal::internal)?;
-        let estimate = move || measure_report(&counted, &series);
+        let estimate = move || measure_report(&counted, &series, top);
         let report = tokio::task::spawn_blocking(estimate).await.map_err(refusal::internal)?;
         report.map_err(refusal::internal)
     }
@@ -133,14 +134,14 @@ impl ReportingService for Reporting {
     ) -> Result<Response<v1::GetReportResponse>, Status> {
         let catalogue = self.registry.snapshot();
         let principal = admit(&catalogue, &request, Rpc::GetReport)?;
-        let v1::GetReportRequest { campaign, measures, from, to } = request.into_inner();
+        let v1::GetReportRequest { campaign, measures, from, to, top } = request.into_inner();
         let campaign = visible_campaign(&catalogue, principal, &campaign)?;
         let (from, to) = time_range(from, to)?;
         let chosen = chosen_measures(&catalogue, campaign, &measures)?;
         let _leave = self.queries.try_acquire().map_err(|_| Overload(self.limit))?;
         let mut reports = Vec::with_capacity(chosen.len());
         for counted in chosen {
-            reports.push(self.report(counted, from, to).await?);
+            reports.push(self.report(counted, from, to, NonZeroU32::new(top)).await?);
         }
         Ok(Response::new(v1::GetReportResponse { campaign: catalogue.full_name(campaign), measures: reports }))
     }

@@ -118,6 +118,7 @@ impl House {
             dimensions: vec![v1::Dimension {
                 name: "channel".into(),
                 labels: ["whatsapp", "telegram", "email", "direct", "other"].map(Into::into).to_vec(),
+                catalogue: None,
             }],
             epsilon_micro,
             ..Default::default()

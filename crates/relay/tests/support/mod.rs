@@ -75,6 +75,8 @@ pub enum Break {
 #[derive(Default)]
 pub struct State {
     pub manifest: Mutex<Option<v1::SignedManifest>>,
+    /// By digest; what is served need not be what was asked for.
+    pub catalogues: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
     pub calls: Mutex<Vec<Call>>,
     pub issued: Mutex<Vec<v1::IssueTokensRequest>>,
     /// Every batch that came, again and again.
@@ -206,6 +208,17 @@ impl ManifestService for Double {
         }
         let signed_manifest = self.0.manifest.lock().unwrap().clone();
         Ok(Response::new(v1::GetManifestResponse { signed_manifest }))
+    }
+
+    async fn get_catalogue(
+        &self,
+        request: Request<v1::GetCatalogueRequest>,
+    ) -> Result<Response<v1::GetCatalogueResponse>, Status> {
+        self.0.note("catalogue", &request);
+        let catalogues = self.0.catalogues.lock().unwrap();
+        let found = catalogues.get(&request.into_inner().digest).cloned();
+        let catalogue = found.ok_or_else(|| Status::unavailable("it cannot be had for now"))?;
+        Ok(Response::new(v1::GetCatalogueResponse { catalogue }))
     }
 }
 
