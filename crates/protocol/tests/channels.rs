@@ -14,7 +14,7 @@ use tacita_protocol::{
 };
 
 /// Data that is too large, or not ours, to be in the repository.
-const SHARED: &str = "/work/shared/data";
+const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
 
 /// What a test reads of the shared data; says by name what it skips where the folder is absent.
 fn shared(test: &str, file: &str) -> Option<String> {
