@@ -130,3 +130,16 @@ fn a_server_that_is_not_there_is_named() {
         "is `tacita collector` running",
     );
 }
+
+#[test]
+fn a_reader_who_leaves_early_is_no_fault() {
+    let mut child = std::process::Command::new(support::TACITA)
+        .args(["demo", "--sessions", "5"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
