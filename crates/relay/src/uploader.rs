@@ -173,12 +173,12 @@ impl Uploader {
         let place = place.ok_or(Broken::StrangeBatch)?;
         let outcomes = final_outcomes(&answer, self.unanswered[place].envelopes.len())?;
         let Some(batch) = self.unanswered.remove(place) else { return Err(Broken::StrangeBatch) };
+        self.counters.batches_uploaded.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.counters.count_outcomes(outcomes);
         if let Err(error) = self.queue.answered(batch.id).await {
             // It stays on disk and is sent again; the collector will say that it was counted.
             tracing::warn!(%error, "an answered batch was not forgotten");
         }
-        self.counters.batches_uploaded.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.counters.count_outcomes(outcomes);
         self.pause = SHORTEST_PAUSE;
         Ok(())
     }

@@ -143,11 +143,13 @@ impl Writer {
         }
         for done in turn.draws {
             let drawn = self.draw();
+            // Before the answer: who draws again must not decide by what waited before this draw.
+            self.publish();
             if let Err(Ok(Some(batch))) = done.send(drawn) {
                 self.handed.remove(&batch.id);
                 self.orphans.push_back(batch);
+                self.publish();
             }
-            self.publish();
         }
     }
 
