@@ -1,6 +1,7 @@
 //! `cargo xtask WORD`: the project's habits, one word each.
 
 mod bench;
+mod faults;
 mod fuzz;
 
 use std::process::{Command, ExitCode};
@@ -33,6 +34,12 @@ enum Word {
         #[arg(long, default_value_t = 20)]
         seconds: u32,
     },
+    /// Run the fault tests for many rounds: kills, torn writes, full disks, a database that is away. Needs root for the full disk.
+    Faults {
+        /// Of each test.
+        #[arg(long, default_value_t = 100)]
+        rounds: u32,
+    },
     /// Run benchmarks and write target/bench.json.
     Bench {
         /// Only benchmarks whose name holds one of these, for example `tokens/open`.
@@ -46,6 +53,7 @@ fn main() -> ExitCode {
         Word::Test => cargo(&["test", "--workspace"]),
         Word::Lint => lint(),
         Word::Fuzz { seconds } => fuzz::run(seconds),
+        Word::Faults { rounds } => faults::run(rounds),
         Word::Bench { names } => bench::run(&names),
     };
     match done {

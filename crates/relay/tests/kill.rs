@@ -23,6 +23,8 @@ use tonic::Code;
 
 const COLLECTOR: &str = "TACITA_TEST_COLLECTOR";
 const DATA: &str = "TACITA_TEST_DATA";
+/// How many times to kill; `cargo xtask faults` sets more.
+const ROUNDS: &str = "TACITA_FAULT_ROUNDS";
 
 /// Not a test: the relay that the test kills, in a process of its own.
 #[tokio::test]
@@ -104,7 +106,8 @@ async fn submit_until_gone(relay: SocketAddr) -> Vec<Vec<u8>> {
 async fn nothing_acknowledged_is_lost_and_no_batch_changes_when_the_relay_is_killed() {
     let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
     let mut acknowledged = HashSet::new();
-    for _ in 0..8 {
+    let rounds: usize = std::env::var(ROUNDS).ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(8);
+    for _ in 0..rounds {
         let random_breaks = (0..3).map(|n| if n % 2 == 0 { Break::AfterCounting } else { Break::BeforeCounting });
         double.state.breaks.lock().unwrap().extend(random_breaks);
         let mut relay = Process::start(double.address, data.path());
@@ -125,6 +128,7 @@ async fn nothing_acknowledged_is_lost_and_no_batch_changes_when_the_relay_is_kil
     until("the queue is empty", || relay.seen().held == 0).await;
     let counted = double.state.counted.lock().unwrap().clone();
     let lost = acknowledged.difference(&counted).count();
+    println!("{rounds} kills, {} envelopes acknowledged, {lost} lost", acknowledged.len());
     assert_eq!(lost, 0, "{lost} of {} acknowledged envelopes are lost", acknowledged.len());
     double.state.assert_batches_keep_their_members();
 }

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 const DIR: &str = "TACITA_KILL_DIR";
 const FIRST: &str = "TACITA_KILL_FIRST";
 /// How many times to kill; `cargo xtask faults` sets more.
-const ROUNDS: &str = "TACITA_KILL_ROUNDS";
+const ROUNDS: &str = "TACITA_FAULT_ROUNDS";
 
 fn open(dir: &Path) -> EmbeddedStore {
     // Small tables, so that kills meet the background's work too.

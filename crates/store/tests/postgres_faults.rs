@@ -24,7 +24,10 @@ use tacita_store::{
 };
 
 /// How many times to kill; `cargo xtask faults` sets more.
-const ROUNDS: &str = "TACITA_KILL_ROUNDS";
+const ROUNDS: &str = "TACITA_FAULT_ROUNDS";
+
+/// How long the database is away; `cargo xtask faults` sets a minute.
+const OUTAGE: &str = "TACITA_FAULT_OUTAGE_SECONDS";
 
 /// A server for one test alone, and a database there.
 async fn alone() -> Option<(Arc<Server>, Fresh)> {
@@ -94,7 +97,8 @@ async fn a_server_killed_at_any_instant_loses_nothing_acknowledged_and_counts_no
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_database_is_away_calls_wait_as_long_as_they_may_and_then_go_on() {
     let Some((server, database)) = alone().await else { return };
-    let (hasty, calm) = (database.open(patient(1)).await, database.open(patient(30)).await);
+    let outage = std::env::var(OUTAGE).ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(2);
+    let (hasty, calm) = (database.open(patient(1)).await, database.open(patient(outage + 30)).await);
     assert_eq!(commit(&hasty, reports(0..5)).await.unwrap(), [Counted; 5]);
     assert_eq!(commit(&calm, reports(0..5)).await.unwrap(), [AlreadyCounted; 5]);
     server.kill();
@@ -107,7 +111,7 @@ async fn while_the_database_is_away_calls_wait_as_long_as_they_may_and_then_go_o
     assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
 
     let waiting = tokio::spawn(async move { (commit(&calm, reports(5..9)).await, calm) });
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(outage)).await;
     let starting = Arc::clone(&server);
     tokio::task::spawn_blocking(move || starting.go()).await.unwrap();
     let (verdicts, calm) = waiting.await.unwrap();

@@ -1,6 +1,6 @@
 //! The process that buys tokens and seals reports before a measurement.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, ops::Range, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use rand::RngExt as _;
@@ -33,6 +33,9 @@ pub(crate) struct Args {
     reports: u64,
     #[arg(long)]
     out: PathBuf,
+    /// Give each report a value of its own, counting from 0, so that a tally shows which were counted and how often.
+    #[arg(long)]
+    distinct: bool,
     #[arg(long, env = "TACITA_KEY", hide_env_values = true)]
     key: String,
 }
@@ -50,8 +53,9 @@ pub(super) async fn run(args: Args) -> Result<()> {
 
     let mut workers = tokio::task::JoinSet::new();
     for worker in 0..WORKERS {
-        let share = args.reports / WORKERS + u64::from(worker < args.reports % WORKERS);
-        workers.spawn(seal(args.collector.clone(), args.key.clone(), manifest.clone(), share));
+        let part = args.reports * worker / WORKERS..args.reports * (worker + 1) / WORKERS;
+        let values = if args.distinct { Values::Distinct } else { Values::Random };
+        workers.spawn(seal(args.collector.clone(), args.key.clone(), manifest.clone(), part, values));
     }
     let mut sealed = Vec::new();
     while let Some(part) = workers.join_next().await {
@@ -60,7 +64,22 @@ pub(super) async fn run(args: Args) -> Result<()> {
     fs::write(&args.out, sealed).with_context(|| format!("cannot write {}", args.out.display()))
 }
 
-async fn seal(collector: String, key: String, manifest: Arc<Manifest>, reports: u64) -> Result<Vec<u8>> {
+/// What the reports say.
+#[derive(Clone, Copy)]
+enum Values {
+    /// The mechanism's answer on a random cell.
+    Random,
+    /// The report's number.
+    Distinct,
+}
+
+async fn seal(
+    collector: String,
+    key: String,
+    manifest: Arc<Manifest>,
+    mut part: Range<u64>,
+    values: Values,
+) -> Result<Vec<u8>> {
     let channel = connect::channel(&collector).await?;
     let mut tokens = TokenServiceClient::with_interceptor(channel, connect::Bearer::new(&key)?);
     let now = SystemClock.now();
@@ -68,8 +87,14 @@ async fn seal(collector: String, key: String, manifest: Arc<Manifest>, reports: 
     let measure = manifest.measures.first().context("the publisher has no measure")?;
     let (mechanism, window) = (measure.mechanism(), measure.window.window_at(now));
     let mut sealed = Vec::new();
-    let mut left = reports;
-    while left > 0 {
+    let value = |number| match values {
+        Values::Random => {
+            let cell = mechanism.domain().cell(rand::rng().random_range(0..mechanism.domain().get()))?;
+            Ok(mechanism.randomize(cell, &mut rand::rng()).raw())
+        }
+        Values::Distinct => mechanism.validate(number).map(|report| report.raw()).context("more reports than values"),
+    };
+    while !part.is_empty() {
         let context = entry.context(PublisherId(manifest.publisher.0));
         let batch = manifest.policy.token_batch as usize;
         let (pending, blinded) = Pending::new(&entry.public_key, &context, batch, &mut rand::rng())?;
@@ -79,11 +104,9 @@ async fn seal(collector: String, key: String, manifest: Arc<Manifest>, reports: 
             blinded_batch: blinded.to_bytes(),
         };
         let issued = tokens.issue_tokens(request).await.map_err(refused)?.into_inner().issued_batch;
-        for token in pending.finish(&IssuedBatch::from_bytes(&issued)?)?.into_iter().take(left as usize) {
-            let cell = mechanism.domain().cell(rand::rng().random_range(0..mechanism.domain().get()))?;
-            let value = mechanism.randomize(cell, &mut rand::rng()).raw();
-            sealed.extend(token.seal(&Report { measure: measure.id, window, value }.to_bytes()).as_bytes());
-            left -= 1;
+        for (token, number) in pending.finish(&IssuedBatch::from_bytes(&issued)?)?.into_iter().zip(&mut part) {
+            let report = Report { measure: measure.id, window, value: value(number)? };
+            sealed.extend(token.seal(&report.to_bytes()).as_bytes());
         }
     }
     Ok(sealed)
