@@ -22,7 +22,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 /// How many times to kill; `cargo xtask faults` sets more.
 const ROUNDS: &str = "TACITA_FAULT_ROUNDS";
-/// Devices that submit at once, each from an address of its own.
+/// Devices that submit at once.
 const DEVICES: usize = 4;
 /// Envelopes of one request.
 const REQUEST: usize = 7;
@@ -62,9 +62,12 @@ fn seal(deployment: &Deployment, folder: &Path, reports: usize) -> Vec<Envelope>
 }
 
 /// What a device does: each request again, with the same bytes, until it is acknowledged.
-async fn submit(relay: String, visitor: Ipv4Addr, envelopes: Vec<Envelope>, leave: Arc<Semaphore>) {
-    let transport = GrpcTransport::connect(&relay).unwrap().for_visitor(visitor.into());
-    for request in envelopes.chunks(REQUEST) {
+async fn submit(relay: String, device: u8, envelopes: Vec<Envelope>, leave: Arc<Semaphore>) {
+    let relay = GrpcTransport::connect(&relay).unwrap();
+    for (number, request) in envelopes.chunks(REQUEST).enumerate() {
+        // Each request is another visitor's: what one may send in a day is not what is tested here.
+        let [.., high, low] = number.to_be_bytes();
+        let transport = relay.for_visitor(Ipv4Addr::new(10, device, high, low).into());
         leave.acquire().await.unwrap().forget();
         loop {
             match transport.submit(request.to_vec()).await {
@@ -82,8 +85,7 @@ async fn submit(relay: String, visitor: Ipv4Addr, envelopes: Vec<Envelope>, leav
 fn devices(deployment: &Deployment, envelopes: &[Envelope], leave: &Arc<Semaphore>) -> JoinSet<()> {
     let parts = envelopes.chunks(envelopes.len().div_ceil(DEVICES)).enumerate();
     let device = |(number, part): (usize, &[Envelope])| {
-        let visitor = Ipv4Addr::new(10, 0, 0, number as u8);
-        submit(deployment.relay.url(), visitor, part.to_vec(), Arc::clone(leave))
+        submit(deployment.relay.url(), number as u8, part.to_vec(), Arc::clone(leave))
     };
     parts.map(device).collect()
 }

@@ -123,7 +123,7 @@ async fn nothing_acknowledged_is_lost_and_no_batch_changes_when_the_relay_is_kil
     double.state.breaks.lock().unwrap().clear();
 
     let mut config = double.config(data.path());
-    config.batch = BatchPolicy { least: 30, age: Duration::from_millis(30), most: 60 };
+    config.batch.age = Duration::from_millis(30);
     let relay = start(config).await;
     until("the queue is empty", || relay.seen().held == 0).await;
     let counted = double.state.counted.lock().unwrap().clone();
