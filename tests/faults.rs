@@ -5,17 +5,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../crates/store/tests/server/mod.rs"]
+mod server;
 mod support;
 
 use std::{collections::BTreeMap, fs, net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
 use rand::RngExt as _;
+use server::Fresh;
 use support::{Deployment, path, tacita_ok};
 use tacita_client::{GrpcTransport, Transport as _, TransportError};
 use tacita_protocol::{id::MeasureId, outcome::Outcome, time::WindowId};
 use tacita_store::{
-    TallyStore,
+    PostgresOptions, TallyStore,
     embedded::{EmbeddedOptions, EmbeddedStore},
+    postgres::scratch::ScratchServer,
 };
 use tacita_tokens::{ENVELOPE_LEN, Envelope};
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -29,24 +33,73 @@ const REQUEST: usize = 7;
 /// Requests that may leave between two kills.
 const REQUESTS_PER_ROUND: usize = 24;
 
+/// Where the collector keeps its counts.
+enum Engine {
+    Embedded,
+    Postgres(ScratchServer, Fresh),
+}
+
 /// What is killed in a round.
 #[derive(Clone, Copy, Debug)]
 enum Victim {
     Collector,
     Relay,
     Both,
+    Database,
 }
 
-impl Victim {
-    const ALL: [Self; 3] = [Self::Collector, Self::Relay, Self::Both];
-
-    fn servers(self, deployment: &mut Deployment) -> Vec<&mut support::Server> {
-        let Deployment { collector, relay, .. } = deployment;
+impl Engine {
+    /// What of it the collector is told on the command line.
+    fn args(&self) -> Vec<String> {
         match self {
-            Self::Collector => vec![collector],
-            Self::Relay => vec![relay],
-            Self::Both => vec![collector, relay],
+            Self::Embedded => vec![],
+            Self::Postgres(_, database) => vec!["--store".to_owned(), database.url()],
         }
+    }
+
+    fn victims(&self) -> &'static [Victim] {
+        match self {
+            Self::Embedded => &[Victim::Collector, Victim::Relay, Victim::Both],
+            Self::Postgres(..) => &[Victim::Collector, Victim::Relay, Victim::Both, Victim::Database],
+        }
+    }
+
+    /// Kills `victim` and starts it again after `away`.
+    fn kill(&self, victim: Victim, deployment: &mut Deployment, away: Duration) {
+        let Deployment { collector, relay, .. } = deployment;
+        let mut servers = match victim {
+            Victim::Collector => vec![collector],
+            Victim::Relay => vec![relay],
+            Victim::Both => vec![collector, relay],
+            Victim::Database => vec![],
+        };
+        servers.iter_mut().for_each(|server| server.kill());
+        match (self, victim) {
+            (Self::Postgres(database, _), Victim::Database) => {
+                database.kill().unwrap();
+                std::thread::sleep(away);
+                database.go().unwrap();
+            }
+            _ => std::thread::sleep(away),
+        }
+        servers.iter_mut().for_each(|server| server.restart());
+    }
+
+    /// Every report was tallied once: as many counters as reports, and each of them 1. The collector must have ended.
+    async fn assert_each_counted_once(&self, folder: &Path, reports: usize) {
+        let store: Box<dyn TallyStore> = match self {
+            Self::Embedded => {
+                let path = folder.join("collector/store");
+                Box::new(EmbeddedStore::open(path, EmbeddedOptions::default()).unwrap())
+            }
+            Self::Postgres(_, database) => Box::new(database.open(PostgresOptions::default()).await),
+        };
+        let tallies = store.tallies(MeasureId(1), WindowId(0)..WindowId(u32::MAX)).await.unwrap();
+        let counters: Vec<(u32, u64)> = tallies.iter().flat_map(|tally| tally.counters.iter().copied()).collect();
+        let twice: Vec<_> = counters.iter().filter(|&&(_, count)| count != 1).collect();
+        assert!(twice.is_empty(), "counted more than once: {twice:?}");
+        assert_eq!(counters.len(), reports, "{} reports are lost", reports.saturating_sub(counters.len()));
+        assert_eq!(tallies.iter().map(|tally| tally.reports).sum::<u64>(), reports as u64);
     }
 }
 
@@ -110,25 +163,17 @@ async fn until_outcomes(deployment: &Deployment, reached: impl Fn(&BTreeMap<Stri
     panic!("not every report was answered: {:?}", outcomes(deployment));
 }
 
-/// Every report was tallied once: as many counters as reports, and each of them 1.
-async fn assert_each_counted_once(store: &dyn TallyStore, reports: usize) {
-    let tallies = store.tallies(MeasureId(1), WindowId(0)..WindowId(u32::MAX)).await.unwrap();
-    let counters: Vec<(u32, u64)> = tallies.iter().flat_map(|tally| tally.counters.iter().copied()).collect();
-    let twice: Vec<_> = counters.iter().filter(|&&(_, count)| count != 1).collect();
-    assert!(twice.is_empty(), "counted more than once: {twice:?}");
-    assert_eq!(counters.len(), reports, "{} reports are lost", reports.saturating_sub(counters.len()));
-    assert_eq!(tallies.iter().map(|tally| tally.reports).sum::<u64>(), reports as u64);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn servers_killed_at_random_instants_lose_nothing_and_count_nothing_twice() {
+async fn under_kills(engine: Engine) {
     let rounds: usize = std::env::var(ROUNDS).ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(6);
-    let reports = DEVICES * REQUEST * (REQUESTS_PER_ROUND / DEVICES) * (rounds + 1);
+    let reports = REQUEST * REQUESTS_PER_ROUND * (rounds + 1);
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("contents.txt");
     fs::write(&list, (0..reports).map(|number| format!("/story/{number}\n")).collect::<String>()).unwrap();
     let measure = ["stories", "--event", "content-share", "--catalogue", path(&list), "--epsilon", "4"];
-    let mut deployment = Deployment::start(folder.path(), &[&measure], None);
+    let policy = "token-batch = 64\nledger-bound = 100.0";
+    let store = engine.args();
+    let store: Vec<&str> = store.iter().map(String::as_str).collect();
+    let mut deployment = Deployment::start_on(folder.path(), &[&measure], None, policy, &store);
     // Small batches, so that a kill meets one on its way more often than not.
     let settings = "publisher = 1\ntrusted-proxies = [\"127.0.0.1\"]\n[batch]\nleast = 10\nage = \"20ms\"\n";
     fs::write(folder.path().join("relay.toml"), settings).unwrap();
@@ -142,17 +187,12 @@ async fn servers_killed_at_random_instants_lose_nothing_and_count_nothing_twice(
         leave.add_permits(REQUESTS_PER_ROUND);
         let (alive, away) = (rand::rng().random_range(5..600), rand::rng().random_range(0..200));
         tokio::time::sleep(Duration::from_millis(alive)).await;
-        let victim = Victim::ALL[rand::rng().random_range(0..Victim::ALL.len())];
-        tokio::task::block_in_place(|| {
-            let mut servers = victim.servers(&mut deployment);
-            servers.iter_mut().for_each(|server| server.kill());
-            std::thread::sleep(Duration::from_millis(away));
-            servers.iter_mut().for_each(|server| server.restart());
-        });
+        let victim = engine.victims()[rand::rng().random_range(0..engine.victims().len())];
+        tokio::task::block_in_place(|| engine.kill(victim, &mut deployment, Duration::from_millis(away)));
     }
     leave.add_permits(envelopes.len());
     submitting.join_all().await;
-    until_outcomes(&deployment, |counts| counts.get("counted") == Some(&reports)).await;
+    until_outcomes(&deployment, |counts| counts.get("counted").is_some_and(|&count| count >= reports)).await;
 
     // Everything once more: what counted has an answer by now, and it is the same again.
     let again = outcomes(&deployment).get("already-counted").unwrap_or(&0) + reports;
@@ -161,8 +201,19 @@ async fn servers_killed_at_random_instants_lose_nothing_and_count_nothing_twice(
     let counts = outcomes(&deployment);
     println!("{rounds} rounds, {reports} reports: {counts:?}");
     assert_eq!(counts.keys().collect::<Vec<_>>(), ["already-counted", "counted"]);
-
     deployment.collector.kill();
-    let store = EmbeddedStore::open(folder.path().join("collector/store"), EmbeddedOptions::default()).unwrap();
-    assert_each_counted_once(&store, reports).await;
+    engine.assert_each_counted_once(folder.path(), reports).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_killed_at_random_instants_lose_nothing_and_count_nothing_twice() {
+    under_kills(Engine::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_and_database_killed_at_random_instants_lose_nothing_and_count_nothing_twice() {
+    let Some(server) = server::alone() else { return };
+    let database = Fresh::on(server.url()).await;
+    drop(database.open(PostgresOptions::default()).await);
+    under_kills(Engine::Postgres(server, database)).await;
 }

@@ -115,6 +115,17 @@ impl Deployment {
         tap: Option<(u16, u16)>,
         device_policy: &str,
     ) -> Self {
+        Self::start_on(folder, measures, tap, device_policy, &[])
+    }
+
+    /// The same, with more arguments for the collector: another store than the embedded one.
+    pub(crate) fn start_on(
+        folder: &Path,
+        measures: &[&[&str]],
+        tap: Option<(u16, u16)>,
+        device_policy: &str,
+        more: &[&str],
+    ) -> Self {
         let collector_port = tap.map_or_else(free_port, |(_, collector)| collector);
         let relay_port = free_port();
         let collector_file = folder.join("collector.toml");
@@ -122,7 +133,7 @@ impl Deployment {
         let listen = format!("127.0.0.1:{collector_port}");
         let data = folder.join("collector");
         let args = ["collector", "--listen", &listen, "--data", path(&data), "--config", path(&collector_file)];
-        let collector = Server::start(collector_port, folder.join("collector.log"), &args);
+        let collector = Server::start(collector_port, folder.join("collector.log"), &[&args, more].concat());
 
         let operator_key_file = data.join("operator.key");
         let admin = |words: &[&str]| {

@@ -8,11 +8,15 @@ use tacita_collector::{Collector, CollectorConfig};
 use tacita_protocol::time::SystemClock;
 use tokio::net::TcpListener;
 
-use crate::settings::{Span, read_toml};
+use crate::{
+    settings::{Span, read_toml},
+    store::{self, StoreText},
+};
 
 /// Run the collector: issues tokens, counts reports, answers brands.
 ///
-/// State lives in --data (created when missing): the embedded store and the secret keys. On its first start it writes an
+/// State lives in --data (created when missing): the embedded store and the secret keys. With --store postgresql://… it lives in that
+/// database, which `tacita store init` prepares; collectors that share one share a --vault too. The first collector of a store writes an
 /// operator's API key to DATA/operator.key; `tacita admin` needs it.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -22,6 +26,13 @@ pub(crate) struct Args {
     /// The folder for state.
     #[arg(long, value_name = "FOLDER", env = "TACITA_COLLECTOR_DATA")]
     data: Option<PathBuf>,
+    /// The engine of the store: `embedded`, or the URL of a PostgreSQL database. The environment or the file shows its password to fewer
+    /// than the command line.
+    #[arg(long, value_name = "embedded|URL", env = "TACITA_STORE", hide_env_values = true)]
+    store: Option<StoreText>,
+    /// The folder for secret keys; DATA/keys without it.
+    #[arg(long, value_name = "FOLDER", env = "TACITA_VAULT")]
+    vault: Option<PathBuf>,
     /// A TOML file of settings; flags and environment go before it (`examples/collector.toml` has them all).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -33,6 +44,8 @@ pub(crate) struct Args {
 struct File {
     listen: Option<SocketAddr>,
     data: Option<PathBuf>,
+    store: Option<StoreText>,
+    vault: Option<PathBuf>,
     epochs: Epochs,
     device: Device,
     windows: Windows,
@@ -67,11 +80,21 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let listen = args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7601)));
     let data = args.data.or_else(|| file.data.clone()).unwrap_or_else(|| "data/collector".into());
 
+    let mut config = config(&file, data.clone())?;
+    if let Some(store) = args.store.as_ref().or(file.store.as_ref()) {
+        config.store = store.engine()?;
+    }
+    config.vault = args.vault.or_else(|| file.vault.clone()).unwrap_or(config.vault);
+
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
-    let running = Collector::start(config(&file, data.clone())?, listener, Arc::new(SystemClock)).await?;
-    eprintln!("collector on http://{}; state in {}", running.address(), data.display());
+    let state = store::described(&config.store, &data);
+    let running = Collector::start(config, listener, Arc::new(SystemClock)).await?;
+    eprintln!("collector on http://{}; state in {state}", running.address());
     eprintln!("signing key, for publishers to pin: {}", hex::encode(running.signing_key().to_bytes()));
-    eprintln!("operator's API key: {}", data.join("operator.key").display());
+    let operator_key = data.join("operator.key");
+    if operator_key.exists() {
+        eprintln!("operator's API key: {}", operator_key.display());
+    }
     crate::settings::until_told_to_stop().await?;
     Ok(running.shutdown().await?)
 }
@@ -101,6 +124,7 @@ mod tests {
     #[test]
     fn the_example_holds_every_setting_with_its_default() {
         let file: File = toml::from_str(include_str!("../../../examples/collector.toml")).unwrap();
+        assert_eq!(file.store.as_ref().unwrap().engine().unwrap(), CollectorConfig::new("x").store);
         let (from_file, default) = (config(&file, "x".into()).unwrap(), CollectorConfig::new("x"));
         assert_eq!(from_file.schedule, default.schedule);
         assert_eq!(from_file.device_policy, default.device_policy);

@@ -15,6 +15,7 @@ mod report;
 mod settings;
 mod simulate;
 mod simulation;
+mod store;
 mod table;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Collector(collector::Args),
+    Store(store::Args),
     Relay(relay::Args),
     Admin(admin::Args),
     Keys(keys::Args),
@@ -58,6 +60,7 @@ async fn main() -> ExitCode {
         Command::Admin(args) => admin::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Report(args) => report::run(args).await,
+        Command::Store(args) => store::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
         Command::Replay(args) => replay::run(args).await,
         Command::Bench(args) => bench::run(args).await,

@@ -3,14 +3,19 @@
 use std::{path::PathBuf, time::Duration};
 
 use tacita_protocol::{epoch::EpochSchedule, manifest::DevicePolicy};
+use tacita_store::PostgresUrl;
 
 use crate::CollectorError;
 
 /// How a collector is set up.
 #[derive(Clone, Debug)]
 pub struct CollectorConfig {
-    /// The directory of the store, the secret keys and `operator.key`.
+    /// The directory of the embedded store and `operator.key`.
     pub data: PathBuf,
+    /// The engine of the store.
+    pub store: StoreConfig,
+    /// The directory of the secret keys: `keys` in the data directory, or one that all collectors of a database share.
+    pub vault: PathBuf,
     /// How long epochs last.
     pub schedule: EpochSchedule,
     /// What devices must keep to. A change of it is a new revision of every manifest.
@@ -21,6 +26,16 @@ pub struct CollectorConfig {
     pub measure_policy: MeasurePolicy,
     /// What may be under way at once.
     pub limits: Limits,
+}
+
+/// Where spent sets, tallies and the catalogue are kept.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum StoreConfig {
+    /// In the data directory: one collector, no server to start.
+    #[default]
+    Embedded,
+    /// In a PostgreSQL database, which several collectors may use at once.
+    Postgres(PostgresUrl),
 }
 
 /// Which windows are counted at a given time.
@@ -68,8 +83,11 @@ pub struct Limits {
 impl CollectorConfig {
     /// Defaults for everything but the data directory.
     pub fn new(data: impl Into<PathBuf>) -> Self {
+        let data = data.into();
         Self {
-            data: data.into(),
+            vault: data.join("keys"),
+            data,
+            store: StoreConfig::default(),
             schedule: EpochSchedule::default(),
             device_policy: DevicePolicy::default(),
             window_policy: WindowPolicy::default(),

@@ -37,6 +37,19 @@ pub enum CollectorError {
     /// The vault of secret keys does not open.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The vault's keys are not those of the store.
+    #[error(
+        "the keys in '{}' are not those that this store's collectors use: give all of them one vault, that of the first one",
+        .0.display()
+    )]
+    AnotherVault(PathBuf),
+    /// The store is new and the vault is not.
+    #[error(
+        "the store is new, but '{}' holds keys that were published in another one: give this one an empty vault, with nothing but \
+         the file 'signing' of the other if publishers have pinned that key",
+        .0.display()
+    )]
+    VaultOfAnotherStore(PathBuf),
     /// The change log makes no sense.
     #[error(transparent)]
     Log(#[from] LogFault),

@@ -1,7 +1,8 @@
 //! Epoch keys from their making to their destruction.
 //!
-//! The keeper takes a turn at the start, whenever the clock passes a boundary of an epoch, and now and then to learn what other
-//! collectors appended. A turn publishes epochs ahead of time (the key goes into the vault first, then the public key into the
+//! The keeper takes a turn at the start, whenever the clock passes a boundary of an epoch, and every second to learn what other
+//! collectors appended: a look at the end of the log, which every database allows, poolers and clusters included, and which cannot
+//! be missed as a notification can. A turn publishes epochs ahead of time (the key goes into the vault first, then the public key into the
 //! log: no published epoch is without its key) and destroys the keys of closed ones (vault, then spent set, then log: after a
 //! crash between two of these the next turn does the rest). Nothing that is refused depends on the turn being on time: epochs
 //! are judged by the clock.
@@ -25,7 +26,7 @@ use tacita_store::{
     vault::{Vault, VaultError},
 };
 use tacita_tokens::{EpochKey, Issuer, Opener};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -35,8 +36,8 @@ use crate::{
 
 /// How often the clock is looked at.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often a turn is taken even if no boundary was passed, in seconds.
-const REFRESH: u64 = 30;
+/// How often a turn is taken even if no boundary was passed: how late this collector hears of what another one did.
+const FOLLOW: Duration = Duration::from_secs(1);
 /// How long after a turn that failed the next one is tried.
 const RETRY: Duration = Duration::from_secs(2);
 /// How far the clocks of devices, relays and collectors may differ before issuance fails at a boundary, in seconds.
@@ -68,7 +69,8 @@ pub(crate) struct EpochKeeper {
 /// An epoch that is open has no key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "the key of epoch {0} is not in the data directory: restore its 'keys' folder, or what was sealed in it is lost"
+    "the key of epoch {0} is not in the vault: restore the folder, or what was sealed in that epoch is lost; collectors of one \
+     database share one vault"
 )]
 pub struct KeyMissing(pub EpochId);
 
@@ -133,6 +135,7 @@ impl EpochKeeper {
         let _turn = self.turn.lock().await;
         self.registry.refresh().await?;
         self.publish_due().await?;
+        self.forget_closed();
         self.load_open()?;
         self.destroy_closed().await
     }
@@ -196,6 +199,14 @@ impl EpochKeeper {
         Ok(())
     }
 
+    /// Takes out of memory the keys of closed epochs, which another collector may have destroyed. A batch that is being opened
+    /// keeps its copy until it ends; the store then refuses to count it.
+    fn forget_closed(&self) {
+        let (catalogue, now) = (self.registry.snapshot(), self.clock.now());
+        let is_open = |id| catalogue.epoch(id).is_some_and(|epoch| epoch.state(now) != EpochState::Closed);
+        self.loaded.write().retain(|&id, _| is_open(id));
+    }
+
     async fn destroy_closed(&self) -> Result<(), KeeperError> {
         let now = self.clock.now();
         for epoch in self.registry.snapshot().epochs() {
@@ -208,12 +219,18 @@ impl EpochKeeper {
 
     async fn destroy(&self, entry: &EpochEntry) -> Result<(), KeeperError> {
         let epoch = entry.epoch;
-        // A batch that is being opened keeps its copy until it ends; the store then refuses to count it.
-        self.loaded.write().remove(&epoch);
         self.vault.destroy(&entry.public_key.id().0)?;
         self.store.drop_epoch(epoch).await?;
-        self.registry.apply(|_| Ok(Change::EpochDestroyed { epoch })).await?;
-        tracing::info!(%epoch, "closed: its key is destroyed");
+        let destroyed = self.registry.apply(|catalogue| match catalogue.epoch(epoch) {
+            Some(known) if known.destroyed => Err(Refused::AlreadySo),
+            _ => Ok(Change::EpochDestroyed { epoch }),
+        });
+        match destroyed.await {
+            Ok(_) => tracing::info!(%epoch, "closed: its key is destroyed"),
+            // Another collector did the same.
+            Err(RegistryError::Refused(Refused::AlreadySo)) => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(())
     }
 
@@ -227,13 +244,13 @@ impl EpochKeeper {
 
     /// Takes turns until `stop`, and tells `ready` after each whether there is an active epoch.
     pub(crate) async fn keep<F: Future<Output = ()>>(&self, stop: CancellationToken, ready: impl Fn(bool) -> F) {
-        let mut due = self.next_turn();
+        let (mut boundary, mut last) = (self.next_boundary(), Instant::now());
         while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
-            if self.clock.now() < due {
+            if self.clock.now() < boundary && last.elapsed() < FOLLOW {
                 continue;
             }
             match self.take_turn().await {
-                Ok(()) => due = self.next_turn(),
+                Ok(()) => (boundary, last) = (self.next_boundary(), Instant::now()),
                 Err(error) => {
                     tracing::error!(%error, "the epoch keeper's turn failed: it tries again");
                     stop.run_until_cancelled(tokio::time::sleep(RETRY)).await;
@@ -243,15 +260,15 @@ impl EpochKeeper {
         }
     }
 
-    /// When the clock passes the next boundary, or the next refresh.
-    fn next_turn(&self) -> UnixTime {
+    /// When the next epoch begins, ends or closes.
+    fn next_boundary(&self) -> UnixTime {
         let now = self.clock.now();
         let catalogue = self.registry.snapshot();
         let boundaries = catalogue.epochs().iter().filter(|epoch| !epoch.destroyed).flat_map(|epoch| {
             let EpochEntry { starts_at, ends_at, closes_at, .. } = epoch.entry;
             [starts_at, ends_at, closes_at]
         });
-        boundaries.filter(|&boundary| boundary > now).fold(now.plus(REFRESH), UnixTime::min)
+        boundaries.filter(|&boundary| boundary > now).min().unwrap_or(UnixTime(u64::MAX))
     }
 }
 

@@ -23,6 +23,7 @@
 //! | `ingest` | the way of a batch of reports into the tallies |
 //! | `report` | from tallies to estimates |
 //! | `services` | the gRPC methods |
+//! | `opening` | the store and the vault, and whether they belong together |
 //! | `server` | the assembly |
 //!
 //! The wire is described in `spec/collection.md`, `spec/reporting.md` and `spec/administration.md`. How stores store is not
@@ -34,6 +35,7 @@ mod config;
 mod error;
 mod ingest;
 mod keys;
+mod opening;
 mod pool;
 mod refusal;
 mod registry;
@@ -43,7 +45,7 @@ mod services;
 
 pub use auth::ApiKeyText;
 pub use catalogue::LogFault;
-pub use config::{CollectorConfig, Limits, MeasurePolicy, WindowPolicy};
+pub use config::{CollectorConfig, Limits, MeasurePolicy, StoreConfig, WindowPolicy};
 pub use error::CollectorError;
 pub use keys::KeyMissing;
 pub use server::{Collector, RunningCollector};

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use tacita_store::StoreError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -65,6 +66,18 @@ impl From<JobLost> for Status {
     }
 }
 
+/// A database that is away or a disk that is full comes back: the caller waits. Anything else is the collector's fault.
+pub(crate) fn store(error: StoreError) -> Status {
+    match error {
+        StoreError::Unavailable(_) | StoreError::DiskFull => {
+            tracing::warn!(%error, "a request was sent away");
+            let message = "the collector's store takes nothing just now: nothing was lost, try again";
+            status(Code::Unavailable, "STORE_UNAVAILABLE", message)
+        }
+        error => internal(error),
+    }
+}
+
 impl From<Refused> for Status {
     fn from(refused: Refused) -> Self {
         let message = refused.to_string();
@@ -81,7 +94,7 @@ impl From<RegistryError> for Status {
     fn from(error: RegistryError) -> Self {
         match error {
             RegistryError::Refused(refused) => refused.into(),
-            RegistryError::Store(error) => internal(error),
+            RegistryError::Store(error) => store(error),
             RegistryError::Log(error) => internal(error),
         }
     }

@@ -53,6 +53,12 @@ impl Registry {
         self.read_on().await
     }
 
+    /// Whether there is more than `known` holds, be it that another collector appended it just now.
+    pub(crate) async fn has_news_for(&self, known: &Catalogue) -> Result<bool, RegistryError> {
+        self.refresh().await?;
+        Ok(self.snapshot().length() > known.length())
+    }
+
     /// Makes the change that `propose` allows on the newest catalogue; gives the change and the catalogue that holds it.
     ///
     /// `propose` is called again when another collector was first, so that numbers and rules are always those of the log.

@@ -19,11 +19,7 @@ use tacita_proto::v1::{
     token_service_server::{self, TokenServiceServer},
 };
 use tacita_protocol::{manifest::DevicePolicy, time::Clock};
-use tacita_store::{
-    ChangeLog, TallyStore,
-    embedded::{EmbeddedOptions, EmbeddedStore},
-    vault::Vault,
-};
+use tacita_store::{TallyStore, vault::Vault};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -39,9 +35,10 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use crate::{
     CollectorConfig, CollectorError,
     auth::{ApiKeyText, Rpc, admit},
-    catalogue::{Principal, Refused},
+    catalogue::{Catalogue, Principal, Refused},
     ingest::Ingest,
     keys::EpochKeeper,
+    opening::{OpenStore, fitting_signing_key, open_store},
     pool::{CryptoPool, Limit},
     registry::{Registry, RegistryError},
     services::{Admin, Collection, IssuedCounts, Manifests, Reporting, Tokens},
@@ -73,6 +70,7 @@ pub struct RunningCollector {
     operator_key: PathBuf,
     verifying_key: VerifyingKey,
     keys: Arc<EpochKeeper>,
+    store: Arc<dyn TallyStore>,
     health: HealthReporter,
     /// Streams stop taking batches, the server takes no more calls.
     drain: CancellationToken,
@@ -97,8 +95,8 @@ struct Foundation {
 impl Collector {
     /// Opens the store, publishes the epochs that are due, and answers on `listener`.
     ///
-    /// The first start in a data directory makes an operator's API key and writes it to `operator.key` there, readable by this user
-    /// alone.
+    /// The first collector of a store makes an operator's API key and writes it to `operator.key` in its data directory, readable by
+    /// this user alone.
     ///
     /// # Errors
     /// [`CollectorError`] names what is amiss and the remedy. Nothing is left running then.
@@ -117,7 +115,8 @@ impl Collector {
         let health = HealthReporter::new();
         announce(&health, foundation.keys.is_ready()).await;
         let (drain, stop) = (foundation.drain.clone(), CancellationToken::new());
-        let (keys, verifying_key) = (foundation.keys.clone(), foundation.signing_key.verifying_key());
+        let (keys, store) = (foundation.keys.clone(), foundation.store.clone());
+        let verifying_key = foundation.signing_key.verifying_key();
         let router = foundation.router(health.clone())?;
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, drain.clone().cancelled_owned()));
@@ -135,6 +134,7 @@ impl Collector {
             operator_key,
             verifying_key,
             keys,
+            store,
             health,
             drain,
             stop,
@@ -151,10 +151,11 @@ impl RunningCollector {
         self.address
     }
 
-    /// The operator's API key of the first start, from `operator.key` in the data directory.
+    /// The operator's API key that the store's first collector made, from `operator.key` in its data directory.
     ///
     /// # Errors
-    /// [`CollectorError::File`] when the file was taken away, as it should be once the key is kept somewhere safe.
+    /// [`CollectorError::File`] when this was not the first one, or the file was taken away, as it should be once the key is kept
+    /// somewhere safe.
     pub fn operator_key(&self) -> Result<ApiKeyText, CollectorError> {
         let text = fs::read_to_string(&self.operator_key)
             .map_err(|cause| CollectorError::File { path: self.operator_key.clone(), cause })?;
@@ -164,6 +165,11 @@ impl RunningCollector {
     /// The public key that manifests are verified with; publishers pin it.
     pub fn signing_key(&self) -> VerifyingKey {
         self.verifying_key
+    }
+
+    /// How often the store tried a call again by itself since it was opened.
+    pub fn store_retries(&self) -> u64 {
+        self.store.retries()
     }
 
     /// Ends the active epoch now: the next one, published long since, begins at once, and reports under the old key are taken
@@ -228,15 +234,10 @@ async fn announce(health: &HealthReporter, ready: bool) {
 impl Foundation {
     async fn lay(config: CollectorConfig, clock: Arc<dyn Clock>) -> Result<Self, CollectorError> {
         make_directory(&config.data)?;
-        let path = config.data.join("store");
-        let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(path, EmbeddedOptions::default())).await;
-        let store = Arc::new(opened.map_err(|crash| CollectorError::Server(crash.to_string()))??);
-        let vault = Vault::open(config.data.join("keys"))?;
-        let signing_key = Arc::new(SigningKey::from_bytes(&*vault.signing_key()?));
-
-        let log: Arc<dyn ChangeLog> = store.clone();
-        let store: Arc<dyn TallyStore> = store;
+        let OpenStore { tallies: store, log } = open_store(&config).await?;
         let registry = Arc::new(Registry::open(log, clock.clone()).await?);
+        let vault = Vault::open(&config.vault)?;
+        let signing_key = Arc::new(fitting_signing_key(&registry, &vault, &config).await?);
         set_device_policy(&registry, config.device_policy).await?;
         let keys = Arc::new(EpochKeeper::new(registry.clone(), vault, store.clone(), clock.clone(), config.schedule));
         keys.take_turn().await?;
@@ -345,16 +346,26 @@ async fn set_device_policy(registry: &Registry, policy: DevicePolicy) -> Result<
 /// out, a file of a key that the log does not know is written over at the next start.
 async fn ensure_operator_key(foundation: &Foundation, path: &Path) -> Result<(), CollectorError> {
     let registry = &foundation.registry;
-    if registry.snapshot().api_keys().iter().any(|key| key.principal == Principal::Operator && !key.revoked) {
+    let id = registry.snapshot().next_api_key();
+    if has_operator(&registry.snapshot()) {
         return Ok(());
     }
-    let id = registry.snapshot().next_api_key();
     let text = ApiKeyText::generate(id).map_err(|error| CollectorError::Key(error.to_string()))?;
     write_secret(path, text.expose()).map_err(|cause| CollectorError::File { path: path.to_owned(), cause })?;
     let now = foundation.clock.now();
-    registry.apply(|catalogue| catalogue.propose_api_key(id, Principal::Operator, text.hash(), now)).await?;
-    tracing::info!(file = %path.display(), "made an operator's API key");
+    match registry.apply(|catalogue| catalogue.propose_api_key(id, Principal::Operator, text.hash(), now)).await {
+        Ok(_) => tracing::info!(file = %path.display(), "made an operator's API key"),
+        // Another collector, started at the same instant, was the first: it has the operator's key, and this file is none.
+        Err(RegistryError::Refused(Refused::AlreadySo)) if has_operator(&registry.snapshot()) => {
+            fs::remove_file(path).map_err(|cause| CollectorError::File { path: path.to_owned(), cause })?;
+        }
+        Err(error) => return Err(error.into()),
+    }
     Ok(())
+}
+
+fn has_operator(catalogue: &Catalogue) -> bool {
+    catalogue.api_keys().iter().any(|key| key.principal == Principal::Operator && !key.revoked)
 }
 
 /// Writes a file that only this user may read, in one step.

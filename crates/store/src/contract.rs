@@ -150,6 +150,21 @@ pub enum StoreError {
         /// What this version reads and writes.
         known: u32,
     },
+    /// The database has not the schema of this version yet.
+    #[error(
+        "the database {}: run `tacita store init` with its URL once, then start the collectors",
+        if *.found == 0 {
+            "holds no store of Tacita's".to_owned()
+        } else {
+            format!("has schema {found} and this version needs {known}")
+        }
+    )]
+    NotPrepared {
+        /// What it has; 0 for none.
+        found: u32,
+        /// What this version reads and writes.
+        known: u32,
+    },
     /// The epoch was dropped: what was spent in it is no longer known, so nothing of it may count.
     #[error("epoch {0} was dropped")]
     EpochDropped(EpochId),
@@ -193,11 +208,16 @@ pub trait TallyStore: Send + Sync + std::fmt::Debug {
         entries: Vec<Entry>,
     ) -> Result<Vec<Verdict>, StoreError>;
 
-    /// The fingerprints of those nullifiers that are spent, in order; `None` for the others.
+    /// The fingerprints of those of a publisher's nullifiers that are spent, in order; `None` for the others.
     ///
     /// A hint that spares work on replays: an absent nullifier may be spent by the time the caller acts, and only
     /// [`TallyStore::commit`] decides. Of a dropped epoch nothing is known: [`StoreError::EpochDropped`].
-    async fn spent(&self, epoch: EpochId, nullifiers: &[Nullifier]) -> Result<Vec<Option<Fingerprint>>, StoreError>;
+    async fn spent(
+        &self,
+        publisher: PublisherId,
+        epoch: EpochId,
+        nullifiers: &[Nullifier],
+    ) -> Result<Vec<Option<Fingerprint>>, StoreError>;
 
     /// Adds to a publisher's outcome counts. For refusals that never reach [`TallyStore::commit`].
     ///
@@ -215,6 +235,12 @@ pub trait TallyStore: Send + Sync + std::fmt::Debug {
     /// From then on, and after a restart, every commit to it fails with [`StoreError::EpochDropped`]: garbage collection and
     /// replay protection are one rule. Dropping it again changes nothing.
     async fn drop_epoch(&self, epoch: EpochId) -> Result<(), StoreError>;
+
+    /// How often the engine has tried a call again by itself since it was opened: for conflicts with others, and while a database
+    /// was away. Always 0 where there are neither.
+    fn retries(&self) -> u64 {
+        0
+    }
 }
 
 /// An entry could not be appended.

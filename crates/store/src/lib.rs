@@ -17,4 +17,4 @@ pub mod vault;
 pub use contract::{
     ChangeLog, Entry, Increments, LogError, Partition, Series, SeriesTally, StoreError, TallyStore, Verdict,
 };
-pub use postgres::{PostgresOptions, PostgresStore};
+pub use postgres::{PostgresOptions, PostgresStore, PostgresUrl};

@@ -12,7 +12,7 @@ use conformance::reports::*;
 use server::Fresh;
 use tacita_protocol::{id::MeasureId, outcome::Outcome, time::WindowId};
 use tacita_store::{
-    Entry, Increments, Partition, PostgresOptions, PostgresStore, Series, StoreError, TallyStore,
+    Entry, Increments, Partition, PostgresOptions, PostgresStore, PostgresUrl, Series, StoreError, TallyStore,
     Verdict::{AlreadyCounted, Counted},
 };
 
@@ -147,7 +147,7 @@ async fn the_greatest_numbers_are_kept() {
     };
     let partition = Partition::of(publisher, &entry.nullifier);
     assert_eq!(store.commit(partition, epoch, vec![entry.clone()]).await.unwrap(), [Counted]);
-    assert_eq!(store.spent(epoch, &[entry.nullifier]).await.unwrap(), [Some(entry.fingerprint)]);
+    assert_eq!(store.spent(publisher, epoch, &[entry.nullifier]).await.unwrap(), [Some(entry.fingerprint)]);
     let tallies = store.tallies(series.measure, series.window..WindowId(u32::MAX)).await.unwrap();
     assert_eq!(tallies.len(), 1);
     assert_eq!((tallies[0].publisher, tallies[0].counters.as_slice()), (publisher, &[(63, 1)][..]));
@@ -155,15 +155,18 @@ async fn the_greatest_numbers_are_kept() {
 }
 
 #[tokio::test]
-async fn collectors_that_start_together_on_an_empty_database_migrate_it_once() {
+async fn an_empty_database_that_several_prepare_at_once_is_migrated_once() {
     let Some(database) = Fresh::new().await else { return };
-    let url = database.url();
-    let openings = (0..6).map(|_| {
+    let url: PostgresUrl = database.url().parse().unwrap();
+    let empty = PostgresStore::open(&url, options()).await.unwrap_err();
+    assert!(matches!(empty, StoreError::NotPrepared { found: 0, known: 1 }), "{empty:?}");
+    assert!(empty.to_string().contains("run `tacita store init`"), "{empty}");
+    let preparations = (0..6).map(|_| {
         let url = url.clone();
-        async move { PostgresStore::open(&url, options()).await.map(drop) }
+        async move { PostgresStore::init(&url, false).await }
     });
-    for opened in tokio::task::JoinSet::from_iter(openings).join_all().await {
-        opened.unwrap();
+    for prepared in tokio::task::JoinSet::from_iter(preparations).join_all().await {
+        prepared.unwrap();
     }
     assert_eq!(database.sql("SELECT number FROM tacita.migration").await, ["1"]);
 }
@@ -173,10 +176,8 @@ async fn a_database_of_a_newer_schema_is_refused_by_name() {
     let Some(database) = Fresh::new().await else { return };
     drop(database.open(options()).await);
     database.sql("INSERT INTO tacita.migration (number) VALUES (9)").await;
-    for refused in [
-        PostgresStore::open(&database.url(), options()).await.map(drop),
-        PostgresStore::init(&database.url(), false).await,
-    ] {
+    let url = database.url().parse().unwrap();
+    for refused in [PostgresStore::open(&url, options()).await.map(drop), PostgresStore::init(&url, false).await] {
         assert!(matches!(refused, Err(StoreError::Schema { found: 9, known: 1 })), "{refused:?}");
     }
 }
@@ -185,8 +186,10 @@ async fn a_database_of_a_newer_schema_is_refused_by_name() {
 async fn a_database_without_citus_is_not_distributed_and_says_why() {
     let Some(database) = Fresh::new().await else { return };
     if database.sql("SELECT name FROM pg_available_extensions WHERE name = 'citus'").await.is_empty() {
-        let refused = PostgresStore::init(&database.url(), true).await.unwrap_err();
-        assert!(refused.to_string().contains("no Citus cluster"), "{refused}");
+        let refused = PostgresStore::init(&database.url().parse().unwrap(), true).await.unwrap_err();
+        assert!(refused.to_string().contains("no Citus cluster: install the extension on every node"), "{refused}");
+        // And nothing was done.
+        assert_eq!(database.sql("SELECT 1 FROM pg_namespace WHERE nspname = 'tacita'").await, Vec::<String>::new());
     }
 }
 

@@ -17,10 +17,11 @@ use conformance::{
     crash::{Printed, assert_whole, batch},
     reports::*,
 };
-use server::{Fresh, Server};
+use server::Fresh;
 use tacita_store::{
-    PostgresOptions, PostgresStore, StoreError,
+    PostgresOptions, PostgresStore, StoreError, TallyStore as _,
     Verdict::{AlreadyCounted, Counted, Spent},
+    postgres::scratch::ScratchServer,
 };
 
 /// How many times to kill; `cargo xtask faults` sets more.
@@ -30,11 +31,8 @@ const ROUNDS: &str = "TACITA_FAULT_ROUNDS";
 const OUTAGE: &str = "TACITA_FAULT_OUTAGE_SECONDS";
 
 /// A server for one test alone, and a database there.
-async fn alone() -> Option<(Arc<Server>, Fresh)> {
-    let Some(server) = Server::start(true) else {
-        server::skip();
-        return None;
-    };
+async fn alone() -> Option<(Arc<ScratchServer>, Fresh)> {
+    let server = server::alone()?;
     let database = Fresh::on(server.url()).await;
     Some((Arc::new(server), database))
 }
@@ -77,9 +75,9 @@ async fn a_server_killed_at_any_instant_loses_nothing_acknowledged_and_counts_no
         let server = Arc::clone(&server);
         let away = Duration::from_millis(rand::random_range(0..1_200));
         let killed = tokio::task::spawn_blocking(move || {
-            server.kill();
+            server.kill().unwrap();
             std::thread::sleep(away);
-            server.go();
+            server.go().unwrap();
         });
         killed.await.unwrap();
     }
@@ -101,19 +99,19 @@ async fn while_the_database_is_away_calls_wait_as_long_as_they_may_and_then_go_o
     let (hasty, calm) = (database.open(patient(1)).await, database.open(patient(outage + 30)).await);
     assert_eq!(commit(&hasty, reports(0..5)).await.unwrap(), [Counted; 5]);
     assert_eq!(commit(&calm, reports(0..5)).await.unwrap(), [AlreadyCounted; 5]);
-    server.kill();
+    server.kill().unwrap();
 
     let asked = Instant::now();
     let refused = commit(&hasty, reports(5..9)).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
-    let refused = PostgresStore::open(&database.url(), patient(1)).await.unwrap_err();
+    let refused = PostgresStore::open(&database.url().parse().unwrap(), patient(1)).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable(_)), "{refused:?}");
 
     let waiting = tokio::spawn(async move { (commit(&calm, reports(5..9)).await, calm) });
     tokio::time::sleep(Duration::from_secs(outage)).await;
     let starting = Arc::clone(&server);
-    tokio::task::spawn_blocking(move || starting.go()).await.unwrap();
+    tokio::task::spawn_blocking(move || starting.go().unwrap()).await.unwrap();
     let (verdicts, calm) = waiting.await.unwrap();
     assert_eq!(verdicts.unwrap(), [Counted; 4]);
     assert_eq!(commit(&hasty, reports(5..10)).await.unwrap()[..4], [AlreadyCounted; 4]);

@@ -28,6 +28,11 @@ pub(crate) struct Entry {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Change {
+    /// The key that signs the manifests of this log, which names the vault with the epochs' secret keys.
+    SigningKeyAdopted {
+        #[serde(with = "hex::serde")]
+        public_key: [u8; 32],
+    },
     PublisherCreated {
         id: PublisherId,
         name: Name,

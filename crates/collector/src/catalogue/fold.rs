@@ -30,6 +30,10 @@ impl Catalogue {
     /// Takes in one change, and grows by one entry.
     pub(crate) fn take_in(&mut self, change: Change) -> Result<(), Broken> {
         match change {
+            Change::SigningKeyAdopted { public_key } => {
+                expect(self.signing_key.is_none(), "the second signing key")?;
+                self.signing_key = Some(public_key);
+            }
             Change::PublisherCreated { id, name } => {
                 expect(id.0 == next_number(&self.publishers), "the publisher's number")?;
                 self.publishers.push(Publisher { id, name });

@@ -93,6 +93,7 @@ impl Epoch {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalogue {
     length: u64,
+    signing_key: Option<[u8; 32]>,
     publishers: Vec<Publisher>,
     brands: Vec<Brand>,
     campaigns: Vec<Arc<Campaign>>,
@@ -118,6 +119,11 @@ impl Catalogue {
     /// How many entries of the log it holds; also the revision of the manifests made from it.
     pub(crate) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// The public half of the key that signs manifests, once a collector has started on this log.
+    pub(crate) fn signing_key(&self) -> Option<[u8; 32]> {
+        self.signing_key
     }
 
     pub(crate) fn publishers(&self) -> &[Publisher] {

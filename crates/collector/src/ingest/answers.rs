@@ -39,6 +39,13 @@ impl Answers {
         }
     }
 
+    /// Whether a report names what the catalogue does not hold.
+    pub(super) fn has_unknown(&self) -> bool {
+        [Refusal::UnknownEpoch, Refusal::UnknownMeasure]
+            .iter()
+            .any(|&refusal| self.uncounted.contains_key(&Outcome::Refused(refusal)))
+    }
+
     pub(super) fn uncounted(&self) -> Vec<(Outcome, u64)> {
         self.uncounted.iter().map(|(&outcome, &reports)| (outcome, reports)).collect()
     }

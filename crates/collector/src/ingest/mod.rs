@@ -1,6 +1,6 @@
 //! The way of a batch of sealed reports into the tallies.
 //!
-//! [`Ingest::take_in`] is the sentence: decode, leave out what is spent, open and validate, commit, count the refusals.
+//! [`Ingest::take_in`] is the sentence: judge (decode, leave out what is spent, open and validate), commit, count the refusals.
 //! A report that cannot count is answered with its reason and stops nothing; a fault of the collector fails the whole batch,
 //! and since nothing unacknowledged was promised and the store counts no token twice, the sender simply sends it again.
 
@@ -29,7 +29,7 @@ use crate::{
     config::WindowPolicy,
     keys::{EpochKeeper, KeyMissing, PublisherKeys},
     pool::{CryptoPool, JobLost, Overload},
-    registry::Registry,
+    registry::{Registry, RegistryError},
 };
 
 /// How many envelopes are opened in one job: enough to share inversions, some 6 ms of work.
@@ -55,6 +55,8 @@ pub(crate) enum IngestError {
     Overload(#[from] Overload),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     #[error(transparent)]
     Key(#[from] KeyMissing),
     #[error(transparent)]
@@ -100,14 +102,30 @@ impl Ingest {
         _leave: OwnedSemaphorePermit,
     ) -> Result<Vec<Outcome>, IngestError> {
         self.check_size(envelopes)?;
-        let catalogue = self.registry.snapshot();
-        let mut answers = Answers::awaited(envelopes.len());
-        let sealed = self.decode(&catalogue, publisher, envelopes, &mut answers)?;
-        let unspent = self.leave_out_spent(sealed, &mut answers).await?;
-        let entries = self.open_and_validate(catalogue, publisher, unspent, &mut answers).await?;
+        let (entries, mut answers) = self.judge(publisher, envelopes).await?;
         self.commit(entries, &mut answers).await?;
         self.count_refusals(publisher, &answers).await?;
         answers.complete().ok_or(IngestError::Unanswered)
+    }
+
+    /// Finds out what can count, and the answers to what cannot. Changes nothing.
+    async fn judge(
+        &self,
+        publisher: PublisherId,
+        envelopes: &[Vec<u8>],
+    ) -> Result<(ByPartition, Answers), IngestError> {
+        loop {
+            let catalogue = self.registry.snapshot();
+            let mut answers = Answers::awaited(envelopes.len());
+            let sealed = self.decode(&catalogue, publisher, envelopes, &mut answers)?;
+            let unspent = self.leave_out_spent(publisher, sealed, &mut answers).await?;
+            let entries = self.open_and_validate(catalogue.clone(), publisher, unspent, &mut answers).await?;
+            // What is unknown here may be known to another collector since a moment ago: then once more.
+            if answers.has_unknown() && self.registry.has_news_for(&catalogue).await? {
+                continue;
+            }
+            return Ok((entries, answers));
+        }
     }
 
     fn check_size(&self, envelopes: &[Vec<u8>]) -> Result<(), IngestError> {
@@ -179,10 +197,15 @@ impl Ingest {
     }
 
     /// Spares the work of opening what was spent before. A hint only: [`Ingest::commit`] decides.
-    async fn leave_out_spent(&self, mut by_epoch: ByEpoch, answers: &mut Answers) -> Result<ByEpoch, IngestError> {
+    async fn leave_out_spent(
+        &self,
+        publisher: PublisherId,
+        mut by_epoch: ByEpoch,
+        answers: &mut Answers,
+    ) -> Result<ByEpoch, IngestError> {
         for (&epoch, batch) in &mut by_epoch {
             let nullifiers: Vec<Nullifier> = batch.sealed.iter().map(|sealed| sealed.nullifier).collect();
-            let spent = match self.store.spent(epoch, &nullifiers).await {
+            let spent = match self.store.spent(publisher, epoch, &nullifiers).await {
                 Err(StoreError::EpochDropped(_)) => {
                     answers.refuse_all(batch.sealed.drain(..).map(|sealed| sealed.place), Refusal::ClosedEpoch);
                     continue;

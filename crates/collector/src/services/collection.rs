@@ -46,6 +46,8 @@ impl From<IngestError> for Status {
         match error {
             IngestError::TooMany { .. } => refusal::invalid("envelopes", error.to_string()),
             IngestError::Overload(overload) => overload.into(),
+            IngestError::Registry(error) => error.into(),
+            IngestError::Store(error) => refusal::store(error),
             error => refusal::internal(error),
         }
     }

@@ -74,6 +74,15 @@ impl House {
         Self { dir, clock, config, collector, channel, operator }
     }
 
+    /// Another collector of the same store and vault, with a data directory of its own.
+    pub async fn another(&self) -> Self {
+        let dir = TempDir::new().unwrap();
+        let config = CollectorConfig { data: dir.path().join("data"), ..self.config.clone() };
+        let (clock, operator) = (self.clock.clone(), self.operator.clone());
+        let (collector, channel) = start(&config, &clock).await;
+        Self { dir, clock, config, collector, channel, operator }
+    }
+
     /// Ends the collector in order and starts another one in the same data directory.
     pub async fn reopen(self) -> Self {
         let Self { dir, clock, config, collector, operator, .. } = self;
@@ -179,6 +188,18 @@ pub struct Device {
 }
 
 impl Device {
+    /// The same visitors, at another collector of the same store.
+    pub fn at(&self, house: &House) -> Self {
+        Self {
+            publisher: self.publisher,
+            key: self.key.clone(),
+            caller: house.caller(&self.key),
+            pinned: self.pinned,
+            clock: self.clock.clone(),
+            rng: self.rng.clone(),
+        }
+    }
+
     pub async fn of(house: &House, publisher: u32, name: &str) -> Self {
         let key = house.create_key(v1::Role::Publisher, name).await;
         Self {

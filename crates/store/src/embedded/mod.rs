@@ -115,7 +115,12 @@ impl TallyStore for EmbeddedStore {
         self.ask(|answer| Job::Commit(Commit { publisher, epoch, entries, answer })).await
     }
 
-    async fn spent(&self, epoch: EpochId, nullifiers: &[Nullifier]) -> Result<Vec<Option<Fingerprint>>, StoreError> {
+    async fn spent(
+        &self,
+        _: PublisherId,
+        epoch: EpochId,
+        nullifiers: &[Nullifier],
+    ) -> Result<Vec<Option<Fingerprint>>, StoreError> {
         let nullifiers = nullifiers.to_vec();
         self.on_blocking_thread(move |disk| read::spent(disk, epoch, &nullifiers)).await
     }

@@ -63,7 +63,7 @@ async fn below_the_reserve_writes_are_refused_until_there_is_room() {
         assert!(matches!(refused, Err(StoreError::DiskFull)), "{refused:?}");
     }
     assert!(matches!(store.append(0, b"x").await, Err(LogError::Store(StoreError::DiskFull))));
-    assert_eq!(store.spent(EPOCH, &[entry(1).nullifier]).await.unwrap(), [None]);
+    assert_eq!(store.spent(PublisherId(1), EPOCH, &[entry(1).nullifier]).await.unwrap(), [None]);
     store.drop_epoch(EpochId(9)).await.unwrap();
     drop(store);
     assert_eq!(open(&dir).unwrap().commit(PARTITION, EPOCH, vec![entry(1)]).await.unwrap(), [Verdict::Counted]);

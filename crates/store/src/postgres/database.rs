@@ -5,7 +5,6 @@
 
 use std::{
     fmt,
-    str::FromStr,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -18,7 +17,7 @@ use tokio_postgres::{
 };
 
 use super::{
-    PostgresOptions,
+    PostgresOptions, PostgresUrl,
     fault::{Fault, explain},
     tls,
 };
@@ -53,20 +52,19 @@ pub(super) struct Database {
 }
 
 /// What a URL says, with what every connection needs.
-pub(super) fn configure(url: &str, connect_timeout: Duration) -> Result<Config, StoreError> {
-    let mut config = Config::from_str(url)
-        .map_err(|error| StoreError::Engine(format!("the database's URL: {}", explain(&error))))?;
+pub(super) fn configure(url: &PostgresUrl, connect_timeout: Duration) -> Config {
+    let mut config = url.config().clone();
     config.connect_timeout(connect_timeout).keepalives(true).keepalives_idle(Duration::from_secs(10));
     if config.get_application_name().is_none() {
         config.application_name("tacita");
     }
-    Ok(config)
+    config
 }
 
 impl Database {
     /// Connects when first asked something.
-    pub(super) fn new(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        let mut config = configure(url, options.connect_timeout)?;
+    pub(super) fn new(url: &PostgresUrl, options: PostgresOptions) -> Result<Self, StoreError> {
+        let mut config = configure(url, options.connect_timeout);
         config.tcp_user_timeout(options.patience);
         // Durable before the answer, whatever the server's default; and a call that nobody waits for any more ends.
         let session = format!(

@@ -16,6 +16,10 @@ WHERE NOT EXISTS (SELECT FROM pg_dist_partition d WHERE d.logicalrelid = name);
 
 SELECT create_distributed_function('tacita.add_counts(bigint[], bigint[])');
 SELECT create_distributed_function('tacita.slot()');
+SELECT create_distributed_function('tacita.held(bigint, bigint, uuid[])');
+SELECT create_distributed_function(
+    'tacita.spent_before(bigint, bigint, uuid[])',
+    distribution_arg_name := '_part', colocate_with := 'tacita.spent');
 SELECT create_distributed_function(
     'tacita.commit_reports(bigint, bigint, uuid[], bigint[], integer[], bigint[], integer[], integer[], bigint[], bigint[], bigint[], bigint[], bigint[])',
     distribution_arg_name := '_part', colocate_with := 'tacita.spent');

@@ -11,9 +11,12 @@
 //! | `fault` | what errors mean |
 //! | `types` | values as PostgreSQL takes them |
 //! | `tls` | encrypted connections |
+//! | `url` | where the database is |
 //! | `options` | bounds |
+//! | `scratch` | a server for tests and benchmarks |
 //!
-//! A commit is one call of one function, `tacita.commit_reports`: one round trip, one transaction, one partition. What is *not* here:
+//! A commit is one call of one function, `tacita.commit_reports`: one round trip, one transaction, one partition; and so is the hint,
+//! for each partition. What is *not* here:
 //! a writer thread, a cache, any state beside the pool. Collectors share nothing but the database.
 
 mod batch;
@@ -22,12 +25,16 @@ mod fault;
 mod options;
 mod read;
 mod schema;
+#[cfg(feature = "scratch-server")]
+pub mod scratch;
 mod tls;
 mod types;
+mod url;
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use tacita_protocol::{
     epoch::EpochId,
     id::{MeasureId, PublisherId},
@@ -37,16 +44,20 @@ use tacita_protocol::{
 use tacita_tokens::{Fingerprint, Nullifier};
 use tokio_postgres::types::Type;
 
-pub use self::options::PostgresOptions;
 use self::{
     batch::{Batch, part},
     database::{Call, Database, Repeat},
     fault::Fault,
-    types::Uuid,
+    types::{Uuid, unsigned},
+};
+pub use self::{
+    options::PostgresOptions,
+    url::{InvalidUrl, PostgresUrl},
 };
 use crate::{ChangeLog, Entry, LogError, Partition, SeriesTally, StoreError, TallyStore, Verdict};
 
 const COMMIT: &str = "SELECT tacita.commit_reports($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+const SPENT_BEFORE: &str = "SELECT tacita.spent_before($1, $2, $3)";
 const ADD_OUTCOMES: &str = "SELECT tacita.add_outcomes($1, $2, $3)";
 const OPEN_EPOCH: &str = "SELECT tacita.open_epoch($1)";
 const DROP_EPOCH: &str = "SELECT tacita.drop_epoch($1)";
@@ -69,29 +80,44 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens the store in the database at `url` (`postgresql://…`, or `key=value` pairs), running the migrations it needs.
+    /// Opens the store that [`PostgresStore::init`] has prepared.
+    ///
+    /// It prepares nothing by itself: a collector may lack the right to, and one of a new version would pull the tables from under
+    /// those of the old one.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Schema`] if a newer version of Tacita has migrated the database, [`StoreError::Unavailable`] if it cannot be reached.
-    pub async fn open(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        schema::bring_up(url, false).await?;
+    /// [`StoreError::NotPrepared`] if the schema is missing or older, [`StoreError::Schema`] if a newer version of Tacita has migrated
+    /// the database, [`StoreError::Unavailable`] if it cannot be reached.
+    pub async fn open(url: &PostgresUrl, options: PostgresOptions) -> Result<Self, StoreError> {
+        schema::check(url).await?;
         Ok(Self { database: Database::new(url, options)? })
     }
 
-    /// Prepares the database at `url`, which [`PostgresStore::open`] does as well, and spreads the tables over a Citus cluster if
-    /// `distributed`. Doing it again changes nothing; doing it to a store in use moves what it holds.
+    /// Prepares the database at `url`: runs the migrations that were not run yet, and spreads the tables over a Citus cluster if
+    /// `distributed`. Doing it again changes nothing; distributing a store in use moves what it holds.
     ///
     /// # Errors
     ///
-    /// As [`PostgresStore::open`], and [`StoreError::Engine`] if the database is to be distributed and has no Citus.
-    pub async fn init(url: &str, distributed: bool) -> Result<(), StoreError> {
+    /// [`StoreError::Schema`] if a newer version of Tacita has migrated the database, [`StoreError::Unavailable`] if it cannot be
+    /// reached, [`StoreError::Engine`] if it is to be distributed and has no Citus.
+    pub async fn init(url: &PostgresUrl, distributed: bool) -> Result<(), StoreError> {
         schema::bring_up(url, distributed).await
     }
 
-    /// How often a call was tried again since the store was opened: conflicts, and faults of the connection.
-    pub fn retries(&self) -> u64 {
-        self.database.retries()
+    /// The fingerprints of those that are spent, of one partition.
+    async fn spent_in(
+        &self,
+        partition: Partition,
+        epoch: EpochId,
+        nullifiers: Vec<Uuid>,
+    ) -> Result<Vec<Option<i64>>, StoreError> {
+        let (part, number) = (part(partition), i64::from(epoch.0));
+        let arguments = [(&part as _, Type::INT8), (&number as _, Type::INT8), (&nullifiers as _, Type::UUID_ARRAY)];
+        let call = Call { sql: SPENT_BEFORE, arguments: &arguments, repeat: Repeat::Always };
+        let rows = self.database.run(call).await.map_err(|fault| fault.of(epoch))?;
+        let row = rows.first().ok_or_else(|| StoreError::Engine("a hint without an answer".to_owned()))?;
+        read::column(row, 0)
     }
 
     /// Makes the epoch's partition, if it is not there.
@@ -127,11 +153,27 @@ impl TallyStore for PostgresStore {
         batch.verdicts(read::column(row, 0)?)
     }
 
-    async fn spent(&self, epoch: EpochId, nullifiers: &[Nullifier]) -> Result<Vec<Option<Fingerprint>>, StoreError> {
-        let uuids: Vec<Uuid> = nullifiers.iter().map(|nullifier| Uuid(*nullifier.as_bytes())).collect();
-        let arguments = [(&i64::from(epoch.0) as _, Type::INT8), (&uuids as _, Type::UUID_ARRAY)];
-        let rows = self.database.run(Call { sql: read::SPENT, arguments: &arguments, repeat: Repeat::Always }).await?;
-        read::spent(&rows, nullifiers)?.ok_or(StoreError::EpochDropped(epoch))
+    async fn spent(
+        &self,
+        publisher: PublisherId,
+        epoch: EpochId,
+        nullifiers: &[Nullifier],
+    ) -> Result<Vec<Option<Fingerprint>>, StoreError> {
+        let mut places: BTreeMap<Partition, Vec<usize>> = BTreeMap::new();
+        for (place, nullifier) in nullifiers.iter().enumerate() {
+            places.entry(Partition::of(publisher, nullifier)).or_default().push(place);
+        }
+        let mut fingerprints = vec![None; nullifiers.len()];
+        let calls = places.into_iter().map(|(partition, places)| async move {
+            let uuids: Vec<Uuid> = places.iter().map(|&place| Uuid(*nullifiers[place].as_bytes())).collect();
+            (places, self.spent_in(partition, epoch, uuids).await)
+        });
+        for (places, held) in join_all(calls).await {
+            for (place, held) in places.into_iter().zip(held?) {
+                fingerprints[place] = held.map(|held| Fingerprint::from_bytes(unsigned(held)));
+            }
+        }
+        Ok(fingerprints)
     }
 
     async fn add_outcomes(&self, publisher: PublisherId, outcomes: &[(Outcome, u64)]) -> Result<(), StoreError> {
@@ -170,6 +212,10 @@ impl TallyStore for PostgresStore {
         let arguments = [(&i64::from(epoch.0) as _, Type::INT8)];
         self.database.run(Call { sql: DROP_EPOCH, arguments: &arguments, repeat: Repeat::Always }).await?;
         Ok(())
+    }
+
+    fn retries(&self) -> u64 {
+        self.database.retries()
     }
 }
 

@@ -3,17 +3,9 @@
 use std::collections::BTreeMap;
 
 use tacita_protocol::{id::PublisherId, outcome::Outcome, time::WindowId};
-use tacita_tokens::{Fingerprint, Nullifier};
 use tokio_postgres::{Row, types::FromSql};
 
-use super::types::{Uuid, unsigned};
 use crate::{SeriesTally, StoreError};
-
-/// Those of the nullifiers that are spent. A row of NULLs, if the epoch was dropped.
-pub(super) const SPENT: &str = "
-    SELECT nullifier, fingerprint FROM tacita.spent WHERE epoch = $1 AND nullifier = ANY ($2)
-    UNION ALL
-    SELECT NULL, NULL FROM tacita.epoch WHERE epoch = $1 AND dropped";
 
 /// Publisher, outcome, count.
 pub(super) const OUTCOMES: &str = "
@@ -41,18 +33,6 @@ pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T
 /// A number that is a u32 or a count in Rust.
 fn number<T: TryFrom<i64>>(number: i64) -> Result<T, StoreError> {
     T::try_from(number).map_err(|_| StoreError::Engine(format!("the database holds {number} where it cannot be")))
-}
-
-/// The rows of [`SPENT`]; `None` if the epoch was dropped.
-pub(super) fn spent(rows: &[Row], nullifiers: &[Nullifier]) -> Result<Option<Vec<Option<Fingerprint>>>, StoreError> {
-    let mut held = BTreeMap::new();
-    for row in rows {
-        let (Some(nullifier), Some(fingerprint)) = (column::<Option<Uuid>>(row, 0)?, column(row, 1)?) else {
-            return Ok(None);
-        };
-        held.insert(Nullifier::from_bytes(nullifier.0), Fingerprint::from_bytes(unsigned(fingerprint)));
-    }
-    Ok(Some(nullifiers.iter().map(|nullifier| held.get(nullifier).copied()).collect()))
 }
 
 /// The rows of [`OUTCOMES`].

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_postgres::{Client, Transaction};
 
 use super::{
+    PostgresUrl,
     database::configure,
     fault::{Fault, explain},
     tls,
@@ -33,24 +34,36 @@ const FOUNDATION: &str = "
 /// Held while migrations run, so that collectors that start together run them once. The number is an arbitrary one.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7809642216530145)";
 
+/// Refuses a database whose schema is not the one of this version.
+pub(super) async fn check(url: &PostgresUrl) -> Result<(), StoreError> {
+    match version(&connect(url).await?).await? {
+        KNOWN => Ok(()),
+        found => Err(StoreError::NotPrepared { found, known: KNOWN }),
+    }
+}
+
 /// Runs the migrations that were not run yet; spreads the tables over a cluster if asked to.
 ///
-/// Refuses a database that a newer version has migrated.
-pub(super) async fn bring_up(url: &str, distributed: bool) -> Result<(), StoreError> {
+/// Refuses a database that a newer version has migrated, and one that is to be distributed and cannot be: then nothing was done.
+pub(super) async fn bring_up(url: &PostgresUrl, distributed: bool) -> Result<(), StoreError> {
     let mut client = connect(url).await?;
+    if distributed {
+        require_citus(&client).await?;
+    }
     if version(&client).await? != KNOWN {
         let transaction = client.transaction().await.map_err(Fault::from)?;
         migrate(&transaction).await?;
         transaction.commit().await.map_err(Fault::from)?;
     }
     if distributed {
-        distribute(&client).await?;
+        client.batch_execute(DISTRIBUTE).await.map_err(Fault::from)?;
     }
     Ok(())
 }
 
-async fn connect(url: &str) -> Result<Client, StoreError> {
-    let config = configure(url, CONNECT_TIMEOUT)?;
+/// Connects for one task.
+pub(super) async fn connect(url: &PostgresUrl) -> Result<Client, StoreError> {
+    let config = configure(url, CONNECT_TIMEOUT);
     let (client, connection) = config.connect(tls::connector()?).await.map_err(Fault::from)?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
@@ -95,14 +108,17 @@ async fn migrate(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn distribute(client: &Client) -> Result<(), StoreError> {
-    let citus = client.query("SELECT FROM pg_extension WHERE extname = 'citus'", &[]).await.map_err(Fault::from)?;
-    if citus.is_empty() {
-        return Err(StoreError::Engine(
-            "the database is no Citus cluster: install the extension on every node, add it to shared_preload_libraries, and \
-             run CREATE EXTENSION citus in this database"
-                .to_owned(),
-        ));
+/// Says what is missing for a cluster: the extension in this database, or on the server too.
+async fn require_citus(client: &Client) -> Result<(), StoreError> {
+    let rows = |sql| async move { client.query(sql, &[]).await.map_err(Fault::from) };
+    if !rows("SELECT FROM pg_extension WHERE extname = 'citus'").await?.is_empty() {
+        return Ok(());
     }
-    Ok(client.batch_execute(DISTRIBUTE).await.map_err(Fault::from)?)
+    let missing = match rows("SELECT FROM pg_available_extensions WHERE name = 'citus'").await?.is_empty() {
+        true => "install the extension on every node, add citus to shared_preload_libraries there, restart, and",
+        false => "add citus to shared_preload_libraries on every node, restart, and",
+    };
+    Err(StoreError::Engine(format!(
+        "the database is no Citus cluster: {missing} run CREATE EXTENSION citus in this database on each; nothing was changed"
+    )))
 }

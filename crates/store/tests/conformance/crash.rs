@@ -72,7 +72,7 @@ pub async fn assert_whole(store: &impl TallyStore, printed: &Printed) {
     let mut spent = Vec::new();
     for number in 0..printed.next() {
         let nullifiers: Vec<_> = batch(number).iter().map(|entry| entry.nullifier).collect();
-        let held = store.spent(EPOCH, &nullifiers).await.unwrap().iter().flatten().count() as u32;
+        let held = store.spent(PUBLISHER, EPOCH, &nullifiers).await.unwrap().iter().flatten().count() as u32;
         assert!(held == 0 || held == SIZE, "batch {number}: {held} of {SIZE} reports stand");
         if held > 0 {
             spent.extend(number * SIZE..(number + 1) * SIZE);

@@ -21,7 +21,7 @@ pub async fn nothing_counts_in_a_dropped_epoch_even_after_reopening(home: &impl 
             let refused = commit(&store, batch).await;
             assert!(matches!(refused, Err(StoreError::EpochDropped(EPOCH))), "{refused:?}");
         }
-        let hint = store.spent(EPOCH, &[nullifier(0)]).await;
+        let hint = store.spent(PUBLISHER, EPOCH, &[nullifier(0)]).await;
         assert!(matches!(hint, Err(StoreError::EpochDropped(EPOCH))), "{hint:?}");
         let verdicts = store.commit(partition, next, reports([10 + round])).await.unwrap();
         assert_eq!(verdicts, [Counted]);

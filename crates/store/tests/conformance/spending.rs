@@ -50,16 +50,16 @@ pub async fn epochs_do_not_know_each_others_nullifiers(home: &impl Home) {
     commit(&store, reports([1])).await.unwrap();
     let partition = Partition { publisher: PUBLISHER, lane: 0 };
     assert_eq!(store.commit(partition, next, vec![forged(1), report(2)]).await.unwrap(), [Counted; 2]);
-    assert_eq!(store.spent(EPOCH, &[nullifier(2)]).await.unwrap(), [None]);
+    assert_eq!(store.spent(PUBLISHER, EPOCH, &[nullifier(2)]).await.unwrap(), [None]);
 }
 
 pub async fn the_hint_tells_what_is_spent_and_nothing_else(home: &impl Home) {
     let store = home.open().await;
-    assert_eq!(store.spent(EPOCH, &[nullifier(1)]).await.unwrap(), [None]);
+    assert_eq!(store.spent(PUBLISHER, EPOCH, &[nullifier(1)]).await.unwrap(), [None]);
     commit(&store, reports([1, 2])).await.unwrap();
-    let hints = store.spent(EPOCH, &[nullifier(2), nullifier(3), nullifier(1)]).await.unwrap();
+    let hints = store.spent(PUBLISHER, EPOCH, &[nullifier(2), nullifier(3), nullifier(1)]).await.unwrap();
     assert_eq!(hints, [Some(report(2).fingerprint), None, Some(report(1).fingerprint)]);
-    assert_eq!(store.spent(EPOCH, &[]).await.unwrap(), []);
+    assert_eq!(store.spent(PUBLISHER, EPOCH, &[]).await.unwrap(), []);
 }
 
 pub async fn an_empty_batch_changes_nothing(home: &impl Home) {

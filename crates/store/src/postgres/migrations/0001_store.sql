@@ -16,13 +16,14 @@ COMMENT ON TABLE tacita.epoch IS 'The epochs that were ever written to, or dropp
 COMMENT ON COLUMN tacita.epoch.epoch IS 'The number of the epoch.';
 COMMENT ON COLUMN tacita.epoch.dropped IS 'Whether what was spent in it has been forgotten; nothing of it may count any more.';
 
--- No column stands behind a shorter one: rows without padding. The key begins with the nullifier, as the hint asks for it alone.
+-- No column stands behind a shorter one: rows without padding. The key is led by the partition key, as the hint asks by it, and a
+-- commit's nullifiers stand side by side.
 CREATE TABLE tacita.spent (
     part bigint NOT NULL,
     epoch bigint NOT NULL,
     fingerprint bigint NOT NULL,
     nullifier uuid NOT NULL,
-    PRIMARY KEY (nullifier, part, epoch)
+    PRIMARY KEY (part, nullifier, epoch)
 ) PARTITION BY LIST (epoch);
 COMMENT ON TABLE tacita.spent IS 'The spent nullifiers. One partition for each epoch, spent_<epoch>, which is dropped whole.';
 COMMENT ON COLUMN tacita.spent.part IS 'The partition key: publisher × 256 + lane.';
@@ -95,6 +96,29 @@ CREATE FUNCTION tacita.slot() RETURNS smallint
 LANGUAGE sql STABLE AS $$ SELECT (pg_backend_pid() % 4)::smallint $$;
 COMMENT ON FUNCTION tacita.slot IS 'The slot of this connection. Two that share one wait for each other at times, and no more than that.';
 
+-- One look into the key for each nullifier, whatever the planner believes of a table that is never analyzed: a join would be free to
+-- read all of the part instead.
+CREATE FUNCTION tacita.held(_part bigint, _epoch bigint, _nullifiers uuid[]) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT (SELECT s.fingerprint FROM tacita.spent s
+                WHERE s.part = _part AND s.nullifier = asked.n AND s.epoch = _epoch)
+        FROM unnest(_nullifiers) WITH ORDINALITY AS asked (n, place)
+        ORDER BY asked.place);
+END $$;
+COMMENT ON FUNCTION tacita.held IS 'The fingerprint of each nullifier that is spent, NULL for the others, in order.';
+
+CREATE FUNCTION tacita.spent_before(_part bigint, _epoch bigint, _nullifiers uuid[]) RETURNS bigint[]
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT e.dropped FROM tacita.epoch e WHERE e.epoch = _epoch) THEN
+        RAISE EXCEPTION 'epoch % was dropped', _epoch USING ERRCODE = 'TA002';
+    END IF;
+    RETURN tacita.held(_part, _epoch, _nullifiers);
+END $$;
+COMMENT ON FUNCTION tacita.spent_before IS 'The hint: tacita.held, unless the epoch was dropped.';
+
 -- Spends and tallies. Entries come sorted by nullifier, those with the same one in the order of their arrival: so all commits take
 -- their locks in one order, first those of nullifiers, then those of counters, each rising, and none waits in a circle.
 --
@@ -148,9 +172,7 @@ BEGIN
 
     IF _totals[1] < _size THEN
         -- Not one statement with the insertion: what another commit has spent meanwhile is visible only now.
-        SELECT array_agg(s.fingerprint ORDER BY entries.place) INTO _held
-        FROM unnest(_nullifiers) WITH ORDINALITY AS entries (n, place)
-        JOIN tacita.spent s ON s.nullifier = entries.n AND s.part = _part AND s.epoch = _epoch;
+        _held := tacita.held(_part, _epoch, _nullifiers);
         -- `_fresh` is sorted as the entries are. Of equal nullifiers the first one was inserted.
         FOR _entry IN 1.._size LOOP
             IF _nullifiers[_entry] = _fresh[_next] THEN

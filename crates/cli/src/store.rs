@@ -1,0 +1,100 @@
+//! `tacita store`: where the collector's state lives, and preparing a database for it.
+
+use std::{convert::Infallible, str::FromStr};
+
+use anyhow::{Context as _, Result};
+use clap::Subcommand;
+use serde::Deserialize;
+use tacita_collector::StoreConfig;
+use tacita_store::{PostgresStore, PostgresUrl};
+
+/// Prepare a database for the collector's state.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Store,
+}
+
+#[derive(Subcommand)]
+enum Store {
+    Init(Init),
+}
+
+/// Make the tables in a PostgreSQL database, or bring them up to this version.
+///
+/// Once for each database and version, before its collectors start. Doing it again changes nothing.
+#[derive(clap::Args)]
+struct Init {
+    /// The database: postgresql://USER:PASSWORD@HOST:PORT/DATABASE. The environment shows a password to fewer than the command line.
+    #[arg(value_name = "URL", env = "TACITA_STORE", hide_env_values = true)]
+    url: StoreText,
+    /// Spread the tables over the nodes of a Citus cluster, whose coordinator the URL names.
+    #[arg(long)]
+    distributed: bool,
+}
+
+/// What was given as a store, as it was given. It may hold a password, so nothing prints it: clap would, in its complaint about a text
+/// that does not parse, and so it is parsed later.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct StoreText(String);
+
+impl FromStr for StoreText {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl StoreText {
+    /// The engine that it names.
+    pub(crate) fn engine(&self) -> Result<StoreConfig> {
+        match self.0.trim() {
+            "embedded" => Ok(StoreConfig::Embedded),
+            url => {
+                let url = url.parse().context("the store: write 'embedded', or the URL of a PostgreSQL database")?;
+                Ok(StoreConfig::Postgres(url))
+            }
+        }
+    }
+
+    fn url(&self) -> Result<PostgresUrl> {
+        Ok(self.0.trim().parse()?)
+    }
+}
+
+/// What a collector says of its store.
+pub(crate) fn described(store: &StoreConfig, data: &std::path::Path) -> String {
+    match store {
+        StoreConfig::Embedded => data.display().to_string(),
+        StoreConfig::Postgres(url) => url.to_string(),
+    }
+}
+
+/// Runs one of the commands.
+pub(crate) async fn run(args: Args) -> Result<()> {
+    crate::settings::log_to_stderr();
+    let Store::Init(Init { url, distributed }) = args.command;
+    let url = url.url()?;
+    PostgresStore::init(&url, distributed).await.with_context(|| format!("the database {url} was not prepared"))?;
+    println!("{url} is ready for collectors{}", if distributed { ", its tables spread over the cluster" } else { "" });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_the_embedded_one_or_a_url_and_no_complaint_repeats_it() {
+        let engine = |text: &str| text.parse::<StoreText>().unwrap().engine();
+        assert_eq!(engine("embedded").unwrap(), StoreConfig::Embedded);
+        assert!(matches!(engine("postgresql://u:s3cret@db/x").unwrap(), StoreConfig::Postgres(_)));
+        for wrong in ["sqlite", "postgresql://u:s3cret@db:port/x", "host=db password=s3cret"] {
+            let refused = format!("{:#}", engine(wrong).unwrap_err());
+            assert!(refused.contains("'embedded'") && refused.contains("postgresql://USER"), "{refused}");
+            assert!(!refused.contains("s3cret"), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What must stand before a collector starts, and fit together: the store, and the vault with the keys of what is in it.
+
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use tacita_store::{
+    ChangeLog, PostgresOptions, PostgresStore, TallyStore,
+    embedded::{EmbeddedOptions, EmbeddedStore},
+    vault::Vault,
+};
+
+use crate::{
+    CollectorConfig, CollectorError,
+    catalogue::{Catalogue, Change, Refused},
+    config::StoreConfig,
+    registry::{Registry, RegistryError},
+};
+
+/// One store, seen as what it keeps.
+pub(crate) struct OpenStore {
+    pub(crate) tallies: Arc<dyn TallyStore>,
+    pub(crate) log: Arc<dyn ChangeLog>,
+}
+
+impl<S: TallyStore + ChangeLog + 'static> From<S> for OpenStore {
+    fn from(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { tallies: store.clone(), log: store }
+    }
+}
+
+/// Opens the engine that the configuration names.
+pub(crate) async fn open_store(config: &CollectorConfig) -> Result<OpenStore, CollectorError> {
+    match &config.store {
+        StoreConfig::Embedded => {
+            let path = config.data.join("store");
+            let opened =
+                tokio::task::spawn_blocking(move || EmbeddedStore::open(path, EmbeddedOptions::default())).await;
+            Ok(opened.map_err(|crash| CollectorError::Server(crash.to_string()))??.into())
+        }
+        StoreConfig::Postgres(url) => Ok(PostgresStore::open(url, PostgresOptions::default()).await?.into()),
+    }
+}
+
+/// The key that signs manifests, if the vault is the one whose keys the store's epochs have.
+///
+/// The signing key names the vault: the first collector of a store writes its public half into the log, and whoever comes with
+/// another one is sent away, before it issues tokens that the others cannot open. A vault that has keys already belongs to the
+/// store that they were published in: in a second one their tokens could be spent once more.
+pub(crate) async fn fitting_signing_key(
+    registry: &Registry,
+    vault: &Vault,
+    config: &CollectorConfig,
+) -> Result<SigningKey, CollectorError> {
+    let key = SigningKey::from_bytes(&*vault.signing_key()?);
+    let public_key = key.verifying_key().to_bytes();
+    let is_new = |catalogue: &Catalogue| catalogue.signing_key().is_none() && catalogue.epochs().is_empty();
+    if is_new(&registry.snapshot()) && !vault.list()?.is_empty() {
+        return Err(CollectorError::VaultOfAnotherStore(config.vault.clone()));
+    }
+    let adopted = registry.apply(|catalogue| match catalogue.signing_key() {
+        None => Ok(Change::SigningKeyAdopted { public_key }),
+        Some(_) => Err(Refused::AlreadySo),
+    });
+    match adopted.await {
+        Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    match registry.snapshot().signing_key() {
+        Some(adopted) if adopted == public_key => Ok(key),
+        _ => Err(CollectorError::AnotherVault(config.vault.clone())),
+    }
+}
