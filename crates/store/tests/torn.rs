@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use conformance::reports::{EPOCH, assert_tallied_once, commit, reports};
+use conformance::reports::{EPOCH, PUBLISHER, assert_tallied_once, commit, reports};
 use rand::RngExt as _;
 use tacita_store::{
     TallyStore as _,
@@ -103,7 +103,7 @@ async fn of_a_torn_last_write_nothing_is_left_and_nothing_before_it_is_lost() {
             assert_eq!(commit(&store, batch(number)).await.unwrap(), [AlreadyCounted; SIZE as usize]);
         }
         let nullifiers: Vec<_> = batch(BEFORE).iter().map(|entry| entry.nullifier).collect();
-        let held = store.spent(EPOCH, &nullifiers).await.unwrap().iter().flatten().count() as u32;
+        let held = store.spent(PUBLISHER, EPOCH, &nullifiers).await.unwrap().iter().flatten().count() as u32;
         assert!(held == 0 || held == SIZE, "torn at {cut} of {written:?}: {held} of {SIZE} reports stand");
         whole += u32::from(held == SIZE);
         let verdict = if held == 0 { Counted } else { AlreadyCounted };
