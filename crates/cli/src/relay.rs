@@ -52,6 +52,7 @@ struct File {
     trusted_proxies: Vec<String>,
     batch: Batch,
     visitor: Visitor,
+    connections: Connections,
     queue: Queue,
 }
 
@@ -67,7 +68,16 @@ struct Batch {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Visitor {
     tokens: Option<u32>,
+    envelopes: Option<u32>,
     per: Option<Span>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Connections {
+    most: Option<usize>,
+    per_visitor: Option<usize>,
+    idle: Option<Span>,
 }
 
 #[derive(Deserialize, Default)]
@@ -89,7 +99,19 @@ impl Visitor {
     fn apply(&self, config: &mut RelayConfig) {
         let limit = &mut config.visitor_limit;
         limit.tokens = self.tokens.unwrap_or(limit.tokens);
+        // Room for each report to be sent again: a limit below that of tokens would lose reports.
+        let unless_told = limit.envelopes.max(limit.tokens.saturating_mul(4));
+        limit.envelopes = self.envelopes.unwrap_or(unless_told);
         limit.per = self.per.map_or(limit.per, |span| span.0);
+    }
+}
+
+impl Connections {
+    fn apply(&self, config: &mut RelayConfig) {
+        let limit = &mut config.connections;
+        limit.most = self.most.unwrap_or(limit.most);
+        limit.per_visitor = self.per_visitor.unwrap_or(limit.per_visitor);
+        limit.idle = self.idle.map_or(limit.idle, |span| span.0);
     }
 }
 
@@ -135,6 +157,7 @@ fn config(args: Args, file: File) -> Result<RelayConfig> {
     let mut config = RelayConfig::new(PublisherId(publisher), collector, api_key, pinned, data);
     file.batch.apply(&mut config);
     file.visitor.apply(&mut config);
+    file.connections.apply(&mut config);
     file.queue.apply(&mut config);
     config.allowed_origins = file.allowed_origins;
     config.trusted_proxies = networks(&file.trusted_proxies)?;
@@ -163,8 +186,10 @@ mod tests {
         let default = config.clone();
         file.batch.apply(&mut config);
         file.visitor.apply(&mut config);
+        file.connections.apply(&mut config);
         file.queue.apply(&mut config);
         assert_eq!(config.batch, default.batch);
+        assert_eq!(config.connections, default.connections);
         assert_eq!(config.visitor_limit, default.visitor_limit);
         assert_eq!(config.queue_bytes, default.queue_bytes);
     }
