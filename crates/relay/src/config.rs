@@ -42,6 +42,10 @@ pub struct RelayConfig {
     pub allowed_origins: Vec<String>,
     /// How often the manifest is fetched.
     pub manifest_refresh: Duration,
+    /// The folder of the SDK's build, if pages load it from here.
+    pub sdk: Option<PathBuf>,
+    /// The file of short links, if there are any. It is read again when it changes.
+    pub links: Option<PathBuf>,
 }
 
 /// When a batch leaves, and how large it is.
@@ -155,6 +159,8 @@ impl RelayConfig {
             trusted_proxies: Vec::new(),
             allowed_origins: Vec::new(),
             manifest_refresh: Duration::from_secs(60),
+            sdk: None,
+            links: None,
         }
     }
 
@@ -221,6 +227,8 @@ impl fmt::Debug for RelayConfig {
             .field("trusted_proxies", &self.trusted_proxies)
             .field("allowed_origins", &self.allowed_origins)
             .field("manifest_refresh", &self.manifest_refresh)
+            .field("sdk", &self.sdk)
+            .field("links", &self.links)
             .finish_non_exhaustive()
     }
 }

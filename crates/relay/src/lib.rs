@@ -14,6 +14,8 @@
 //! | `queue` | envelopes, durable before they are acknowledged; batches drawn at random |
 //! | `uploader` | batches to the collector, until each is answered |
 //! | `upstream` | the connections to the collector |
+//! | [`sdk`] | the SDK's files, as built |
+//! | [`links`] | short links, and the totals of clicks on them |
 //! | `services` | the gRPC handlers |
 //! | `web` | HTTP around them: connections, limits, other origins |
 //! | [`server`] | the assembly, start to drain |
@@ -22,8 +24,10 @@
 mod catalogues;
 pub mod config;
 mod gate;
+pub mod links;
 mod manifest;
 mod queue;
+pub mod sdk;
 pub mod seen;
 pub mod server;
 mod services;

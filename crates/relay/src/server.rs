@@ -9,14 +9,16 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{ConfigError, RelayConfig},
     gate::{Allowances, IssuerConnection},
+    links::{LinkShelf, LinksError, Totals},
     manifest::{CacheError, ManifestCache},
     queue::{Queue, QueueError},
+    sdk::{Sdk, SdkError},
     seen::{Counters, RelaySeen},
     services::Services,
     uploader::Uploader,
     upstream::Upstream,
     visitor::TrustedProxies,
-    web::{self, Connections, Origins},
+    web::{self, Connections, Origins, ShortLinks},
 };
 
 const FORGET_EVERY: Duration = Duration::from_secs(60);
@@ -53,6 +55,12 @@ pub enum RelayError {
     /// The manifest is refused, and waiting would not help.
     #[error(transparent)]
     Manifest(#[from] CacheError),
+    /// The SDK's files cannot be served.
+    #[error(transparent)]
+    Sdk(#[from] SdkError),
+    /// The short links cannot be served.
+    #[error(transparent)]
+    Links(#[from] LinksError),
     /// The listener cannot be used.
     #[error("the listener: {0}")]
     Listen(io::Error),
@@ -67,6 +75,8 @@ pub struct RunningRelay {
     tokens: Arc<Allowances>,
     queue: Queue,
     counters: Arc<Counters>,
+    sdk: Option<Sdk>,
+    totals: Option<Arc<Totals>>,
     accept: CancellationToken,
     upload: CancellationToken,
     server: JoinHandle<()>,
@@ -90,6 +100,8 @@ impl Relay {
         config.check()?;
         let upstream = Upstream::new(&config)?;
         let address = listener.local_addr().map_err(RelayError::Listen)?;
+        let sdk = config.sdk.as_deref().map(Sdk::read).transpose()?;
+        let links = open_links(&config, clock.clone())?;
         let (queue, writer) = open_queue(&config).await?;
         let manifest = open_manifest(&config, upstream.clone()).await?;
         let limit = config.visitor_limit;
@@ -109,15 +121,32 @@ impl Relay {
         });
 
         let (accept, upload) = (CancellationToken::new(), CancellationToken::new());
-        let app = web::app(services, Origins::new(&config.allowed_origins)?).await?;
+        let app = web::app(services, Origins::new(&config.allowed_origins)?, sdk.as_ref(), links.clone()).await?;
         let connections = Connections::new(config.connections, proxies, counters.clone());
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
         let uploader = Uploader::new(queue.clone(), config.batch, upstream, counters.clone());
         let uploader = tokio::spawn(uploader.run(upload.clone()));
         tokio::spawn(manifest.keep_fresh(config.manifest_refresh, accept.clone()));
         tokio::spawn(forget_visitors([tokens.clone(), envelopes], accept.clone()));
+        let totals = links.map(|links| {
+            tokio::spawn(links.shelf.keep_fresh(accept.clone()));
+            tokio::spawn(links.totals.clone().keep_written(accept.clone()));
+            links.totals
+        });
         tracing::info!(publisher = %config.publisher, %address, "relay started");
-        Ok(RunningRelay { address, tokens, queue, counters, accept, upload, server, uploader, writer: Some(writer) })
+        Ok(RunningRelay {
+            address,
+            tokens,
+            queue,
+            counters,
+            sdk,
+            totals,
+            accept,
+            upload,
+            server,
+            uploader,
+            writer: Some(writer),
+        })
     }
 }
 
@@ -125,6 +154,11 @@ impl RunningRelay {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The SDK that it serves.
+    pub fn sdk(&self) -> Option<&Sdk> {
+        self.sdk.as_ref()
     }
 
     /// What it saw since it started.
@@ -142,6 +176,9 @@ impl RunningRelay {
     pub async fn shutdown(mut self) {
         self.accept.cancel();
         end_within(DRAIN, &mut self.server, "requests were still open").await;
+        if let Some(totals) = &self.totals {
+            totals.write().await;
+        }
         self.upload.cancel();
         end_within(DRAIN, &mut self.uploader, "batches were not answered; they are kept").await;
         self.queue.close().await;
@@ -177,6 +214,14 @@ async fn open_queue(config: &RelayConfig) -> Result<(Queue, thread::JoinHandle<(
         Queue::open(&folder, capacity, policy).map_err(|error| RelayError::Queue { path: folder, error })
     });
     opened.await.unwrap_or_else(|_| Err(RelayError::Queue { path, error: QueueError::Closed }))
+}
+
+fn open_links(config: &RelayConfig, clock: Arc<dyn Clock>) -> Result<Option<ShortLinks>, RelayError> {
+    let Some(file) = &config.links else { return Ok(None) };
+    let shelf = Arc::new(LinkShelf::open(file)?);
+    let opened = Totals::open(&config.data, clock);
+    let totals = Arc::new(opened.map_err(|error| RelayError::Data { path: config.data.clone(), error })?);
+    Ok(Some(ShortLinks { shelf, totals }))
 }
 
 async fn open_manifest(config: &RelayConfig, upstream: Upstream) -> Result<Arc<ManifestCache>, RelayError> {

@@ -3,13 +3,17 @@
 //! | module | holds |
 //! |---|---|
 //! | `connections` | accepting, how many at a time, how long, the drain |
+//! | `links` | short links |
 //! | `limits` | what a request may be: address, headers, body, time |
 //! | `origins` | pages of other origins (CORS) |
+//! | `sdk` | the SDK's files |
 //! | `simple` | submission that a browser sends without asking leave first |
 
 mod connections;
 mod limits;
+mod links;
 mod origins;
+mod sdk;
 mod simple;
 
 use std::sync::Arc;
@@ -30,14 +34,19 @@ use tacita_proto::{
 use tonic::{Code, Status, service::Routes};
 use tonic_web::GrpcWebLayer;
 
-pub(crate) use self::{connections::Connections, origins::Origins};
-use crate::services::Services;
+pub(crate) use self::{connections::Connections, links::ShortLinks, origins::Origins};
+use crate::{sdk::Sdk, services::Services};
 
 /// The largest message taken from a device: five times a full `SubmitReports`.
 const MESSAGE_BYTES: usize = 64 << 10;
 
 /// All that is served. Limits stand inside CORS, so that a page may read which one it broke.
-pub(crate) async fn app(services: Arc<Services>, origins: Origins) -> Result<Router, tonic_reflection::server::Error> {
+pub(crate) async fn app(
+    services: Arc<Services>,
+    origins: Origins,
+    sdk: Option<&Sdk>,
+    links: Option<ShortLinks>,
+) -> Result<Router, tonic_reflection::server::Error> {
     let calls = grpc(services)
         .await?
         .into_axum_router()
@@ -46,8 +55,8 @@ pub(crate) async fn app(services: Arc<Services>, origins: Origins) -> Result<Rou
         .layer(from_fn_with_state(origins.clone(), simple::take))
         .layer(from_fn(limits::hold))
         .layer(origins.layer());
-    let pages = Router::new().fallback(nothing_here).layer(from_fn(limits::hold));
-    Ok(calls.merge(pages))
+    let pages = sdk.map(sdk::routes).into_iter().chain(links.map(links::routes)).fold(Router::new(), Router::merge);
+    Ok(calls.merge(pages.fallback(nothing_here).layer(from_fn(limits::hold))))
 }
 
 async fn grpc(services: Arc<Services>) -> Result<Routes, tonic_reflection::server::Error> {
