@@ -24,6 +24,8 @@ pub struct RelaySeen {
     pub submissions_over_limit: u64,
     /// Connections refused because as many were open as may be.
     pub connections_over_limit: u64,
+    /// Manifests that the collector offered and the relay refused: unverified, older, or another of the same revision.
+    pub manifests_refused: u64,
     /// Envelopes made durable.
     pub envelopes_queued: u64,
     /// Bytes of those envelopes.

@@ -73,6 +73,7 @@ pub enum RelayError {
 pub struct RunningRelay {
     address: SocketAddr,
     tokens: Arc<Allowances>,
+    manifest: Arc<ManifestCache>,
     queue: Queue,
     counters: Arc<Counters>,
     sdk: Option<Sdk>,
@@ -103,7 +104,14 @@ impl Relay {
         let sdk = config.sdk.as_deref().map(Sdk::read).transpose()?;
         let links = open_links(&config, clock.clone())?;
         let (queue, writer) = open_queue(&config).await?;
-        let manifest = open_manifest(&config, upstream.clone()).await?;
+        let manifest = match open_manifest(&config, upstream.clone()).await {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                // So that whoever mends the cause finds the folder free.
+                close_queue(&queue, Some(writer)).await;
+                return Err(error);
+            }
+        };
         let limit = config.visitor_limit;
         let tokens = Arc::new(Allowances::new(limit.of_tokens(), clock.clone())?);
         let envelopes = Arc::new(Allowances::new(limit.of_envelopes(), clock)?);
@@ -126,7 +134,7 @@ impl Relay {
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
         let uploader = Uploader::new(queue.clone(), config.batch, upstream, counters.clone());
         let uploader = tokio::spawn(uploader.run(upload.clone()));
-        tokio::spawn(manifest.keep_fresh(config.manifest_refresh, accept.clone()));
+        tokio::spawn(manifest.clone().keep_fresh(config.manifest_refresh, accept.clone()));
         tokio::spawn(forget_visitors([tokens.clone(), envelopes], accept.clone()));
         let totals = links.map(|links| {
             tokio::spawn(links.shelf.keep_fresh(accept.clone()));
@@ -137,6 +145,7 @@ impl Relay {
         Ok(RunningRelay {
             address,
             tokens,
+            manifest,
             queue,
             counters,
             sdk,
@@ -165,6 +174,7 @@ impl RunningRelay {
     pub fn seen(&self) -> RelaySeen {
         RelaySeen {
             visitors: self.tokens.remembered(),
+            manifests_refused: self.manifest.refused(),
             waiting: self.queue.waiting(),
             held: self.queue.held(),
             ..self.counters.snapshot()
@@ -181,10 +191,7 @@ impl RunningRelay {
         }
         self.upload.cancel();
         end_within(DRAIN, &mut self.uploader, "batches were not answered; they are kept").await;
-        self.queue.close().await;
-        if let Some(writer) = self.writer.take() {
-            tokio::task::spawn_blocking(move || writer.join().ok()).await.ok();
-        }
+        close_queue(&self.queue, self.writer.take()).await;
         tracing::info!("relay stopped");
     }
 }
@@ -195,6 +202,13 @@ impl Drop for RunningRelay {
         self.upload.cancel();
         self.server.abort();
         self.uploader.abort();
+    }
+}
+
+async fn close_queue(queue: &Queue, writer: Option<thread::JoinHandle<()>>) {
+    queue.close().await;
+    if let Some(writer) = writer {
+        tokio::task::spawn_blocking(move || writer.join().ok()).await.ok();
     }
 }
 

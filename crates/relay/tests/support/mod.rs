@@ -314,11 +314,11 @@ pub async fn submit(relay: &Channel, envelopes: Vec<Vec<u8>>) -> Result<Vec<Outc
 }
 
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         if condition() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("not within 10 s: {what}");
+    panic!("not within 30 s: {what}");
 }
