@@ -86,13 +86,14 @@ pub struct RunningRelay {
 }
 
 impl Relay {
-    /// Starts a relay on `listener`. `clock` refills the visitors' allowances.
+    /// Starts a relay on `listener`. `clock` refills the visitors' allowances and says which day a click belongs to.
     ///
     /// A collector that is away is waited for: the relay serves the manifest of its disk, queues envelopes and tells
     /// devices to come back for the rest.
     ///
     /// # Errors
-    /// What waiting would not mend: a setting, the disk, a refused API key, a manifest that does not verify.
+    /// What waiting would not mend: a setting, the disk, a refused API key, a manifest that does not verify, an SDK's build that is
+    /// not whole, short links that do not hold.
     pub async fn start(
         config: RelayConfig,
         listener: TcpListener,

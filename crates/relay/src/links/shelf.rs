@@ -90,3 +90,28 @@ fn read(path: &Path) -> Result<String, LinksError> {
 fn parse(path: &Path, text: &str) -> Result<LinkTable, LinksError> {
     LinkTable::parse(text).map_err(|problem| LinksError::Invalid { path: path.to_owned(), problem })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_does_not_hold_or_is_gone_leaves_the_links_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("links.toml");
+        let write = |code: &str, to: &str| {
+            fs::write(&path, format!("[[link]]\ncode = \"{code}\"\nto = \"{to}\"\n")).unwrap();
+        };
+        write("ferry", "https://news.example");
+        let shelf = LinkShelf::open(&path).unwrap();
+        write("boat", "news.example");
+        shelf.look();
+        assert!(shelf.get("ferry").is_some() && shelf.get("boat").is_none());
+        write("boat", "https://news.example");
+        shelf.look();
+        assert!(shelf.get("ferry").is_none() && shelf.get("boat").is_some());
+        fs::remove_file(&path).unwrap();
+        shelf.look();
+        assert!(shelf.get("boat").is_some());
+    }
+}

@@ -252,6 +252,20 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_query_whatever_leads_to_another_site(query in "[!-\"$-~]{0,80}") {
+            for to in ["https://news.example", "https://news.example/a?b#c", "https://news.example/a?"] {
+                let file = format!("[[link]]\ncode = \"x\"\nto = \"{to}\"\ncampaign = 7\nchannel = \"whatsapp\"");
+                let leads_to = Url::parse(&location(&file, "x", Some(&query))).unwrap();
+                let declared = Url::parse(to).unwrap();
+                proptest::prop_assert_eq!(leads_to.origin(), declared.origin());
+                proptest::prop_assert_eq!(leads_to.path(), declared.path());
+                proptest::prop_assert!(leads_to.username().is_empty());
+            }
+        }
+    }
+
     #[test]
     fn a_link_that_breaks_a_rule_is_named_with_the_rule() {
         let refused = |fields: &str| {

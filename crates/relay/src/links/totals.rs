@@ -62,6 +62,8 @@ pub(crate) struct Totals {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
     days: Mutex<BTreeMap<Date, Day>>,
+    /// Held while files are written, so that an older total never replaces a newer one.
+    writing: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -74,7 +76,7 @@ impl Totals {
     pub(crate) fn open(data: &Path, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let folder = folder_in(data);
         fs::create_dir_all(&folder)?;
-        Ok(Self { folder, clock, days: Mutex::default() })
+        Ok(Self { folder, clock, days: Mutex::default(), writing: Mutex::default() })
     }
 
     /// Counts one click, in memory.
@@ -125,6 +127,7 @@ impl Totals {
     }
 
     fn write_now(&self) {
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         for (day, text) in self.take_changed() {
             if let Err(error) = replace_file(&self.path_of(day), text.as_bytes()) {
                 tracing::error!(%error, "clicks on short links cannot be written; they are kept in memory");
