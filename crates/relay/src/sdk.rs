@@ -24,7 +24,10 @@ const FILE_BYTES: usize = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum SdkError {
     /// A file cannot be read.
-    #[error("the SDK's {}: {error}; run `npm ci --ignore-scripts && npm run build` in web/ and name web/sdk/dist", path.display())]
+    #[error(
+        "the SDK's {}: {error}; run `npm ci --ignore-scripts && npm run build` in web/ and name web/sdk/dist",
+        path.display()
+    )]
     Missing {
         /// The file.
         path: PathBuf,
@@ -40,7 +43,10 @@ pub enum SdkError {
         problem: String,
     },
     /// A file is not the one that the list names: browsers would refuse it.
-    #[error("{} is not the file that {LIST} names: its hash is {found}; copy the whole build, or build anew", path.display())]
+    #[error(
+        "{} is not the file that {LIST} names: its hash is {found}; copy the whole build, or build anew",
+        path.display()
+    )]
     Changed {
         /// The file.
         path: PathBuf,
