@@ -4,6 +4,8 @@
 //! counts each envelope once.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+pub mod http;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     net::{IpAddr, SocketAddr},
@@ -147,6 +149,8 @@ pub fn config(collector: SocketAddr, data: &Path) -> RelayConfig {
     );
     config.batch = BatchPolicy { least: 1, age: Duration::from_millis(50), most: 64 };
     config.manifest_refresh = Duration::from_millis(100);
+    // All of a test's devices have one address.
+    config.visitor_limit.envelopes = u32::MAX;
     config
 }
 
