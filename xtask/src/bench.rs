@@ -1,4 +1,4 @@
-//! Runs the criterion benchmarks and gathers their results in `target/bench.json`.
+//! Runs the benchmarks and gathers their results in `target/bench.json`: those of criterion, and those of the whole path ([`ingest`]).
 //!
 //! A benchmark is a criterion group, named like `tokens/open/16`. Its function `tacita` is ours, `floor` is what the machine
 //! needs at the least for the same work, and every other function is a peer, all measured in the same run.
@@ -13,11 +13,13 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
+use crate::ingest;
+
 /// The packages that have benchmarks.
 const PACKAGES: [&str; 3] = ["tacita-tokens", "tacita-dp", "tacita-store"];
 
 /// Runs those whose name holds one of `names` (all without), writes the list, prints it.
-pub(crate) fn run(names: &[String]) -> Result<()> {
+pub(crate) fn run(names: &[String], long: bool) -> Result<()> {
     let target = target_dir();
     let criterion = target.join("criterion");
     // Results of earlier runs are not this run's.
@@ -27,7 +29,11 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     for package in PACKAGES.iter().filter(|package| concerns(package, names)) {
         super::run(Command::new("cargo").args(["bench", "--package", package, "--"]).args(names.first()))?;
     }
-    let rows = rows(&criterion, names)?;
+    let mut rows = rows(&criterion, names)?;
+    let wanted = |name: &str| is_wanted(name, names);
+    rows.extend(ingest::rows(&target, wanted, long || ingest::asks_for_long(names))?);
+    let cpu = cpu();
+    rows.iter_mut().for_each(|row| row["cpu"] = cpu.as_str().into());
     let path = target.join("bench.json");
     fs::write(&path, serde_json::to_string_pretty(&rows)?)?;
     for row in &rows {
@@ -53,9 +59,11 @@ fn rows(criterion: &Path, names: &[String]) -> Result<Vec<Value>> {
     for result in results(criterion)? {
         groups.entry(result.group.clone()).or_default().add(result);
     }
-    let wanted = |name: &String| names.is_empty() || names.iter().any(|part| name.contains(part.as_str()));
-    let cpu = cpu();
-    Ok(groups.iter().filter(|(name, _)| wanted(name)).filter_map(|(name, group)| group.row(name, &cpu)).collect())
+    Ok(groups.iter().filter(|(name, _)| is_wanted(name, names)).filter_map(|(name, group)| group.row(name)).collect())
+}
+
+fn is_wanted(name: &str, names: &[String]) -> bool {
+    names.is_empty() || names.iter().any(|part| name.contains(part.as_str()))
 }
 
 /// What one function of one group took.
@@ -69,7 +77,8 @@ struct Measured {
 /// Every `new/benchmark.json` below criterion's folder with its `estimates.json`.
 fn results(criterion: &Path) -> Result<Vec<Measured>> {
     let mut found = Vec::new();
-    let mut folders = vec![criterion.to_path_buf()];
+    // Without one where no benchmark of criterion was asked for.
+    let mut folders: Vec<PathBuf> = criterion.exists().then(|| criterion.to_path_buf()).into_iter().collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).with_context(|| format!("no results in {}", folder.display()))? {
             let path = entry?.path();
@@ -118,7 +127,7 @@ impl Group {
         }
     }
 
-    fn row(&self, name: &str, cpu: &str) -> Option<Value> {
+    fn row(&self, name: &str) -> Option<Value> {
         let value = self.ours?;
         let best = self.peers.values().copied().reduce(f64::min);
         Some(json!({
@@ -130,7 +139,6 @@ impl Group {
             "ratio_to_floor": self.floor.map(|floor| value / floor),
             "ratio_to_best_peer": best.map(|best| value / best),
             "parameters": { "elements_per_iteration": self.elements },
-            "cpu": cpu,
         }))
     }
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod faults;
 mod fuzz;
+mod ingest;
 
 use std::process::{Command, ExitCode};
 
@@ -41,9 +42,14 @@ enum Word {
         rounds: u32,
     },
     /// Run benchmarks and write target/bench.json.
+    ///
+    /// `ingest/embedded/50m` takes a quarter of an hour, so it runs only by that name or with --long.
     Bench {
-        /// Only benchmarks whose name holds one of these, for example `tokens/open`.
+        /// Only benchmarks whose name holds one of these, for example `tokens/open` or `ingest`.
         names: Vec<String>,
+        /// Also those that take long.
+        #[arg(long)]
+        long: bool,
     },
 }
 
@@ -54,7 +60,7 @@ fn main() -> ExitCode {
         Word::Lint => lint(),
         Word::Fuzz { seconds } => fuzz::run(seconds),
         Word::Faults { rounds } => faults::run(rounds),
-        Word::Bench { names } => bench::run(&names),
+        Word::Bench { names, long } => bench::run(&names, long),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

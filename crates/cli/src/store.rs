@@ -59,6 +59,16 @@ impl StoreText {
         }
     }
 
+    /// Whether it is `postgres`, by which a benchmark means a server for itself.
+    pub(crate) fn is_a_server_of_our_own(&self) -> bool {
+        self.0.trim() == "postgres"
+    }
+
+    /// The text, for a process of our own that is to have it.
+    pub(crate) fn reveal(&self) -> &str {
+        self.0.trim()
+    }
+
     fn url(&self) -> Result<PostgresUrl> {
         Ok(self.0.trim().parse()?)
     }

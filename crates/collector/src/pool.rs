@@ -3,13 +3,20 @@
 //! A pool takes jobs in order and runs them to the end. How many may wait is bounded by its permits, so that a flood is
 //! refused at the door and does not pile up in memory.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, io, sync::Arc, time::Duration};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+
+/// How long a thread without work stays: in practice for good.
+const IDLE: Duration = Duration::from_secs(3_600);
 
 /// Threads and permits for one kind of work.
 pub(crate) struct CryptoPool {
-    threads: rayon::ThreadPool,
+    /// Runs nothing but its blocking threads, which sleep while there is no work. `None` only while it is dropped.
+    threads: Option<Runtime>,
     permits: Arc<Semaphore>,
     limit: Limit,
 }
@@ -32,11 +39,14 @@ pub(crate) struct Overload(pub(crate) Limit);
 pub(crate) struct JobLost;
 
 impl CryptoPool {
-    pub(crate) fn new(kind: &'static str, threads: usize, limit: Limit) -> Result<Self, rayon::ThreadPoolBuildError> {
-        let threads =
-            rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(move |n| format!("{kind}-{n}")).build()?;
+    pub(crate) fn new(kind: &'static str, threads: usize, limit: Limit) -> io::Result<Self> {
+        let threads = Builder::new_current_thread()
+            .max_blocking_threads(threads)
+            .thread_keep_alive(IDLE)
+            .thread_name(kind)
+            .build()?;
         let permits = Arc::new(Semaphore::new(limit.value.min(Semaphore::MAX_PERMITS)));
-        Ok(Self { threads, permits, limit })
+        Ok(Self { threads: Some(threads), permits, limit })
     }
 
     /// Leave to have work in flight, or a refusal at once.
@@ -51,17 +61,29 @@ impl CryptoPool {
 
     /// Runs one job of a few milliseconds at most, after those that came before.
     pub(crate) async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, JobLost> {
-        let (done, result) = oneshot::channel();
-        self.threads.spawn_fifo(move || {
-            // Nobody waits for it any more when the caller is gone: nothing to do then.
-            let _ = done.send(job());
-        });
-        result.await.map_err(|_| JobLost)
+        let threads = self.threads.as_ref().ok_or(JobLost)?;
+        threads.spawn_blocking(job).await.map_err(|_| JobLost)
+    }
+
+    /// The same, for a job that tells its result itself.
+    pub(crate) fn start(&self, job: impl FnOnce() + Send + 'static) {
+        if let Some(threads) = &self.threads {
+            threads.spawn_blocking(job);
+        }
+    }
+}
+
+impl Drop for CryptoPool {
+    fn drop(&mut self) {
+        // Without waiting for them, which an async thread must not.
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
     }
 }
 
 impl fmt::Debug for CryptoPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CryptoPool({} threads, {:?})", self.threads.current_num_threads(), self.limit)
+        write!(f, "CryptoPool({:?})", self.limit)
     }
 }

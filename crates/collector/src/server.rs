@@ -299,6 +299,7 @@ impl Foundation {
             store: self.store.clone(),
             clock: self.clock.clone(),
             pool: self.pool("open", Limit { name: "uploads_in_flight", value: limits.uploads_in_flight })?,
+            opening: Arc::default(),
             windows: self.config.window_policy,
             reports_per_batch: limits.reports_per_batch,
         };

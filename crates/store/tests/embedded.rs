@@ -18,11 +18,12 @@ impl conformance::Home for Directory {
     }
 
     async fn open(&self) -> EmbeddedStore {
-        // Groups and caches small enough that a test's load meets their bounds.
+        // Groups, generations and caches small enough that a test's load meets their bounds.
         let options = EmbeddedOptions {
             group_entries: 64,
             cached_counters: 128,
             queued_commits: 8,
+            generation_entries: 100,
             memtable_bytes: 64 << 10,
             ..EmbeddedOptions::default()
         };

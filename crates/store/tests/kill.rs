@@ -22,8 +22,9 @@ const FIRST: &str = "TACITA_KILL_FIRST";
 const ROUNDS: &str = "TACITA_FAULT_ROUNDS";
 
 fn open(dir: &Path) -> EmbeddedStore {
-    // Small tables, so that kills meet the background's work too.
-    let options = EmbeddedOptions { memtable_bytes: 128 << 10, ..EmbeddedOptions::default() };
+    // Small tables and generations, so that kills meet the background's work and full generations too.
+    let options =
+        EmbeddedOptions { memtable_bytes: 128 << 10, generation_entries: 5_000, ..EmbeddedOptions::default() };
     EmbeddedStore::open(dir, options).unwrap()
 }
 

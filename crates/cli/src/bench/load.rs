@@ -57,11 +57,11 @@ impl Batches {
 }
 
 impl Load {
-    /// Sends everything; ends with the last acknowledgement.
-    pub(super) async fn send(self, collector: &str, key: &str) -> Result<Taken> {
+    /// Sends everything, the connections in turn to each collector; ends with the last acknowledgement.
+    pub(super) async fn send(self, collectors: &[&str], key: &str) -> Result<Taken> {
         let batches = Arc::new(Batches { envelopes: self.envelopes, batch: self.batch, next: AtomicUsize::new(0) });
         let mut channels = Vec::new();
-        for _ in 0..self.connections {
+        for collector in collectors.iter().cycle().take(self.connections) {
             channels.push(connect::channel(collector).await?);
         }
         let began = Instant::now();

@@ -1,14 +1,19 @@
 //! `tacita bench`: what a collector takes in on this machine.
 //!
-//! `ingest` runs a collector in a process of its own, has a second process seal reports beforehand, sends them over loopback gRPC and
+//! `ingest` runs collectors in processes of their own, has a second process seal reports beforehand, sends them over loopback gRPC and
 //! sets the result beside what the machine needs at the least: opening the same reports and nothing else.
 
 mod floor;
 mod load;
 mod process;
+mod result;
 mod seal;
+mod store;
 
-use std::{path::PathBuf, process::Command, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Subcommand;
@@ -16,10 +21,15 @@ use tacita_proto::v1;
 
 use self::{
     floor::Floor,
-    load::{Load, Taken},
+    load::Load,
     process::{Collector, Used},
+    result::Measured,
+    store::Store,
 };
-use crate::simulation::loopback::{self, Party};
+use crate::{
+    simulation::loopback::{self, Party},
+    store::StoreText,
+};
 
 /// Measure what this machine takes in.
 #[derive(clap::Args)]
@@ -35,9 +45,19 @@ enum Bench {
     Seal(seal::Args),
 }
 
-/// Send sealed reports to a collector over loopback gRPC, each counted durably.
+/// Send sealed reports to collectors over loopback gRPC, each counted durably.
+///
+/// Prints reports a second, the collectors' CPU time, latency, bytes written and memory, beside what this machine needs at the least:
+/// opening the same reports on the same cores and nothing else, and one fsync of its disk.
 #[derive(clap::Args)]
 struct Ingest {
+    /// The engine: `embedded`, `postgres` (a server for this run alone, where PostgreSQL is installed), or the URL of a server on which
+    /// a database is made and removed.
+    #[arg(long, value_name = "ENGINE", default_value = "embedded")]
+    store: StoreText,
+    /// How many collectors; more than one need PostgreSQL.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=64))]
+    collectors: u64,
     /// How many reports.
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=5_000_000))]
     reports: u64,
@@ -50,7 +70,7 @@ struct Ingest {
     /// Requests under way on each connection.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=64))]
     in_flight: u64,
-    /// Where the collector keeps its state: the disk that is measured. A temporary folder without it.
+    /// Where collectors keep their state, or the server of this run alone: the disk that is measured. A temporary folder without it.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// Also write the result to this file.
@@ -70,30 +90,44 @@ async fn ingest(args: Ingest) -> Result<()> {
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let data = args.data.clone().unwrap_or_else(|| scratch.path().join("collector"));
     let floor = Floor::measure(&data)?;
-    let mut collector = Collector::start(&data, scratch.path())?;
-    let mut admin = collector.admin().await?;
-    let party = loopback::create_party(&mut admin, vec![measure()]).await?;
+    let store = Store::prepare(&args.store, args.data.as_deref()).await?;
+    ensure!(
+        args.collectors == 1 || !matches!(store, Store::Embedded),
+        "the embedded store has one collector: choose --store postgres for {}",
+        args.collectors
+    );
+    let mut collectors = vec![Collector::start(&data, scratch.path(), &store.text(), 0)?];
+    for number in 1..args.collectors {
+        collectors.push(Collector::start(&data, scratch.path(), &store.text(), number)?);
+    }
+    let party = loopback::create_party(&mut collectors[0].admin().await?, vec![measure()]).await?;
 
     let sealed = scratch.path().join("sealed");
-    seal_in_a_process(&collector, &party, args.reports, &sealed)?;
+    seal_in_a_process(&collectors[0], &party, args.reports, &sealed)?;
+    for collector in &collectors {
+        collector.knows(&party).await?;
+    }
     let load = Load {
         envelopes: std::fs::read(&sealed)?,
         batch: args.batch as usize,
         connections: args.connections as usize,
         in_flight: args.in_flight as usize,
     };
-    let before = collector.used()?;
-    let taken = load.send(&collector.url, &party.relay_key).await?;
-    let used = collector.used()?.since(&before);
+    let urls: Vec<&str> = collectors.iter().map(|collector| &*collector.url).collect();
+    let (before, work_before) = (Used::by_all(&collectors)?, store.work().await?.unwrap_or_default());
+    let taken = load.send(&urls, &party.relay_key).await?;
+    let used = Used::by_all(&collectors)?.since(&before);
+    let work = store.work().await?.map(|work| work.since(work_before));
     ensure!(taken.counted == args.reports, "{} reports were sent and {} counted", args.reports, taken.counted);
 
-    let result = Measured { args: &args, floor: &floor, taken: &taken, used: &used };
+    let result = Measured { args: &args, store: store.name(), floor: &floor, taken: &taken, used: &used, work };
     result.print();
     if let Some(path) = &args.json {
         let json = serde_json::to_string_pretty(&result.json())?;
         std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    Ok(())
+    drop(collectors);
+    store.remove().await
 }
 
 /// Sixteen cells at ε = 3, as a campaign would have.
@@ -109,7 +143,7 @@ fn measure() -> v1::CreateMeasureRequest {
 }
 
 /// The reports are made before and elsewhere, so that making them weighs on nothing that is measured.
-fn seal_in_a_process(collector: &Collector, party: &Party, reports: u64, out: &std::path::Path) -> Result<()> {
+fn seal_in_a_process(collector: &Collector, party: &Party, reports: u64, out: &Path) -> Result<()> {
     let status = Command::new(std::env::current_exe()?)
         .args(["bench", "seal", "--collector", &collector.url, "--publisher", &party.publisher.to_string()])
         .args(["--reports", &reports.to_string(), "--out"])
@@ -118,68 +152,4 @@ fn seal_in_a_process(collector: &Collector, party: &Party, reports: u64, out: &s
         .status()?;
     ensure!(status.success(), "the reports could not be sealed");
     Ok(())
-}
-
-/// What came of a run.
-struct Measured<'a> {
-    args: &'a Ingest,
-    floor: &'a Floor,
-    taken: &'a Taken,
-    used: &'a Used,
-}
-
-impl Measured<'_> {
-    fn rate(&self) -> f64 {
-        self.taken.counted as f64 / self.taken.seconds
-    }
-
-    fn per_report(&self, total: f64) -> f64 {
-        total / self.taken.counted as f64
-    }
-
-    fn print(&self) {
-        let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
-        let [p50, p99, p999] = self.taken.latency;
-        println!(
-            "{} reports, {} a request, {} connections",
-            self.taken.counted, self.args.batch, self.args.connections
-        );
-        println!(
-            "rate      {:>10.0} reports/s   {:.2} × the floor of {:.0} (open_many alone on the same cores)",
-            self.rate(),
-            self.rate() / self.floor.reports_per_second,
-            self.floor.reports_per_second
-        );
-        println!(
-            "CPU       {:>10.1} µs a report of the collector's; the floor is {:.1}",
-            self.per_report(self.used.cpu_seconds) * 1e6,
-            self.floor.cpu_seconds_per_report * 1e6
-        );
-        println!(
-            "latency   p50 {:.2} ms   p99 {:.2} ms   p99.9 {:.2} ms   (one fsync of this disk: {:.2} ms)",
-            micros(p50) / 1e3,
-            micros(p99) / 1e3,
-            micros(p999) / 1e3,
-            micros(self.floor.fsync) / 1e3
-        );
-        println!("written   {:>10.0} bytes a report", self.per_report(self.used.written_bytes as f64));
-        println!("memory    {:>10.0} MB at the most", self.used.peak_bytes as f64 / 1e6);
-    }
-
-    fn json(&self) -> serde_json::Value {
-        let [p50, p99, p999] = self.taken.latency.map(|latency| latency.as_secs_f64());
-        serde_json::json!({
-            "reports": self.taken.counted, "batch": self.args.batch, "connections": self.args.connections,
-            "in_flight": self.args.in_flight,
-            "reports_per_second": self.rate(),
-            "floor_reports_per_second": self.floor.reports_per_second,
-            "ratio_to_floor": self.rate() / self.floor.reports_per_second,
-            "cpu_seconds_per_report": self.per_report(self.used.cpu_seconds),
-            "floor_cpu_seconds_per_report": self.floor.cpu_seconds_per_report,
-            "latency_seconds": { "p50": p50, "p99": p99, "p999": p999 },
-            "fsync_seconds": self.floor.fsync.as_secs_f64(),
-            "written_bytes_per_report": self.per_report(self.used.written_bytes as f64),
-            "peak_memory_bytes": self.used.peak_bytes,
-        })
-    }
 }

@@ -6,11 +6,16 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
+    time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use tacita_proto::v1::{self, manifest_service_client::ManifestServiceClient};
 
-use crate::connect::{self, AdminClient};
+use crate::{
+    connect::{self, AdminClient},
+    simulation::loopback::Party,
+};
 
 /// Ticks of `/proc/PID/stat` in a second: 100 on every Linux that this runs on (`getconf CLK_TCK`).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -24,13 +29,17 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Starts one on a free port.
-    pub(super) fn start(data: &Path, scratch: &Path) -> Result<Self> {
+    /// Starts one on a free port. That with number 0 keeps its state in `data`, where all of them find the vault; the others beside it.
+    pub(super) fn start(data: &Path, scratch: &Path, store: &str, number: u64) -> Result<Self> {
+        let vault = data.join("keys");
+        let data = if number == 0 { data.to_owned() } else { scratch.join(format!("collector-{number}")) };
         let config = scratch.join("collector.toml");
         fs::write(&config, "listen = \"127.0.0.1:0\"\n[device]\ntoken-batch = 128\n")?;
         let mut child = Command::new(std::env::current_exe()?)
             .arg("collector")
             .args(["--data".as_ref(), data.as_os_str(), "--config".as_ref(), config.as_os_str()])
+            .args(["--vault".as_ref(), vault.as_os_str()])
+            .env("TACITA_STORE", store)
             .stderr(Stdio::piped())
             .spawn()?;
         let mut said = BufReader::new(child.stderr.take().context("the collector has no standard error")?).lines();
@@ -40,7 +49,7 @@ impl Collector {
         let url = url.with_context(|| first.clone())?.to_owned();
         // It must never block on a full pipe.
         thread::spawn(move || said.for_each(drop));
-        Ok(Self { child, data: data.to_owned(), url })
+        Ok(Self { child, data, url })
     }
 
     /// As its operator.
@@ -49,9 +58,17 @@ impl Collector {
         connect::admin(&self.url, key.trim()).await
     }
 
-    /// What the process has used since it began.
-    pub(super) fn used(&self) -> Result<Used> {
-        Used::by(self.child.id())
+    /// Waits until it has heard of the publisher and its measure, which were made at another one.
+    pub(super) async fn knows(&self, party: &Party) -> Result<()> {
+        let channel = connect::channel(&self.url).await?;
+        let mut manifests = ManifestServiceClient::with_interceptor(channel, connect::Bearer::new(&party.relay_key)?);
+        for _ in 0..300 {
+            if manifests.get_manifest(v1::GetManifestRequest { publisher: party.publisher.0 }).await.is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        bail!("the collector at {} does not hear of what is made at another one", self.url)
     }
 }
 
@@ -93,6 +110,18 @@ impl Used {
             written_bytes: number(&read("io")?, "write_bytes:"),
             peak_bytes: 1_024 * number(&read("status")?, "VmHWM:"),
         })
+    }
+
+    /// What all of these have used since they began: the sum, and the most memory of one.
+    pub(super) fn by_all(collectors: &[Collector]) -> Result<Self> {
+        let mut sum = Self { cpu_seconds: 0.0, written_bytes: 0, peak_bytes: 0 };
+        for collector in collectors {
+            let used = Self::by(collector.child.id())?;
+            sum.cpu_seconds += used.cpu_seconds;
+            sum.written_bytes += used.written_bytes;
+            sum.peak_bytes = sum.peak_bytes.max(used.peak_bytes);
+        }
+        Ok(sum)
     }
 
     /// What was used after `before`.

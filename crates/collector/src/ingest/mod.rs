@@ -5,6 +5,7 @@
 //! and since nothing unacknowledged was promised and the store counts no token twice, the sender simply sends it again.
 
 mod answers;
+mod opening;
 mod validate;
 
 use std::{
@@ -23,7 +24,8 @@ use tacita_store::{Entry, Partition, StoreError, TallyStore, Verdict};
 use tacita_tokens::{Envelope, Nullifier};
 use tokio::sync::OwnedSemaphorePermit;
 
-use self::{answers::Answers, validate::Rules};
+pub(crate) use self::opening::Opening;
+use self::{answers::Answers, opening::JOB, validate::Rules};
 use crate::{
     catalogue::Catalogue,
     config::WindowPolicy,
@@ -32,9 +34,6 @@ use crate::{
     registry::{Registry, RegistryError},
 };
 
-/// How many envelopes are opened in one job: enough to share inversions, some 6 ms of work.
-const JOB: usize = 256;
-
 #[derive(Debug)]
 pub(crate) struct Ingest {
     pub(crate) registry: Arc<Registry>,
@@ -42,6 +41,7 @@ pub(crate) struct Ingest {
     pub(crate) store: Arc<dyn TallyStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pool: CryptoPool,
+    pub(crate) opening: Arc<Opening>,
     pub(crate) windows: WindowPolicy,
     pub(crate) reports_per_batch: usize,
 }
@@ -241,10 +241,7 @@ impl Ingest {
         });
         let opened = join_all(jobs.map(|(epoch, keys, (places, envelopes))| {
             let rules = rules.clone();
-            let open = move || -> Vec<Result<Entry, Refusal>> {
-                keys.opener.open_many(&envelopes).into_iter().map(|opened| rules.judge(opened)).collect()
-            };
-            async move { (epoch, places, self.pool.run(open).await) }
+            async move { (epoch, places, self.opening.open(&self.pool, keys, rules, envelopes).await) }
         }))
         .await;
 

@@ -11,6 +11,7 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -22,7 +23,7 @@ use fjall::{
 use parking_lot::{Mutex, RwLock};
 use tacita_protocol::epoch::EpochId;
 
-use super::{EmbeddedOptions, layout};
+use super::{EmbeddedOptions, layout, spent::SpentSet};
 use crate::StoreError;
 
 /// An open store directory.
@@ -44,7 +45,7 @@ pub(super) struct Disk {
 /// The epochs that the store has heard of.
 #[derive(Default)]
 struct Epochs {
-    spent: BTreeMap<EpochId, Keyspace>,
+    spent: BTreeMap<EpochId, Arc<SpentSet>>,
     dropped: BTreeSet<EpochId>,
 }
 
@@ -88,14 +89,14 @@ impl Disk {
             if epochs.dropped.contains(&epoch) {
                 self.db.delete_keyspace(keyspace)?;
             } else {
-                epochs.spent.insert(epoch, keyspace);
+                epochs.spent.insert(epoch, Arc::new(SpentSet::open(keyspace, self.options.generation_entries)?));
             }
         }
         Ok(())
     }
 
     /// The spent set of an epoch, if anything was ever spent in it.
-    pub(super) fn spent(&self, epoch: EpochId) -> Result<Option<Keyspace>, StoreError> {
+    pub(super) fn spent(&self, epoch: EpochId) -> Result<Option<Arc<SpentSet>>, StoreError> {
         let epochs = self.epochs.read();
         if epochs.dropped.contains(&epoch) {
             return Err(StoreError::EpochDropped(epoch));
@@ -104,13 +105,14 @@ impl Disk {
     }
 
     /// The spent set of an epoch, made if need be. For the writer.
-    pub(super) fn spent_or_new(&self, epoch: EpochId) -> Result<Keyspace, StoreError> {
-        if let Some(keyspace) = self.spent(epoch)? {
-            return Ok(keyspace);
+    pub(super) fn spent_or_new(&self, epoch: EpochId) -> Result<Arc<SpentSet>, StoreError> {
+        if let Some(set) = self.spent(epoch)? {
+            return Ok(set);
         }
         let keyspace = self.db.keyspace(&layout::spent_name(epoch), || spent_keyspace(&self.options))?;
-        self.epochs.write().spent.insert(epoch, keyspace.clone());
-        Ok(keyspace)
+        let set = Arc::new(SpentSet::open(keyspace, self.options.generation_entries)?);
+        self.epochs.write().spent.insert(epoch, set.clone());
+        Ok(set)
     }
 
     /// Drops an epoch: first the durable mark, from which a restart goes on, then the keyspace. For the writer.
@@ -121,13 +123,13 @@ impl Disk {
         let mut batch = self.batch(1);
         batch.insert(&self.meta, layout::dropped_key(epoch), []);
         self.commit(batch)?;
-        let keyspace = {
+        let set = {
             let mut epochs = self.epochs.write();
             epochs.dropped.insert(epoch);
             epochs.spent.remove(&epoch)
         };
-        if let Some(keyspace) = keyspace {
-            self.db.delete_keyspace(keyspace)?;
+        if let Some(set) = set {
+            self.db.delete_keyspace(set.keyspace.clone())?;
         }
         Ok(())
     }

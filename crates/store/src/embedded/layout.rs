@@ -8,11 +8,12 @@ use tacita_protocol::{
     outcome::Outcome,
     time::WindowId,
 };
+use tacita_tokens::Nullifier;
 
 use crate::{Series, StoreError};
 
 /// The version of this layout.
-pub(super) const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 
 /// Schema version and dropped epochs.
 pub(super) const META: &str = "meta";
@@ -38,6 +39,31 @@ pub(super) fn spent_name(epoch: EpochId) -> String {
 /// The epoch whose keyspace has this name.
 pub(super) fn epoch_of_name(name: &str) -> Option<EpochId> {
     name.strip_prefix(SPENT)?.parse().ok().map(EpochId)
+}
+
+/// The key of a nullifier, in an epoch's keyspace: its generation leads.
+pub(super) fn spent_key(generation: u32, nullifier: &Nullifier) -> [u8; 20] {
+    let mut key = [0; 20];
+    key[..4].copy_from_slice(&generation.to_be_bytes());
+    key[4..].copy_from_slice(nullifier.as_bytes());
+    key
+}
+
+/// The key of a full generation's filter, in an epoch's keyspace.
+pub(super) fn filter_key(generation: u32) -> [u8; 4] {
+    generation.to_be_bytes()
+}
+
+/// The generation that a key of an epoch's keyspace belongs to.
+pub(super) fn generation_of(keyspace: &str, key: &[u8]) -> Result<u32, StoreError> {
+    let generation = key.first_chunk().ok_or_else(|| malformed(keyspace, key))?;
+    Ok(u32::from_be_bytes(*generation))
+}
+
+/// The nullifier that a [`spent_key`] names.
+pub(super) fn spent_nullifier(keyspace: &str, key: &[u8]) -> Result<Nullifier, StoreError> {
+    let bytes = key.get(4..).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| malformed(keyspace, key))?;
+    Ok(Nullifier::from_bytes(bytes))
 }
 
 /// The key in [`META`] that says that an epoch was dropped.

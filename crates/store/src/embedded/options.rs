@@ -1,6 +1,6 @@
 //! What the embedded engine may use of the machine.
 
-/// Bounds of an [`EmbeddedStore`](super::EmbeddedStore). The defaults keep it under 300 MB with ten million spent tokens.
+/// Bounds of an [`EmbeddedStore`](super::EmbeddedStore). The defaults keep it under 350 MB with ten million spent tokens.
 ///
 /// | memory | bound |
 /// |---|---|
@@ -9,6 +9,7 @@
 /// | tallies, outcomes and log not yet in tables | 4 × `memtable_bytes` in all |
 /// | counters | `cached_counters` × 9 bytes |
 /// | commits that wait | `queued_commits` × what the caller puts in one |
+/// | filters of the spent sets | 1.5 bytes for each spent nullifier, and at least 6 MiB for each epoch |
 /// | index of the tables | about 0.2 bytes for each spent nullifier |
 #[derive(Clone, Debug)]
 pub struct EmbeddedOptions {
@@ -26,6 +27,9 @@ pub struct EmbeddedOptions {
     pub cached_counters: usize,
     /// How many commits may wait for the writer before callers wait for a place.
     pub queued_commits: usize,
+    /// How many nullifiers of an epoch make a generation, which is merged within itself alone. Each costs 1.5 bytes of memory, and each
+    /// generation a look into its filter for every new nullifier. Holds for generations begun from now on.
+    pub generation_entries: usize,
     /// How many entries share one fsync; a single commit may hold more.
     pub group_entries: usize,
     /// Free space below which writes are refused with [`StoreError::DiskFull`](crate::StoreError::DiskFull). Merging tables
@@ -43,6 +47,7 @@ impl Default for EmbeddedOptions {
             engine_threads: 1,
             cached_counters: 1 << 20,
             queued_commits: 256,
+            generation_entries: 1 << 22,
             group_entries: 16_384,
             reserved_bytes: 256 * MIB,
         }

@@ -12,7 +12,7 @@ use tacita_protocol::{
 };
 use tacita_tokens::{Fingerprint, Nullifier};
 
-use super::{disk::Disk, layout, writer::fingerprint};
+use super::{disk::Disk, layout};
 use crate::{SeriesTally, StoreError};
 
 /// See [`TallyStore::spent`](crate::TallyStore::spent).
@@ -22,7 +22,7 @@ pub(super) fn spent(
     nullifiers: &[Nullifier],
 ) -> Result<Vec<Option<Fingerprint>>, StoreError> {
     match disk.spent(epoch)? {
-        Some(set) => nullifiers.iter().map(|nullifier| fingerprint(&set, nullifier)).collect(),
+        Some(set) => nullifiers.iter().map(|nullifier| set.get(nullifier)).collect(),
         None => Ok(vec![None; nullifiers.len()]),
     }
 }

@@ -41,7 +41,7 @@ fn a_store_of_a_newer_schema_is_refused_by_name() {
     let meta = db.keyspace(layout::META, fjall::KeyspaceCreateOptions::default).unwrap();
     meta.insert(layout::SCHEMA_KEY, 9_u32.to_be_bytes()).unwrap();
     drop((meta, db));
-    assert!(matches!(open(&dir), Err(StoreError::Schema { found: 9, known: 1 })));
+    assert!(matches!(open(&dir), Err(StoreError::Schema { found: 9, known: 2 })));
 }
 
 #[test]

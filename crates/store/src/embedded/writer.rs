@@ -7,7 +7,6 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use fjall::OwnedWriteBatch;
 use tacita_protocol::{epoch::EpochId, id::PublisherId, outcome::Outcome};
-use tacita_tokens::{Fingerprint, Nullifier};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -185,11 +184,9 @@ impl Writer {
         batch: &mut OwnedWriteBatch,
     ) -> Result<Vec<Vec<Verdict>>, StoreError> {
         let set = self.disk.spent_or_new(epoch)?;
-        self.disk.wait_for_tables(&set)?;
-        let Judgement { verdicts, fresh } = judge(commits, |nullifier| fingerprint(&set, nullifier))?;
-        for (nullifier, fingerprint) in fresh {
-            batch.insert(&set, nullifier.as_bytes(), fingerprint.as_bytes());
-        }
+        self.disk.wait_for_tables(&set.keyspace)?;
+        let Judgement { verdicts, fresh } = judge(commits, |nullifier| set.get(nullifier))?;
+        set.insert(fresh, batch);
         Ok(verdicts)
     }
 
@@ -227,13 +224,6 @@ impl Writer {
         let answers = group.appends.iter().map(&mut append).collect();
         (answers, length)
     }
-}
-
-/// What `set` holds for a nullifier.
-pub(super) fn fingerprint(set: &fjall::Keyspace, nullifier: &Nullifier) -> Result<Option<Fingerprint>, StoreError> {
-    let Some(value) = set.get(nullifier.as_bytes())? else { return Ok(None) };
-    let bytes = value.as_ref().try_into().map_err(|_| layout::malformed(set.name(), &value))?;
-    Ok(Some(Fingerprint::from_bytes(bytes)))
 }
 
 fn answer(group: Group, decisions: Decisions) {
