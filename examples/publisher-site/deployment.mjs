@@ -5,8 +5,8 @@ import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "no
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 
-const TARGET = fileURLToPath(new URL("../../target/", import.meta.url));
-const BUILDS = ["release", "debug"].map((profile) => `${TARGET}${profile}/tacita`);
+const TARGET = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../target", import.meta.url));
+const BUILDS = ["release", "debug"].map((profile) => `${TARGET}/${profile}/tacita`);
 
 /** The binary: $TACITA_BIN, or what cargo built. */
 export function tacitaBinary() {
@@ -58,14 +58,19 @@ class Server {
 }
 
 /**
- * Starts both servers with state in `folder`. `measures` are argument lists of `tacita admin measure create acme/spring`;
- * `origins` are pages of other origins that may call the relay.
+ * Starts both servers with state in `folder`. `campaigns` are argument lists of `tacita admin measure create acme/NAME`, by
+ * the campaign's name; `origins` are pages of other origins that may call the relay.
  */
-export async function startDeployment({ folder, measures, tokenBatch = 32, ledgerBound = 8, batchAge = "1s", origins = [] }) {
+export async function startDeployment({ folder, campaigns, tokenBatch = 32, ledgerBound = 8, epsilonCeiling = 6, batchAge = "1s", origins = [] }) {
   mkdirSync(folder, { recursive: true });
   const [collectorPort, relayPort] = [await freePort(), await freePort()];
   const collectorUrl = `http://127.0.0.1:${collectorPort}`;
-  writeFileSync(`${folder}/collector.toml`, `[device]\ntoken-batch = ${tokenBatch}\nledger-bound = ${ledgerBound.toFixed(1)}\n`);
+  writeFileSync(`${folder}/collector.toml`, `[device]
+token-batch = ${tokenBatch}
+ledger-bound = ${ledgerBound.toFixed(1)}
+[measures]
+epsilon-ceiling = ${epsilonCeiling.toFixed(1)}
+`);
   const collector = new Server(
     ["collector", "--listen", `127.0.0.1:${collectorPort}`, "--data", `${folder}/collector`, "--config", `${folder}/collector.toml`],
     `${folder}/collector.log`,
@@ -76,8 +81,10 @@ export async function startDeployment({ folder, measures, tokenBatch = 32, ledge
   const admin = (...words) => run("admin", "--collector", collectorUrl, "--key-file", `${folder}/collector/operator.key`, ...words);
   admin("publisher", "create", "daily-news");
   admin("brand", "create", "acme");
-  admin("campaign", "create", "acme/spring", "--publisher", "daily-news");
-  for (const measure of measures) admin("measure", "create", "acme/spring", ...measure);
+  for (const [campaign, measures] of Object.entries(campaigns)) {
+    admin("campaign", "create", `acme/${campaign}`, "--publisher", "daily-news");
+    for (const measure of measures) admin("measure", "create", `acme/${campaign}`, ...measure);
+  }
   writeFileSync(`${folder}/relay.key`, admin("key", "create", "--role", "publisher", "--subject", "daily-news"), { mode: 0o600 });
   writeFileSync(`${folder}/brand.key`, admin("key", "create", "--role", "brand", "--subject", "acme"), { mode: 0o600 });
   const signingKey = admin("status").split("\n")[0].trim().split(/\s+/).at(-1);
@@ -103,8 +110,8 @@ tokens = 100000
     collector, relay, collectorUrl, signingKey, publisher: 1,
     relayUrl: `http://127.0.0.1:${relayPort}`,
     reportCommand: `${tacitaBinary()} report --collector ${collectorUrl} --key-file ${folder}/brand.key acme/spring`,
-    /** The brand's report, read as the brand does. */
-    report: () => JSON.parse(run("report", "--collector", collectorUrl, "--key-file", `${folder}/brand.key`, "--json", "acme/spring")),
+    /** The brand's report of a campaign, read as the brand does; `words` go to `tacita report`. */
+    report: (campaign, ...words) => JSON.parse(run("report", "--collector", collectorUrl, "--key-file", `${folder}/brand.key`, "--json", `acme/${campaign}`, ...words)),
     status: () => admin("status"),
     async stop() {
       await relay.kill("SIGTERM");

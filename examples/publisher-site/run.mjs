@@ -16,11 +16,13 @@ const folder = mkdtempSync(`${tmpdir()}/tacita-site-`);
 const deployment = await startDeployment({
   folder,
   ledgerBound: 100,
-  measures: [
-    ["arrivals", "--event", "arrival", "--epsilon", "3"],
-    ["shares", "--event", "share", "--epsilon", "3"],
-    ["subscriptions", "--event", "conversion", "--epsilon", "3"],
-  ],
+  campaigns: {
+    spring: [
+      ["arrivals", "--event", "arrival", "--epsilon", "3"],
+      ["shares", "--event", "share", "--epsilon", "3"],
+      ["subscriptions", "--event", "conversion", "--epsilon", "3"],
+    ],
+  },
 });
 const port = Number(process.env.PORT ?? 8080);
 const site = await startSite({

@@ -21,7 +21,7 @@ export function startSite({ port, relayUrl, embed, extraPages = {} }) {
     const { pathname } = new URL(incoming.url, "http://site");
     if (pathname.startsWith("/tacita.v1.")) return void forward(incoming, response, relayUrl);
     const page = extraPages[pathname];
-    if (page) return void sendPage(response, page, embed);
+    if (page) return void sendPage(response, page, embed, extname(pathname));
     const file = fileOf(pathname);
     if (!file) return void response.writeHead(404, { "content-type": "text/plain" }).end("not found");
     if (extname(file) === ".html") return void sendPage(response, readFileSync(file, "utf8"), embed);
@@ -31,9 +31,9 @@ export function startSite({ port, relayUrl, embed, extraPages = {} }) {
   return new Promise((resolve, reject) => server.once("error", reject).listen(port, () => resolve(server)));
 }
 
-function sendPage(response, page, embed) {
+function sendPage(response, page, embed, extension) {
   const filled = page.replace(/{{(\w+)}}/g, (_, name) => embed[name] ?? "");
-  response.writeHead(200, { "content-type": TYPES[".html"], "content-security-policy": policy(embed.relay ?? ""), "referrer-policy": "strict-origin-when-cross-origin" }).end(filled);
+  response.writeHead(200, { "content-type": TYPES[extension] ?? TYPES[".html"], "content-security-policy": policy(embed.relay ?? ""), "referrer-policy": "strict-origin-when-cross-origin" }).end(filled);
 }
 
 function fileOf(pathname) {

@@ -58,7 +58,7 @@ test("the ledger pays all or nothing, as in Rust", () => {
 
 test("estimates by Rust's p and q find the true counts again, in every family", () => {
   const reports = 4_000;
-  for (const [cells, micro] of [[16, 1_000_000], [40, 3_000_000], [200, 3_000_000], [600, 2_000_000]] as const) {
+  for (const [cells, micro] of [[16, 1_000_000], [40, 3_000_000], [200, 3_000_000], [600, 2_000_000], [131_072, 3_000_000]] as const) {
     const mechanism = chooseMechanism(cells, micro);
     const words = chachaWords(Uint8Array.from({ length: 32 }, (_, at) => at + cells) as any);
     // 60 % in cell 1, 30 % in cell 3, the rest in the last.

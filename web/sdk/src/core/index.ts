@@ -12,8 +12,12 @@ export type { LedgerLine } from "../device/device.js";
 export type { ConsentSetting, Options } from "./settings.js";
 
 export interface Tacita {
-  /** The page was shared to a channel by a button of the site's own; gives the tagged link. */
-  share(channel: string, page?: string): Promise<string | undefined>;
+  /**
+   * A page (the one that is open, unless named) was shared to a channel by a button of the site's own; gives the tagged link.
+   * `content` is its id in the lists that contents are counted by, if it is not the page's path or what its
+   * `<meta name="tacita-content">` says.
+   */
+  share(channel: string, page?: string, content?: string): Promise<string | undefined>;
   /** The visitor converted, for a value if it has one. */
   conversion(conversion?: { value?: number }): Promise<void>;
   /** The tagged form of one of the site's addresses, for a link that the page builds itself. */
@@ -54,12 +58,12 @@ class Page implements Tacita {
     this.#settings = settings;
     if (!settings) return;
     this.#isDenied = isObjecting() || hasOptedOut();
-    this.#evidence = gatherEvidence();
+    this.#evidence = gatherEvidence(settings);
     watchConsent(settings.consent, (isGranted) => this.#decide(isGranted));
   }
 
-  share(channel: string, page?: string) {
-    return this.#happened((device) => device.share(channel, page));
+  share(channel: string, page = location.href, content?: string) {
+    return this.#happened((device) => device.share(channel, page, content));
   }
 
   conversion({ value }: { value?: number } = {}) {
@@ -77,6 +81,7 @@ class Page implements Tacita {
   async optOut() {
     rememberOptOut(true);
     await this.#stop();
+    if (!this.#loading && this.#settings) await eraseStored(this.#settings).catch(() => {});
   }
 
   async optIn() {
@@ -95,7 +100,7 @@ class Page implements Tacita {
 
   /** Runs a call on the device. What fails is silent, and nothing keeps a page waiting for a consent that may never come. */
   async #with<T>(call: Call<T>): Promise<T | undefined> {
-    if (!this.#settings || isExcluded(this.#settings, location.pathname)) return undefined;
+    if (!this.#isMeasured()) return undefined;
     try {
       const device = this.#isAllowed && (await this.#loading);
       return device && this.#isAllowed ? await call(device) : undefined;
@@ -106,8 +111,13 @@ class Page implements Tacita {
 
   /** The same for what happened: before there is a decision it is kept, in memory only. */
   #happened<T>(call: Call<T>): Promise<T | undefined> {
-    if (!this.#isAllowed && !this.#isDenied) this.#kept.push(call);
+    if (!this.#isAllowed && !this.#isDenied && this.#isMeasured()) this.#kept.push(call);
     return this.#with(call);
+  }
+
+  /** Whether the page that is open now is one that the publisher has measured. */
+  #isMeasured(): boolean {
+    return !!this.#settings && !isExcluded(this.#settings, location.pathname);
   }
 
   #decide(isGranted: boolean): void {
@@ -117,9 +127,14 @@ class Page implements Tacita {
     if (this.#isAllowed) return;
     this.#isAllowed = true;
     if (this.#device) return void this.#device.optIn();
-    if (isExcluded(this.#settings, location.pathname)) return;
     this.#watch(this.#settings);
-    this.#loading = this.#begin(this.#settings).catch(() => undefined);
+    this.#start(this.#settings);
+  }
+
+  /** Loads the device, once: with the first page that is not excluded. */
+  #start(settings: Settings): void {
+    if (this.#loading || !this.#isAllowed || !this.#isMeasured()) return;
+    this.#loading = this.#begin(settings).catch(() => undefined);
     for (const call of this.#kept.splice(0)) void this.#with(call);
   }
 
@@ -148,12 +163,15 @@ class Page implements Tacita {
   #watch(settings: Settings): void {
     if (this.#isWatching) return;
     this.#isWatching = true;
-    const isWatched = () => this.#isAllowed && !isExcluded(settings, location.pathname);
+    const isWatched = () => this.#isAllowed && this.#isMeasured();
     watchShares({
-      seen: (channel) => void (isWatched() && this.share(channel)),
+      seen: (channel, page) => void (isWatched() && this.share(channel, page)),
       tagged: (channel, page) => (isWatched() ? this.#device?.link(channel, page) : undefined),
     });
-    watchRoutes(() => settings.addressBar && isWatched() && this.#tagAddressBar());
+    watchRoutes(() => {
+      this.#start(settings);
+      if (settings.addressBar && isWatched()) this.#tagAddressBar();
+    });
     addEventListener("pagehide", () => this.#isAllowed && this.#device?.leave());
     addEventListener("online", () => void this.flush());
   }
@@ -167,10 +185,23 @@ class Page implements Tacita {
   }
 }
 
-/** What the page was opened with, before a router changes the address. Memory only, until there is consent. */
-function gatherEvidence(): Evidence {
+/**
+ * What the page was opened with, before a router changes the address. Memory only, until there is consent. Who comes by an
+ * excluded page comes, to the others, from within the site.
+ */
+function gatherEvidence(settings: Settings): Evidence {
   const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
-  return { url: location.href, referrer: document.referrer, userAgent: navigator.userAgent, navigation: navigation?.type ?? "navigate", landingPages: [] };
+  const { href, pathname } = location;
+  const referrer = isExcluded(settings, pathname) ? href : document.referrer;
+  return { url: href, referrer, userAgent: navigator.userAgent, navigation: navigation?.type ?? "navigate", landingPages: [] };
+}
+
+/** Erases what an earlier page stored, where this one has not loaded the device. */
+async function eraseStored(settings: Settings): Promise<void> {
+  const stored = await indexedDB.databases();
+  if (!stored.some(({ name }) => name === `tacita-${settings.publisher}`)) return;
+  const { openDevice } = await loadDevice();
+  await (await openDevice({ ...settings, loadTokens })).optOut();
 }
 
 /** A page that is rendered ahead of its visit is not a visit yet. */

@@ -1,9 +1,10 @@
 // The device of one visitor at one publisher: one page session, what is shared and converted in it, consent (spec/device.md).
 
-import { classify, type Arrival, type Evidence } from "../protocol/arrival.js";
+import { classify, routeOf, webAddress, type Arrival, type Evidence } from "../protocol/arrival.js";
 import { channelByName, type Channel } from "../protocol/channel.js";
 import { labelsOf } from "../protocol/domain.js";
 import { encodeTag, parseTag, reshare, tagAddress, type LinkTag } from "../protocol/tag.js";
+import { areKept, placesIn } from "./catalogues.js";
 import { momentOf, type Context, type DeviceSettings } from "./context.js";
 import { envelopesOf, flush, slotKey } from "./flush.js";
 import { whenIdle } from "./idle.js";
@@ -28,7 +29,8 @@ const RETRY_SECONDS = [5, 30, 120, 600];
 /** Where a tab remembers the tag by which its visit came, for re-shares from further pages. */
 const TAG_KEY = "tacita-tag";
 
-type Recording = (state: DeviceState, moment: Moment) => OpenSlot[];
+/** What is to be recorded of something that happened, worked out with the manifest that measures it. */
+type Recording = (moment: Moment) => Promise<(state: DeviceState) => OpenSlot[]>;
 
 export async function openDevice(settings: DeviceSettings): Promise<Device> {
   const storage = await openStorage(settings.publisher);
@@ -73,7 +75,7 @@ export class Device {
       sessionStorage.setItem(TAG_KEY, arrival.tag ? encodeTag(arrival.tag) : "");
       this.#trace({ what: "arrived", channel: arrival.channel.name, grade: arrival.grade });
       await this.#holdTab();
-      await this.#record((state, moment) => {
+      await this.#record(async (moment) => (state) => {
         rememberArrival(state, arrival, moment.manifest, moment.now);
         const opened = answer(state, moment, arrived(arrival));
         const slots = openSessionSlots(state, moment);
@@ -86,17 +88,20 @@ export class Device {
     return undefined;
   }
 
-  /** The page was shared to a channel. Gives the page's tagged link. */
-  async share(name: string, page = location.href): Promise<string | undefined> {
+  /** A page was shared to a channel, and with it a content: the one named, or the page's own. Gives the page's tagged link. */
+  async share(name: string, page = location.href, content = contentOf(page)): Promise<string | undefined> {
     const channel = channelByName(name);
     if (!channel?.isShareTarget || this.#isInert) return undefined;
-    await this.#happened(() => shared((campaign) => this.#tag(campaign, channel)));
+    await this.#happened(async ({ manifest }) => {
+      const placeOf = await placesIn(this.#context, manifest, content);
+      return () => shared((campaign) => this.#tag(campaign, channel), content, placeOf);
+    });
     return this.link(name, page);
   }
 
   /** The person converted; credited to the last remembered arrival of each campaign. */
   async convert(value?: number): Promise<void> {
-    if (!this.#isInert) await this.#happened((state, { now }) => converted(state, value, now));
+    if (!this.#isInert) await this.#happened(async ({ now }) => (state) => converted(state, value, now));
   }
 
   /** An address with the tag for sharing it to a channel; undefined without a campaign, or where it is no web address. */
@@ -126,6 +131,7 @@ export class Device {
       Object.assign(state, newState(), { optedOut: true, spentThrough });
     });
     this.#context.manifest = undefined;
+    await this.#context.storage.dropCatalogues([]);
   }
 
   isOptedOut(): Promise<boolean> {
@@ -159,18 +165,24 @@ export class Device {
   }
 
   /** What happened: event slots are answered now, session slots hold it until the session ends. */
-  async #happened(occurrence: (state: DeviceState, moment: Moment) => OccurrenceOf): Promise<void> {
-    await this.#record((state, moment) => {
-      const occurrenceOf = occurrence(state, moment);
-      const session = state.sessions.find(({ tab }) => tab === this.#context.tab);
-      if (session && !this.#hasLeft) note(session.slots, moment.manifest, occurrenceOf);
-      return answer(state, moment, occurrenceOf);
+  async #happened(prepare: (moment: Moment) => Promise<(state: DeviceState) => OccurrenceOf>): Promise<void> {
+    await this.#record(async (moment) => {
+      const occurrence = await prepare(moment);
+      return (state) => {
+        const occurrenceOf = occurrence(state);
+        const session = state.sessions.find(({ tab }) => tab === this.#context.tab);
+        if (session && !this.#hasLeft) note(session.slots, moment.manifest, occurrenceOf);
+        return answer(state, moment, occurrenceOf);
+      };
     });
   }
 
   async #record(recording: Recording): Promise<void> {
     this.#leaving = undefined;
     this.#changes++;
+    const { manifest } = this.#context;
+    // Another tab may have taken a newer manifest, with other catalogues.
+    if (manifest && !(await areKept(this.#context, manifest))) await rememberManifest(this.#context);
     const moment = momentOf(this.#context);
     if (moment) await this.#recordNow(recording, moment).catch((error) => this.#trace({ what: "trouble", error }));
     else this.#unrecorded.push(recording);
@@ -178,7 +190,8 @@ export class Device {
   }
 
   async #recordNow(recording: Recording, moment: Moment): Promise<void> {
-    const opened = await this.#context.storage.update((state) => (state.optedOut ? [] : recording(state, moment)));
+    const record = await recording(moment);
+    const opened = await this.#context.storage.update((state) => (state.optedOut ? [] : record(state)));
     for (const slot of opened) {
       const measure = moment.manifest.measures.find(({ id }) => id === slot.measure)!;
       const value = labelsOf(measure.dimensions, slot.cell);
@@ -248,4 +261,15 @@ export class Device {
 function rememberedTag(): LinkTag | undefined {
   const tag = parseTag(sessionStorage.getItem(TAG_KEY) ?? "");
   return typeof tag === "object" ? tag : undefined;
+}
+
+/**
+ * The content that a page of the site is, by its id in a catalogue: what the page says of itself
+ * (`<meta name="tacita-content" content="…">`), or its path.
+ */
+function contentOf(page: string): string | undefined {
+  const url = webAddress(page);
+  if (!url) return undefined;
+  const told = document.querySelector<HTMLMetaElement>("meta[name=tacita-content]")?.content;
+  return told && routeOf(url) === routeOf(new URL(location.href)) ? told : routeOf(url) || "/";
 }

@@ -66,7 +66,7 @@ export async function report(slot: OpenSlot, manifest: Manifest, secret: Bytes):
 export const isSameSlot = (one: OpenSlot, other: OpenSlot): boolean =>
   one.measure === other.measure && one.window === other.window && one.ordinal === other.ordinal;
 
-const isClosedWithSession = ({ bySession, event }: Measure) => bySession && (event === "share" || event === "conversion");
+const isClosedWithSession = ({ bySession, event }: Measure) => bySession && event !== "arrival" && event !== "reach";
 
 function openSlot(state: DeviceState, { manifest, epoch, now }: Moment, measure: Measure): OpenSlot {
   if (!hasRoom(state, 1, now)) throw new Error("full");

@@ -71,7 +71,7 @@ export function webAddress(address: string, base?: URL): URL | undefined {
 
 /** Whether people open this page by themselves: `/`, or one that the publisher lists. */
 function isLandingPage(page: URL, landingPages: readonly string[]): boolean {
-  const path = route(page);
+  const path = routeOf(page);
   return path === "" || landingPages.some((entry) => listed(page, entry) === path);
 }
 
@@ -82,8 +82,8 @@ function listed(page: URL, entry: string): string | undefined {
   return address && trimmed(address.pathname);
 }
 
-/** The page's path; where a hash router (`#/a/b`, `#!/a/b`) has a route, that. */
-function route(page: URL): string {
+/** The page's path without slashes at its end; where a hash router (`#/a/b`, `#!/a/b`) has a route, that. */
+export function routeOf(page: URL): string {
   const found = /^#!?(\/[^?&]*)/.exec(page.hash);
   return (found && trimmed(found[1]!)) || trimmed(page.pathname);
 }

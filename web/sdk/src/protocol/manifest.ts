@@ -2,12 +2,19 @@
 
 import { ascii, concat, digest, equal, u32, type Bytes } from "../bytes.js";
 import { chooseMechanism, type Mechanism } from "../dp/mechanism.js";
-import { cellCount, type Dimension } from "./domain.js";
+import type { CatalogueRef } from "./catalogue.js";
+import { cellCount, sizeOf, type Dimension } from "./domain.js";
 import { bytesOf, numberOf, oneOf, readFields, textOf, type Fields } from "./protobuf.js";
 
-export type Event = "arrival" | "reach" | "share" | "conversion";
+export type Event = "arrival" | "reach" | "share" | "conversion" | "content-share";
 
-const EVENTS: readonly Event[] = ["arrival", "reach", "share", "conversion"];
+const EVENTS: readonly Event[] = ["arrival", "reach", "share", "conversion", "content-share"];
+
+/** The name of the dimension that holds contents, the one that may be over a catalogue. */
+const CONTENT = "content";
+
+/** The most cells of a measure, `none` included. */
+const MAX_CELLS = 131_072;
 
 /** One epoch of the key directory. Times are Unix seconds. */
 export interface Epoch {
@@ -88,6 +95,10 @@ export const activeEpoch = ({ epochs }: Manifest, now: number): Epoch | undefine
 export const spendableUntil = ({ epochs }: Manifest, epoch: number, now: number): number | undefined =>
   epochs.find((entry) => entry.epoch === epoch && entry.startsAt <= now && now < entry.closesAt)?.closesAt;
 
+/** The catalogues that a manifest names, each as often as it names it. */
+export const cataloguesOf = ({ measures }: Manifest): CatalogueRef[] =>
+  measures.flatMap(({ dimensions }) => dimensions.flatMap(({ catalogue }) => catalogue ?? []));
+
 /** SHA-256("tacita/directory/v1" ‖ previous ‖ u32(epoch) ‖ public key). */
 const chainAfter = (previous: Epoch, { epoch, publicKey }: Epoch): Promise<Bytes> =>
   digest("SHA-256", ascii("tacita/directory/v1"), previous.chain, u32(epoch), publicKey);
@@ -123,7 +134,8 @@ function readMeasure(fields: Fields): Measure {
   const dimensions = bytesOf(fields, 6).map(readDimension);
   const cells = cellCount(dimensions);
   check(event && !(bySession && event === "reach") && epsilonMicro >= 1 && epsilonMicro <= 20_000_000);
-  check(windowSeconds >= 60 && windowSeconds <= 31 * 86_400 && cells >= 2 && cells <= 100_001);
+  check(windowSeconds >= 60 && windowSeconds <= 31 * 86_400 && cells >= 2 && cells <= MAX_CELLS);
+  check(event !== "content-share" || dimensions.some(({ name }) => name === CONTENT));
   return {
     id: numberOf(fields, 1), campaign: numberOf(fields, 2), name: textOf(fields, 3), event: event!, bySession,
     dimensions, epsilonMicro, windowSeconds, mechanism: chooseMechanism(cells, epsilonMicro),
@@ -132,7 +144,17 @@ function readMeasure(fields: Fields): Measure {
 
 function readDimension(bytes: Bytes): Dimension {
   const fields = readFields(bytes);
-  return { name: textOf(fields, 1), labels: bytesOf(fields, 2).map((label) => new TextDecoder().decode(label)) };
+  const [named] = bytesOf(fields, 3);
+  const labels = bytesOf(fields, 2).map((label) => new TextDecoder().decode(label));
+  const dimension = { name: textOf(fields, 1), labels, catalogue: named && readCatalogueRef(readFields(named)) };
+  check(sizeOf(dimension) && !(named && (labels.length || dimension.name !== CONTENT)));
+  return dimension;
+}
+
+function readCatalogueRef(fields: Fields): CatalogueRef {
+  const named = { digest: oneOf(fields, 1), contents: numberOf(fields, 2), tail: numberOf(fields, 3) };
+  check(named.digest.length === 32 && named.contents >= 1);
+  return named;
 }
 
 const readCampaign = (fields: Fields): Campaign =>
