@@ -1,14 +1,19 @@
 // What the bench measures, in whatever runtime it is loaded: the SDK's own functions on a batch of the default size.
 
 import { fromHex } from "../sdk/src/bytes.js";
-import { issue } from "./bench-issuer.js";
 import { idlePause } from "../sdk/src/device/idle.js";
 import { seal } from "../sdk/src/tokens/envelope.js";
 import { blind, draw, finish, type Pending } from "../sdk/src/tokens/pending.js";
 import { littleEndian } from "../sdk/src/tokens/ristretto.js";
+import { issue } from "./bench-issuer.js";
 
 interface Vector {
-  publisher: number; epoch: number; epoch_key: string; public_key: string; chain: string; payloads: string[];
+  publisher: number;
+  epoch: number;
+  epoch_key: string;
+  public_key: string;
+  chain: string;
+  payloads: string[];
 }
 
 /** The default `token-batch`. */
@@ -19,7 +24,12 @@ const noPause = async () => {};
 /** Medians, in µs per token; then what 16 tokens in idle slices cost a page, in ms. */
 export async function measure(vector: Vector) {
   const bytes = (text: string) => fromHex(text)!;
-  const issuance = { publisher: vector.publisher, epoch: vector.epoch, publicKey: bytes(vector.public_key), chain: bytes(vector.chain) };
+  const issuance = {
+    publisher: vector.publisher,
+    epoch: vector.epoch,
+    publicKey: bytes(vector.public_key),
+    chain: bytes(vector.chain),
+  };
   const draws = Array.from({ length: BATCH }, draw);
   const payload = bytes(vector.payloads[0]!);
   const count = BATCH;
@@ -46,7 +56,9 @@ async function median(count: number, work: () => Promise<void>): Promise<number>
   return times.sort((a, b) => a - b)[ROUNDS >> 1]!;
 }
 
-/** Blinds 16 tokens as a page does, in idle slices; counts the long tasks (over 50 ms) where the runtime tells of them. */
+/**
+ * Blinds 16 tokens as a page does, in idle slices; counts the long tasks (over 50 ms) where the runtime tells of them.
+ */
 async function sliced(issuance: Parameters<typeof blind>[0]) {
   const hasLongTasks = PerformanceObserver.supportedEntryTypes.includes("longtask");
   let tasks = 0;

@@ -81,8 +81,12 @@ export class Truth {
       for (const { label, estimate, variance } of [...seen, ...unlisted]) {
         const [truth, error] = [counts[label] ?? 0, Math.sqrt(Number(variance))];
         // Five standard errors, and one report for the discreteness of small counts.
-        assert.ok(Math.abs(estimate - truth) <= 5 * error + 1, `${measure} ${label}: ${estimate} ± ${error}, truly ${truth}`);
-        if (truth) lines.push({ measure, cell: label, truth, estimate: +Number(estimate).toFixed(2), error: +error.toFixed(2) });
+        assert.ok(
+          Math.abs(estimate - truth) <= 5 * error + 1,
+          `${measure} ${label}: ${estimate} ± ${error}, truly ${truth}`,
+        );
+        if (truth)
+          lines.push({ measure, cell: label, truth, estimate: +Number(estimate).toFixed(2), error: +error.toFixed(2) });
       }
     }
     return lines;

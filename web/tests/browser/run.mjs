@@ -1,8 +1,8 @@
 // The browser tests: real Chromium against a real collector and relay. Each scenario says what it proves.
 import { writeFileSync } from "node:fs";
+import { Truth } from "./ledger-of-truth.mjs";
 import { scenarios } from "./scenarios.mjs";
 import { contentLabel, EPSILON, OUTPUT, readReports, setStage } from "./stage.mjs";
-import { Truth } from "./ledger-of-truth.mjs";
 
 const only = process.argv[2];
 const stage = await setStage();
@@ -31,11 +31,17 @@ for (const [name, run] of Object.entries(scenarios)) {
 await attempt("the brand's report agrees with what happened, cell by cell", async () => {
   const compared = await truth.compare();
   writeFileSync(`${OUTPUT}/tallies.json`, `${JSON.stringify(compared, null, 2)}\n`);
-  console.log(`      ${compared.length} cells of ${new Set(compared.map(({ measure }) => measure)).size} measures, local ε = ${EPSILON}`);
+  console.log(
+    `      ${compared.length} cells of ${new Set(compared.map(({ measure }) => measure)).size} measures, local ε = ${EPSILON}`,
+  );
 });
 await attempt("the collector saw no token spent twice and nothing unauthentic", () => {
   const status = stage.deployment.status();
-  if (!/[1-9]\d* counted/.test(status) || /[1-9]\d* (spent|unauthentic|invalid-value|unknown-measure|window-ahead)/.test(status)) throw new Error(status);
+  if (
+    !/[1-9]\d* counted/.test(status) ||
+    /[1-9]\d* (spent|unauthentic|invalid-value|unknown-measure|window-ahead)/.test(status)
+  )
+    throw new Error(status);
 });
 await stage.strike();
 console.log(failed ? `browser tests: FAILED (${failed})` : "browser tests: all passed");

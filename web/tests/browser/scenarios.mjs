@@ -1,4 +1,5 @@
-// What the SDK must do in a browser. Every scenario adds what truly happened to the truth that the reports are held against.
+// What the SDK must do in a browser. Every scenario adds what truly happened to the truth that the reports are held
+// against.
 import { arrivals } from "./scenarios/arrivals.mjs";
 import { consent } from "./scenarios/consent.mjs";
 import { losses } from "./scenarios/losses.mjs";

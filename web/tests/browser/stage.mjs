@@ -9,13 +9,23 @@ import { startSite } from "../../../examples/publisher-site/server.mjs";
 import { tap } from "./envelopes.mjs";
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const FLAGS = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const FLAGS = [
+  "--no-sandbox",
+  "--headless",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 
 /** The local ε of every measure: noise that leaves single clicks to be told apart. */
 export const EPSILON = 12;
 
 /** A browser's own name says "Headless", which is a robot's. */
-export const DESKTOP = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+export const DESKTOP =
+  "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
 /** The article that is shared in most scenarios. */
 export const ARTICLE = "/articles/night-ferry";
@@ -33,13 +43,23 @@ const MEASURES = {
 };
 
 /** Contents that the newspaper counts one by one, its articles among them; any other falls in the tail. */
-const CONTENTS = ["/articles/night-ferry", "/articles/quiet-hours", "/articles/seed-library", ...Array.from({ length: 99_997 }, (_, n) => `/archive/${n}`)];
+const CONTENTS = [
+  "/articles/night-ferry",
+  "/articles/quiet-hours",
+  "/articles/seed-library",
+  ...Array.from({ length: 99_997 }, (_, n) => `/archive/${n}`),
+];
 const TAIL = 100;
 
 /** The label of a content in reports (spec/measures.md). */
 export function contentLabel(content) {
   if (CONTENTS.includes(content)) return content;
-  return `tail-${createHash("sha256").update("tacita/content/v1" + content).digest().readUInt32BE(8) % TAIL}`;
+  return `tail-${
+    createHash("sha256")
+      .update("tacita/content/v1" + content)
+      .digest()
+      .readUInt32BE(8) % TAIL
+  }`;
 }
 
 /** What the tests leave to be looked at. */
@@ -57,15 +77,37 @@ export async function setStage() {
     spring: Object.entries(MEASURES).map(withNoise),
     articles: Object.entries({
       contents: ["--event", "content-share", "--catalogue", `${folder}/contents.txt`, "--tail", TAIL],
-      "last-content": ["--event", "content-share", "--participation", "session", "--dimension", "content=/articles/night-ferry,/articles/quiet-hours,other"],
+      "last-content": [
+        "--event",
+        "content-share",
+        "--participation",
+        "session",
+        "--dimension",
+        "content=/articles/night-ferry,/articles/quiet-hours,other",
+      ],
     }).map(withNoise),
   };
-  const deployment = await startDeployment({ folder, campaigns, ledgerBound: 1000, epsilonCeiling: EPSILON, origins: [shop] });
-  const embed = { publisher: deployment.publisher, key: deployment.signingKey, relay: deployment.relayUrl, debug: "data-debug", news: encodeURIComponent(news) };
+  const deployment = await startDeployment({
+    folder,
+    campaigns,
+    ledgerBound: 1000,
+    epsilonCeiling: EPSILON,
+    origins: [shop],
+  });
+  const embed = {
+    publisher: deployment.publisher,
+    key: deployment.signingKey,
+    relay: deployment.relayUrl,
+    debug: "data-debug",
+    news: encodeURIComponent(news),
+  };
   const site = await startSite({ port, relayUrl: deployment.relayUrl, embed, extraPages: pages() });
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   return {
-    news, shop, deployment, browser,
+    news,
+    shop,
+    deployment,
+    browser,
     /** Every envelope that reached the site's server, in order. */
     reached: tap(site),
     async strike() {
@@ -79,7 +121,10 @@ export async function setStage() {
 }
 
 /** The measures of both campaigns' reports; of the many contents only those with the largest estimates. */
-export const readReports = ({ deployment }) => [...deployment.report("spring").measures, ...deployment.report("articles", "--top", "50").measures];
+export const readReports = ({ deployment }) => [
+  ...deployment.report("spring").measures,
+  ...deployment.report("articles", "--top", "50").measures,
+];
 
 /** Pages that the example does not have. */
 function pages() {
@@ -94,7 +139,10 @@ function pages() {
     "/consent/tcf": page('data-consent="tcf"'),
     "/excluded": page('data-consent="granted" data-excluded-pages="/exc*"'),
     "/wrong-key": page('data-consent="granted" data-debug').replace("{{key}}", "ab".repeat(32)),
-    "/numbered": page('data-consent="granted" data-debug', '<a id="other" href="https://wa.me/?text={{news}}%2Farticles%2Fquiet-hours">Share another page</a>').replace("<p>", '<meta name="tacita-content" content="/archive/4711"><p>'),
+    "/numbered": page(
+      'data-consent="granted" data-debug',
+      '<a id="other" href="https://wa.me/?text={{news}}%2Farticles%2Fquiet-hours">Share another page</a>',
+    ).replace("<p>", '<meta name="tacita-content" content="/archive/4711"><p>'),
     "/app/account": page('data-consent="granted" data-debug data-excluded-pages="/app/account"'),
     "/module": `<!doctype html><html lang="en"><meta charset="utf-8"><title>Module</title><link rel="icon" href="data:,"><p>A page of a bundler.
 <script type="module" src="/module.js" data-publisher="{{publisher}}"></script></html>`,
@@ -107,7 +155,10 @@ window.tacita = init({ publisher: {{publisher}}, relay: location.origin, key: "{
 }
 
 /** A visitor: a browser with a storage of its own, who has agreed to the example site's question. */
-export async function newVisitor(stage, { userAgent = DESKTOP, agrees = true, script, viewport = { width: 1100, height: 800 } } = {}) {
+export async function newVisitor(
+  stage,
+  { userAgent = DESKTOP, agrees = true, script, viewport = { width: 1100, height: 800 } } = {},
+) {
   const context = await stage.browser.newContext({ userAgent, viewport });
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: stage.news });
   // A headless Chromium has no share sheet; the page sees one that hands over.
@@ -115,7 +166,10 @@ export async function newVisitor(stage, { userAgent = DESKTOP, agrees = true, sc
   if (agrees) await context.addInitScript(() => localStorage.setItem("lantern-consent", "granted"));
   if (script) await context.addInitScript(...script);
   // Share sheets of the real world are not opened.
-  await context.route((url) => !/localhost|127\.0\.0\.1/.test(url.hostname), (route) => route.abort());
+  await context.route(
+    (url) => !/localhost|127\.0\.0\.1/.test(url.hostname),
+    (route) => route.abort(),
+  );
   return context;
 }
 
@@ -149,8 +203,8 @@ export const held = (page) =>
   });
 
 /**
- * Leaves every page as a visitor does, and lets one more page of the site send what did not leave with them: what a device
- * holds when its browser is closed for good is lost with its storage.
+ * Leaves every page as a visitor does, and lets one more page of the site send what did not leave with them: what a
+ * device holds when its browser is closed for good is lost with its storage.
  */
 export async function depart(context, site) {
   for (const page of context.pages()) await page.goto("about:blank");

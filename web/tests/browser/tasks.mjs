@@ -1,9 +1,11 @@
-// How long the tasks of a page's main thread keep the processor, from Chromium's own trace. Time on the clock would also hold
-// what other programs did meanwhile.
+// How long the tasks of a page's main thread keep the processor, from Chromium's own trace. Time on the clock would
+// also hold what other programs did meanwhile.
 
 /** Traces a page while `act` runs; gives the processor time of each task of its main thread, in ms. */
 export async function taskTimes(browser, page, act) {
-  await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"] });
+  await browser.startTracing(page, {
+    categories: ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"],
+  });
   await act();
   const { traceEvents } = JSON.parse((await browser.stopTracing()).toString());
   const threads = traceEvents.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain");

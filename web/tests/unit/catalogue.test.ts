@@ -2,29 +2,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digest, fromHex, toHex } from "../../sdk/src/bytes.js";
 import { positionOf, verifyCatalogue } from "../../sdk/src/protocol/catalogue.js";
-import { cellCount, cellOf, labelsOf, type Dimension } from "../../sdk/src/protocol/domain.js";
-import { vectors } from "./vectors.js";
+import { cellCount, cellOf, type Dimension, labelsOf } from "../../sdk/src/protocol/domain.js";
+import { type Catalogue, vectors } from "./vectors.js";
 
-interface Vector {
-  name: string;
-  contents: string[];
-  tail: number;
-  catalogue: string;
-  digest: string;
-  cells: number;
-  positions: { content: string; position: number | null }[];
-}
-
-const cases: Vector[] = vectors("catalogue").vectors;
+const cases = vectors("catalogue").vectors;
 const bytes = (text: string) => fromHex(text)!;
-const named = ({ digest, contents, tail }: Vector) => ({ digest: bytes(digest), contents: contents.length, tail });
+const named = ({ digest, contents, tail }: Catalogue) => ({ digest: bytes(digest), contents: contents.length, tail });
 
 test("contents stand in catalogues where Rust has them, listed, in the tail, as other or nowhere", async () => {
   for (const vector of cases) {
     const catalogue = bytes(vector.catalogue);
     await verifyCatalogue(named(vector), catalogue);
     for (const { content, position } of vector.positions) {
-      assert.equal((await positionOf(named(vector), catalogue, content)) ?? null, position, `${vector.name}: ${content}`);
+      assert.equal(
+        (await positionOf(named(vector), catalogue, content)) ?? null,
+        position,
+        `${vector.name}: ${content}`,
+      );
     }
   }
 });
@@ -56,10 +50,28 @@ test("only the bytes that a manifest names are taken", async () => {
 
 test("a catalogue is one dimension among others", () => {
   const catalogue = { digest: new Uint8Array(32), contents: 3, tail: 2 };
-  const dimensions: Dimension[] = [{ name: "channel", labels: ["sms", "other"] }, { name: "content", labels: [], catalogue }];
+  const dimensions: Dimension[] = [
+    { name: "channel", labels: ["sms", "other"] },
+    { name: "content", labels: [], catalogue },
+  ];
   assert.equal(cellCount(dimensions), 11);
-  const cell = cellOf(dimensions, ({ name }) => (name === "channel" ? "pigeon" : undefined), () => 1);
+  const cell = cellOf(
+    dimensions,
+    ({ name }) => (name === "channel" ? "pigeon" : undefined),
+    () => 1,
+  );
   assert.deepEqual([cell, labelsOf(dimensions, cell)], [7, "other · #1"]);
-  assert.equal(cellOf(dimensions, () => "sms", () => undefined), 0, "nothing can be told without the catalogue");
-  assert.equal(cellOf(dimensions, () => "sms"), 0);
+  assert.equal(
+    cellOf(
+      dimensions,
+      () => "sms",
+      () => undefined,
+    ),
+    0,
+    "nothing can be told without the catalogue",
+  );
+  assert.equal(
+    cellOf(dimensions, () => "sms"),
+    0,
+  );
 });

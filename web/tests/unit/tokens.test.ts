@@ -12,8 +12,16 @@ const bytes = (text: string) => fromHex(text)!;
 const noPause = async () => {};
 
 for (const [at, wanted] of vectors("tokens").vectors.entries()) {
-  const issuance = { publisher: wanted.publisher, epoch: wanted.epoch, publicKey: bytes(wanted.public_key), chain: bytes(wanted.chain) };
-  const draws = wanted.nonces.map((nonce: string, at: number) => ({ nonce: bytes(nonce), blind: littleEndian(bytes(wanted.blinds[at])) }));
+  const issuance = {
+    publisher: wanted.publisher,
+    epoch: wanted.epoch,
+    publicKey: bytes(wanted.public_key),
+    chain: bytes(wanted.chain),
+  };
+  const draws = wanted.nonces.map((nonce, at) => ({
+    nonce: bytes(nonce),
+    blind: littleEndian(bytes(wanted.blinds[at]!)),
+  }));
 
   test(`issuance ${at}: request, tokens and envelopes are Rust's to the byte`, async () => {
     const pending = await blind(issuance, draws, noPause);
@@ -21,7 +29,7 @@ for (const [at, wanted] of vectors("tokens").vectors.entries()) {
     assert.equal(toHex(pending.request), wanted.request);
     const tokens = await finish(pending, bytes(wanted.response), noPause);
     assert.deepEqual(tokens.map(toHex), wanted.tokens);
-    const sealed = await Promise.all(tokens.map((token, at) => seal(token, bytes(wanted.payloads[at]))));
+    const sealed = await Promise.all(tokens.map((token, at) => seal(token, bytes(wanted.payloads[at]!))));
     assert.deepEqual(sealed.map(toHex), wanted.envelopes);
   });
 
@@ -35,7 +43,9 @@ for (const [at, wanted] of vectors("tokens").vectors.entries()) {
       await assert.rejects(finish(pending, changed, noPause), `byte ${byte}`);
     }
     await assert.rejects(finish(pending, response.slice(0, -1), noPause));
-    await assert.rejects(finish({ ...pending, issuance: { ...issuance, publisher: issuance.publisher + 1 } }, response, noPause));
+    await assert.rejects(
+      finish({ ...pending, issuance: { ...issuance, publisher: issuance.publisher + 1 } }, response, noPause),
+    );
   });
 }
 
@@ -93,7 +103,7 @@ test("the published POPRF vectors hold for the hashes", async () => {
   // RFC 9497, appendix A.1.3: blinded = blind · HashToGroup(input), whatever the info.
   for (const { input, blind, blindedElement } of vectors("tokens-rfc9497-poprf").vectors) {
     for (const at of input.keys()) {
-      const blinded = (await hashToGroup(bytes(input[at]))).multiply(littleEndian(bytes(blind[at])));
+      const blinded = (await hashToGroup(bytes(input[at]!))).multiply(littleEndian(bytes(blind[at]!)));
       assert.equal(toHex(blinded.encode()), blindedElement[at]);
     }
   }

@@ -1,11 +1,12 @@
-// The page SDK's entry: asks for consent, watches, and loads the device when the page is idle. It never throws into the page.
+// The page SDK's entry: asks for consent, watches, and loads the device when the page is idle. It never throws into the
+// page.
 
 import type { Device, LedgerLine } from "../device/device.js";
 import type { Evidence } from "../protocol/arrival.js";
 import { hasOptedOut, isObjecting, rememberOptOut, watchConsent } from "./consent.js";
 import { loadDevice, loadPanel, loadTokens } from "./load.module.js";
 import { watchRoutes } from "./routes.js";
-import { isExcluded, readSettings, type Options, type Settings } from "./settings.js";
+import { isExcluded, type Options, readSettings, type Settings } from "./settings.js";
 import { watchShares } from "./watch.js";
 
 export type { LedgerLine } from "../device/device.js";
@@ -13,8 +14,8 @@ export type { ConsentSetting, Options } from "./settings.js";
 
 export interface Tacita {
   /**
-   * A page (the one that is open, unless named) was shared to a channel by a button of the site's own; gives the tagged link.
-   * `content` is its id in the lists that contents are counted by, if it is not the page's path or what its
+   * A page (the one that is open, unless named) was shared to a channel by a button of the site's own; gives the tagged
+   * link. `content` is its id in the lists that contents are counted by, if it is not the page's path or what its
    * `<meta name="tacita-content">` says.
    */
   share(channel: string, page?: string, content?: string): Promise<string | undefined>;
@@ -62,7 +63,7 @@ class Page implements Tacita {
     watchConsent(settings.consent, (isGranted) => this.#decide(isGranted));
   }
 
-  share(channel: string, page = location.href, content?: string) {
+  share(channel: string, page = openPage(), content?: string) {
     return this.#happened((device) => device.share(channel, page, content));
   }
 
@@ -70,7 +71,7 @@ class Page implements Tacita {
     return this.#happened((device) => device.convert(value));
   }
 
-  link(channel: string, page = location.href) {
+  link(channel: string, page = openPage()) {
     return this.#with((device) => device.link(channel, page));
   }
 
@@ -98,7 +99,10 @@ class Page implements Tacita {
     return this.#with((device) => device.flush());
   }
 
-  /** Runs a call on the device. What fails is silent, and nothing keeps a page waiting for a consent that may never come. */
+  /**
+   * Runs a call on the device. What fails is silent, and nothing keeps a page waiting for a consent that may never
+   * come.
+   */
   async #with<T>(call: Call<T>): Promise<T | undefined> {
     if (!this.#isMeasured()) return undefined;
     try {
@@ -121,8 +125,9 @@ class Page implements Tacita {
   }
 
   #decide(isGranted: boolean): void {
+    if (!this.#settings) return;
     this.#isDenied = isObjecting() || hasOptedOut();
-    if (this.#isDenied || !this.#settings) return;
+    if (this.#isDenied) return;
     if (!isGranted) return void this.#stop();
     if (this.#isAllowed) return;
     this.#isAllowed = true;
@@ -150,7 +155,10 @@ class Page implements Tacita {
     const { addressBar, debug } = settings;
     await whenShown();
     await whenIdle();
-    const [{ openDevice }, trace] = await Promise.all([loadDevice(), debug ? loadPanel().then((panel) => panel.openPanel()) : undefined]);
+    const [{ openDevice }, trace] = await Promise.all([
+      loadDevice(),
+      debug ? loadPanel().then((panel) => panel.openPanel()) : undefined,
+    ]);
     const device = await openDevice({ ...settings, loadTokens, trace });
     // A device that opted out by a consent since given again.
     if (await device.isOptedOut()) await device.optIn();
@@ -186,14 +194,20 @@ class Page implements Tacita {
 }
 
 /**
- * What the page was opened with, before a router changes the address. Memory only, until there is consent. Who comes by an
- * excluded page comes, to the others, from within the site.
+ * What the page was opened with, before a router changes the address. Memory only, until there is consent. Who comes by
+ * an excluded page comes, to the others, from within the site.
  */
 function gatherEvidence(settings: Settings): Evidence {
   const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
   const { href, pathname } = location;
   const referrer = isExcluded(settings, pathname) ? href : document.referrer;
-  return { url: href, referrer, userAgent: navigator.userAgent, navigation: navigation?.type ?? "navigate", landingPages: [] };
+  return {
+    url: href,
+    referrer,
+    userAgent: navigator.userAgent,
+    navigation: navigation?.type ?? "navigate",
+    landingPages: [],
+  };
 }
 
 /** Erases what an earlier page stored, where this one has not loaded the device. */
@@ -201,15 +215,20 @@ async function eraseStored(settings: Settings): Promise<void> {
   const stored = await indexedDB.databases();
   if (!stored.some(({ name }) => name === `tacita-${settings.publisher}`)) return;
   const { openDevice } = await loadDevice();
-  await (await openDevice({ ...settings, loadTokens })).optOut();
+  await (await openDevice({ ...settings, loadTokens, trace: undefined })).optOut();
 }
 
+/** The address that is open; none on a server. */
+const openPage = (): string => (typeof location === "undefined" ? "" : location.href);
+
 /** A page that is rendered ahead of its visit is not a visit yet. */
-const whenShown = (): Promise<unknown> | void => {
+const whenShown = async (): Promise<void> => {
   if ((document as { prerendering?: boolean }).prerendering) {
-    return new Promise((shown) => document.addEventListener("prerenderingchange", shown, { once: true }));
+    await new Promise((shown) => document.addEventListener("prerenderingchange", shown, { once: true }));
   }
 };
 
 const whenIdle = (): Promise<unknown> =>
-  new Promise((idle) => (typeof requestIdleCallback === "function" ? requestIdleCallback(idle, { timeout: 2000 }) : setTimeout(idle, 200)));
+  new Promise((idle) =>
+    typeof requestIdleCallback === "function" ? requestIdleCallback(idle, { timeout: 2000 }) : setTimeout(idle, 200),
+  );

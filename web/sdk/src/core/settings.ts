@@ -1,6 +1,6 @@
 // What a publisher decides: by attributes of the script element, or by options of `init`.
 
-import { fromHex, type Bytes } from "../bytes.js";
+import { type Bytes, fromHex } from "../bytes.js";
 
 /** Whether the visitor may be measured: told by the page, or asked of its consent platform (`tcf`). */
 export type ConsentSetting = "required" | "granted" | "denied" | "tcf";
@@ -13,30 +13,57 @@ export interface Options {
   /** The collector's signing key, 64 hexadecimal digits. */
   key: string;
   /** Without one, nothing happens before `tacita.consent("granted")`. */
-  consent?: ConsentSetting;
+  consent?: ConsentSetting | undefined;
   /** Pages that people open by themselves: paths (`/news`), addresses or routes (`#/news`). `/` always is one. */
-  landingPages?: readonly string[];
+  landingPages?: readonly string[] | undefined;
   /** Paths that are not measured; one that ends in `*` stands for all that begin so. */
-  excludedPages?: readonly string[];
+  excludedPages?: readonly string[] | undefined;
   /** The campaign whose tag shared links carry, if not the publisher's first. */
-  campaign?: number;
+  campaign?: number | undefined;
   /** Puts a tag for copies in the address bar, but on the home page and where the fragment is in use. */
-  addressBar?: boolean;
+  addressBar?: boolean | undefined;
   /** Shows what leaves the device, before and after noise. */
-  debug?: boolean;
+  debug?: boolean | undefined;
 }
 
-export interface Settings extends Required<Omit<Options, "key" | "campaign">> {
+export interface Settings {
+  publisher: number;
+  relay: string;
   key: Bytes;
-  campaign?: number;
+  consent: ConsentSetting;
+  landingPages: readonly string[];
+  excludedPages: readonly string[];
+  campaign: number | undefined;
+  addressBar: boolean;
+  debug: boolean;
 }
 
 /** The settings; undefined if one that is needed is missing or is no such thing. */
 export function readSettings(options: Options): Settings | undefined {
-  const { publisher, relay, consent = "required", landingPages = [], excludedPages = [], campaign, addressBar = false, debug = false } = options;
+  const {
+    publisher,
+    relay,
+    consent = "required",
+    landingPages = [],
+    excludedPages = [],
+    campaign,
+    addressBar = false,
+    debug = false,
+  } = options;
   const key = fromHex(options.key ?? "");
-  if (!(Number.isInteger(publisher) && publisher >= 0) || !/^https?:\/\/[^/]+/.test(relay) || key?.length !== 32) return undefined;
-  return { publisher, relay: relay.replace(/\/+$/, ""), key, consent, landingPages, excludedPages, campaign, addressBar, debug };
+  if (!(Number.isInteger(publisher) && publisher >= 0) || !/^https?:\/\/[^/]+/.test(relay) || key?.length !== 32)
+    return undefined;
+  return {
+    publisher,
+    relay: relay.replace(/\/+$/, ""),
+    key,
+    consent,
+    landingPages,
+    excludedPages,
+    campaign,
+    addressBar,
+    debug,
+  };
 }
 
 /** Options from `data-…` attributes. The relay is the script's own origin unless it is named. */

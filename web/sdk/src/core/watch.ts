@@ -1,10 +1,11 @@
-// Sees shares: the site's own share links, the share sheet, copied addresses. It changes nothing but the link that is shared.
+// Sees shares: the site's own share links, the share sheet, copied addresses. It changes nothing but the link that is
+// shared.
 
 import { channelOfShareLink, isThisSite, retag } from "./share-links.js";
 
 export interface Shares {
   /** A page was shared to a channel: the one that is open, unless another of the site is named. */
-  seen(channel: string, page?: string): void;
+  seen(channel: string, page: string | undefined): void;
   /** The tagged form of one of this site's addresses; undefined while there is none. */
   tagged(channel: string, page: string): string | undefined;
 }
@@ -18,7 +19,12 @@ export function watchShares(shares: Shares): void {
 }
 
 /** A text with its addresses of this site tagged, and the first of them as it stood. */
-function tagText(text: string, isLink: boolean, channel: string, shares: Shares): [tagged: string, page?: string] {
+function tagText(
+  text: string,
+  isLink: boolean,
+  channel: string,
+  shares: Shares,
+): [tagged: string, page: string | undefined] {
   let first: string | undefined;
   const tagged = retag(text, isLink, (page) => {
     first ??= page;
@@ -30,7 +36,9 @@ function tagText(text: string, isLink: boolean, channel: string, shares: Shares)
 /** Clicks on share links, in the capture phase: the tag is in before the browser follows the link. */
 function watchLinks(shares: Shares): void {
   const onClick = (event: Event) => {
-    const link = event.composedPath().find((target): target is HTMLAnchorElement => target instanceof HTMLAnchorElement && !!target.href);
+    const link = event
+      .composedPath()
+      .find((target): target is HTMLAnchorElement => target instanceof HTMLAnchorElement && !!target.href);
     const channel = link && channelOfShareLink(link.href);
     if (!channel) return;
     const [tagged, page] = tagText(link.href, true, channel, shares);
@@ -66,7 +74,9 @@ function watchShareSheet(shares: Shares): void {
   };
 }
 
-/** Copy buttons, and copies of a selection that is an address of this site. Copying the address bar is seen by no page. */
+/**
+ * Copy buttons, and copies of a selection that is an address of this site. Copying the address bar is seen by no page.
+ */
 function watchCopies(shares: Shares): void {
   const holdsAddress = (text: string) => text.split(/\s+/).some(isThisSite);
   const clipboard = navigator.clipboard;

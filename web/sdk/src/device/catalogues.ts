@@ -1,10 +1,10 @@
 // The catalogues that a manifest names: had, all of them, before it is put in force.
 //
-// What is fetched, and when, follows from the manifest and from what was fetched before: never from anything that is shared
-// (spec/device.md §2).
+// What is fetched, and when, follows from the manifest and from what was fetched before: never from anything that is
+// shared (spec/device.md §2).
 
 import { toHex } from "../bytes.js";
-import { positionOf, verifyCatalogue, type CatalogueRef, type PlaceOf } from "../protocol/catalogue.js";
+import { type CatalogueRef, type PlaceOf, positionOf, verifyCatalogue } from "../protocol/catalogue.js";
 import { cataloguesOf, type Manifest } from "../protocol/manifest.js";
 import type { Context } from "./context.js";
 
@@ -32,10 +32,15 @@ export async function areKept({ storage }: Context, manifest: Manifest): Promise
 }
 
 /** Drops the catalogues that the manifest in force does not name. */
-export const dropOthers = ({ storage, manifest }: Context): Promise<void> => storage.dropCatalogues(manifest ? keysOf(manifest) : []);
+export const dropOthers = ({ storage, manifest }: Context): Promise<void> =>
+  storage.dropCatalogues(manifest ? keysOf(manifest) : []);
 
 /** Where a content stands in each catalogue of the manifest. */
-export async function placesIn({ storage }: Context, manifest: Manifest, content: string | undefined): Promise<PlaceOf> {
+export async function placesIn(
+  { storage }: Context,
+  manifest: Manifest,
+  content: string | undefined,
+): Promise<PlaceOf> {
   const places = new Map<CatalogueRef, number | undefined>();
   for (const named of cataloguesOf(manifest)) {
     const catalogue = await storage.catalogue(keyOf(named));

@@ -1,17 +1,18 @@
-// The device of one visitor at one publisher: one page session, what is shared and converted in it, consent (spec/device.md).
+// The device of one visitor at one publisher: one page session, what is shared and converted in it, consent
+// (spec/device.md).
 
-import { classify, routeOf, webAddress, type Arrival, type Evidence } from "../protocol/arrival.js";
-import { channelByName, type Channel } from "../protocol/channel.js";
+import { type Arrival, classify, type Evidence, routeOf, webAddress } from "../protocol/arrival.js";
+import { type Channel, channelByName } from "../protocol/channel.js";
 import { labelsOf } from "../protocol/domain.js";
-import { encodeTag, parseTag, reshare, tagAddress, type LinkTag } from "../protocol/tag.js";
+import { encodeTag, type LinkTag, parseTag, reshare, tagAddress } from "../protocol/tag.js";
 import { areKept, placesIn } from "./catalogues.js";
-import { momentOf, type Context, type DeviceSettings } from "./context.js";
+import { type Context, type DeviceSettings, momentOf } from "./context.js";
 import { envelopesOf, flush, slotKey } from "./flush.js";
 import { whenIdle } from "./idle.js";
-import { arrived, converted, rememberArrival, shared, type OccurrenceOf } from "./occurrence.js";
+import { arrived, converted, type OccurrenceOf, rememberArrival, shared } from "./occurrence.js";
 import { refreshManifest, rememberManifest } from "./refresh.js";
-import { answer, note, openSessionSlots, type Moment } from "./slots.js";
-import { newState, type DeviceState, type OpenSlot } from "./state.js";
+import { answer, type Moment, note, openSessionSlots } from "./slots.js";
+import { type DeviceState, newState, type OpenSlot } from "./state.js";
 import { openStorage } from "./storage.js";
 import { relayTransport } from "./transport.js";
 
@@ -35,7 +36,7 @@ type Recording = (moment: Moment) => Promise<(state: DeviceState) => OpenSlot[]>
 export async function openDevice(settings: DeviceSettings): Promise<Device> {
   const storage = await openStorage(settings.publisher);
   const tab = `tacita-${settings.publisher}-${crypto.randomUUID()}`;
-  const context: Context = { settings, storage, transport: relayTransport(settings.relay), tab };
+  const context: Context = { settings, storage, transport: relayTransport(settings.relay), tab, manifest: undefined };
   await rememberManifest(context);
   return new Device(context);
 }
@@ -68,7 +69,8 @@ export class Device {
     const visitor = classify({ ...evidence, landingPages: this.#context.settings.landingPages });
     this.#isInert = visitor.is === "preview" || visitor.is === "robot";
     if (this.#isInert) return undefined;
-    const isArrival = visitor.is === "person" && evidence.navigation !== "reload" && evidence.navigation !== "back_forward";
+    const isArrival =
+      visitor.is === "person" && evidence.navigation !== "reload" && evidence.navigation !== "back_forward";
     this.#cameBy = visitor.is === "person" ? visitor.arrival.tag : rememberedTag();
     if (isArrival) {
       const { arrival } = visitor;
@@ -88,7 +90,10 @@ export class Device {
     return undefined;
   }
 
-  /** A page was shared to a channel, and with it a content: the one named, or the page's own. Gives the page's tagged link. */
+  /**
+   * A page was shared to a channel, and with it a content: the one named, or the page's own. Gives the page's tagged
+   * link.
+   */
   async share(name: string, page = location.href, content = contentOf(page)): Promise<string | undefined> {
     const channel = channelByName(name);
     if (!channel?.isShareTarget || this.#isInert) return undefined;
@@ -101,10 +106,17 @@ export class Device {
 
   /** The person converted; credited to the last remembered arrival of each campaign. */
   async convert(value?: number): Promise<void> {
-    if (!this.#isInert) await this.#happened(async ({ now }) => (state) => converted(state, value, now));
+    if (!this.#isInert)
+      await this.#happened(
+        async ({ now }) =>
+          (state) =>
+            converted(state, value, now),
+      );
   }
 
-  /** An address with the tag for sharing it to a channel; undefined without a campaign, or where it is no web address. */
+  /**
+   * An address with the tag for sharing it to a channel; undefined without a campaign, or where it is no web address.
+   */
   link(name: string, page: string): string | undefined {
     const channel = channelByName(name);
     const campaigns = this.#context.manifest?.campaigns ?? [];
@@ -143,7 +155,10 @@ export class Device {
     this.#schedule();
   }
 
-  /** The page is being left: what is sealed leaves in a request that outlives it. The next page sends the same bytes again. */
+  /**
+   * The page is being left: what is sealed leaves in a request that outlives it. The next page sends the same bytes
+   * again.
+   */
   leave(): void {
     this.#hasLeft = true;
     if (this.#leaving?.length) {
@@ -200,7 +215,7 @@ export class Device {
   }
 
   #schedule(): void {
-    whenIdle().then(() => this.flush());
+    void whenIdle().then(() => this.flush());
   }
 
   async #flushWhileDue(): Promise<void> {
@@ -213,7 +228,10 @@ export class Device {
       } catch (error) {
         this.#trace({ what: "trouble", error });
         clearTimeout(this.#retry);
-        this.#retry = setTimeout(() => this.flush(), 1000 * RETRY_SECONDS[Math.min(this.#failures++, RETRY_SECONDS.length - 1)]!);
+        this.#retry = setTimeout(
+          () => this.flush(),
+          1000 * RETRY_SECONDS[Math.min(this.#failures++, RETRY_SECONDS.length - 1)]!,
+        );
       }
     }
   }
@@ -233,7 +251,8 @@ export class Device {
         const own = sessions.filter((session) => session.tab === tab).flatMap(({ slots }) => slots);
         return envelopesOf([...outbox, ...own.flatMap(({ draft }) => draft ?? [])]);
       });
-      // What happened meanwhile may have made a draft void: then nothing leaves with the page, and the next one sends it.
+      // What happened meanwhile may have made a draft void: then nothing leaves with the page, and the next one sends
+      // it.
       if (change === this.#changes && !this.#hasLeft) this.#leaving = leaving;
     }
   }

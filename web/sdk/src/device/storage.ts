@@ -2,7 +2,7 @@
 // Catalogues are kept apart: they are large and public, and the state is written often.
 
 import type { Bytes } from "../bytes.js";
-import { newState, type DeviceState } from "./state.js";
+import { type DeviceState, newState } from "./state.js";
 
 const STORE = "device";
 const CATALOGUES = "catalogues";
@@ -10,7 +10,9 @@ const CATALOGUES = "catalogues";
 export interface Storage {
   /** Looks at the state, which must not be changed. */
   look<T>(view: (state: DeviceState) => T): Promise<T>;
-  /** Runs a synchronous change in one transaction; resolves when it is durable. A change that throws changes nothing. */
+  /**
+   * Runs a synchronous change in one transaction; resolves when it is durable. A change that throws changes nothing.
+   */
   update<T>(change: (state: DeviceState) => T): Promise<T>;
   /** The bytes of a catalogue that is kept. */
   catalogue(key: string): Promise<Bytes | undefined>;
@@ -24,7 +26,9 @@ export interface Storage {
 /** Rejects where the browser offers no durable storage: without it there is no ledger, so nothing is measured. */
 export async function openStorage(publisher: number): Promise<Storage> {
   const opening = indexedDB.open(`tacita-${publisher}`, 1);
-  opening.onupgradeneeded = () => [STORE, CATALOGUES].forEach((name) => opening.result.createObjectStore(name));
+  opening.onupgradeneeded = () => {
+    for (const name of [STORE, CATALOGUES]) opening.result.createObjectStore(name);
+  };
   const database = await settled(opening);
   // Another version of the SDK wants to change the format: do not stand in its way.
   database.onversionchange = () => database.close();

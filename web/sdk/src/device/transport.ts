@@ -1,8 +1,8 @@
 // gRPC-Web to the publisher's relay: four unary calls (proto/tacita/v1), without cookies, referrer or cache.
 
-import { concat, u32, type Bytes } from "../bytes.js";
+import { type Bytes, concat, u32 } from "../bytes.js";
 import type { SignedManifest } from "../protocol/manifest.js";
-import { numbersOf, oneOf, readFields, writeField, type Fields } from "../protocol/protobuf.js";
+import { type Fields, numbersOf, oneOf, readFields, writeField } from "../protocol/protobuf.js";
 
 /** The epoch that tokens were asked for is not active. */
 export const FAILED_PRECONDITION = 9;
@@ -28,7 +28,11 @@ export interface Transport {
 export function relayTransport(relay: string): Transport {
   const post = (method: string, request: RequestInit) =>
     fetch(`${relay}/tacita.v1.${method}`, {
-      method: "POST", credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store", ...request,
+      method: "POST",
+      credentials: "omit",
+      referrerPolicy: "no-referrer",
+      cache: "no-store",
+      ...request,
     });
   const call = async (method: string, ...fields: Bytes[]): Promise<Fields> => {
     const response = await post(method, { headers: GRPC_WEB, body: frameOf(fields) }).catch(() => {
@@ -55,8 +59,8 @@ export function relayTransport(relay: string): Transport {
     submitAndLeave(envelopes) {
       const frame = frameOf(submission(envelopes));
       const isOwn = new URL(relay).origin === location.origin;
-      // Before it calls another origin with a type of its own a browser asks leave, and waits for the answer: a page that is
-      // gone cannot. Text needs no leave.
+      // Before it calls another origin with a type of its own a browser asks leave, and waits for the answer: a page
+      // that is gone cannot. Text needs no leave.
       const request = isOwn ? { headers: GRPC_WEB, body: frame } : { body: btoa(String.fromCharCode(...frame)) };
       post("CollectionService/SubmitReports", { ...request, keepalive: true }).catch(() => {});
     },

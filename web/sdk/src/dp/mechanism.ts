@@ -4,13 +4,26 @@
 
 import { exp, hitThreshold } from "./epsilon.js";
 import { primePower } from "./field.js";
-import { geometryCovering, isSupported, MAX_POINTS, opposingReport, subspace, supportingReport, type Geometry } from "./geometry.js";
+import {
+  type Geometry,
+  geometryCovering,
+  isSupported,
+  MAX_POINTS,
+  opposingReport,
+  subspace,
+  supportingReport,
+} from "./geometry.js";
 import type { Words } from "./memo.js";
 import { uniformBelow, uniformSubset } from "./sampling.js";
 
 /** A mask of ω of at most 64 cells, a list of ω cells, or a point of a projective space. */
 export type Mechanism =
-  | { readonly family: "subset-selection" | "subset-list"; readonly cells: number; readonly omega: number; readonly threshold: bigint }
+  | {
+      readonly family: "subset-selection" | "subset-list";
+      readonly cells: number;
+      readonly omega: number;
+      readonly threshold: bigint;
+    }
   | { readonly family: "projective"; readonly cells: number; readonly space: Geometry; readonly threshold: bigint };
 
 /** The most cells that a mask holds. */
@@ -53,7 +66,10 @@ export function supports(mechanism: Mechanism, report: bigint, cell: number): bo
   if (mechanism.family === "projective") return isSupported(mechanism.space, Number(report), cell);
   if (mechanism.family === "subset-selection") return ((report >> BigInt(cell)) & 1n) === 1n;
   const bits = BigInt(indexBits(mechanism.cells));
-  return Array.from({ length: mechanism.omega }, (_, at) => (report >> (bits * BigInt(at))) & ((1n << bits) - 1n)).includes(BigInt(cell));
+  return Array.from(
+    { length: mechanism.omega },
+    (_, at) => (report >> (bits * BigInt(at))) & ((1n << bits) - 1n),
+  ).includes(BigInt(cell));
 }
 
 function subset(family: "subset-selection" | "subset-list", cells: number, omega: number, micro: number): Mechanism {

@@ -1,6 +1,6 @@
 // Catalogues: contents that a measure tells apart, too many to list in a manifest (spec/measures.md).
 
-import { ascii, digest, equal, type Bytes } from "../bytes.js";
+import { ascii, type Bytes, digest, equal } from "../bytes.js";
 
 /** How a manifest names a catalogue, and how many cells it makes: contents, then tail. */
 export interface CatalogueRef {
@@ -27,7 +27,11 @@ export async function verifyCatalogue({ digest: wanted, contents }: CatalogueRef
 }
 
 /** The position of a content: its own, or in the tail, or that of `other`; undefined where there is neither. */
-export async function positionOf({ contents, tail }: CatalogueRef, catalogue: Bytes, content: string = OTHER): Promise<number | undefined> {
+export async function positionOf(
+  { contents, tail }: CatalogueRef,
+  catalogue: Bytes,
+  content: string = OTHER,
+): Promise<number | undefined> {
   const hash = await contentHash(content);
   const listed = find(catalogue, hash);
   if (listed !== undefined) return listed;

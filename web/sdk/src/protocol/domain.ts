@@ -7,7 +7,7 @@ export interface Dimension {
   readonly name: string;
   /** Its values in order; none of one over a catalogue. */
   readonly labels: readonly string[];
-  readonly catalogue?: CatalogueRef;
+  readonly catalogue?: CatalogueRef | undefined;
 }
 
 /** The cell for nothing to report. */
@@ -22,10 +22,14 @@ export const cellCount = (dimensions: readonly Dimension[]): number =>
   1 + (dimensions.length && dimensions.reduce((cells, dimension) => cells * sizeOf(dimension), 1));
 
 /**
- * The cell of a value by its labels and its place in catalogues: the last dimension varies fastest; what is not listed is
- * `other`, or the whole `none`.
+ * The cell of a value by its labels and its place in catalogues: the last dimension varies fastest; what is not listed
+ * is `other`, or the whole `none`.
  */
-export function cellOf(dimensions: readonly Dimension[], labelOf: (dimension: Dimension) => string | undefined, placeOf?: PlaceOf): number {
+export function cellOf(
+  dimensions: readonly Dimension[],
+  labelOf: (dimension: Dimension) => string | undefined,
+  placeOf?: PlaceOf,
+): number {
   let cell = 0;
   for (const dimension of dimensions) {
     const { labels, catalogue } = dimension;

@@ -1,10 +1,10 @@
 // The signed manifest, epochs, the hash-chained directory (spec/manifest.md).
 
-import { ascii, concat, digest, equal, u32, type Bytes } from "../bytes.js";
+import { ascii, type Bytes, concat, digest, equal, u32 } from "../bytes.js";
 import { chooseMechanism, type Mechanism } from "../dp/mechanism.js";
 import type { CatalogueRef } from "./catalogue.js";
-import { cellCount, sizeOf, type Dimension } from "./domain.js";
-import { bytesOf, numberOf, oneOf, readFields, textOf, type Fields } from "./protobuf.js";
+import { cellCount, type Dimension, sizeOf } from "./domain.js";
+import { bytesOf, type Fields, numberOf, oneOf, readFields, textOf } from "./protobuf.js";
 
 export type Event = "arrival" | "reach" | "share" | "conversion" | "content-share";
 
@@ -62,7 +62,11 @@ export interface SignedManifest {
 }
 
 /** Checks the signature by the pinned key, and then all that the manifest says. Throws if anything does not hold. */
-export async function verifyManifest({ manifest, signature }: SignedManifest, key: Bytes, publisher: number): Promise<Manifest> {
+export async function verifyManifest(
+  { manifest, signature }: SignedManifest,
+  key: Bytes,
+  publisher: number,
+): Promise<Manifest> {
   const pinned = await crypto.subtle.importKey("raw", key, { name: "Ed25519" }, false, ["verify"]);
   const signed = concat(ascii("tacita/manifest/v1"), manifest);
   check(await crypto.subtle.verify({ name: "Ed25519" }, pinned, signature, signed));
@@ -77,7 +81,12 @@ export async function follows(offered: Manifest, last: Manifest): Promise<boolea
   const end = last.epochs.at(-1);
   for (const entry of offered.epochs) {
     const known = last.epochs.find(({ epoch }) => epoch === entry.epoch);
-    if (known ? !equal(known.publicKey, entry.publicKey) || !equal(known.chain, entry.chain) : !(await continues(entry, end))) return false;
+    if (
+      known
+        ? !equal(known.publicKey, entry.publicKey) || !equal(known.chain, entry.chain)
+        : !(await continues(entry, end))
+    )
+      return false;
   }
   return true;
 }
@@ -104,7 +113,8 @@ const chainAfter = (previous: Epoch, { epoch, publicKey }: Epoch): Promise<Bytes
   digest("SHA-256", ascii("tacita/directory/v1"), previous.chain, u32(epoch), publicKey);
 
 async function read(fields: Fields): Promise<Manifest> {
-  const all = <T>(field: number, reader: (fields: Fields) => T) => bytesOf(fields, field).map((bytes) => reader(readFields(bytes)));
+  const all = <T>(field: number, reader: (fields: Fields) => T) =>
+    bytesOf(fields, field).map((bytes) => reader(readFields(bytes)));
   const epochs = all(4, readEpoch);
   for (const [at, entry] of epochs.entries()) {
     const previous = epochs[at - 1];
@@ -116,7 +126,14 @@ async function read(fields: Fields): Promise<Manifest> {
   const policy = readFields(oneOf(fields, 7));
   const tokenBatch = numberOf(policy, 1);
   check(tokenBatch >= 1 && tokenBatch <= 128);
-  return { revision: numberOf(fields, 3), epochs, measures, campaigns, tokenBatch, ledgerBoundMicro: numberOf(policy, 2) };
+  return {
+    revision: numberOf(fields, 3),
+    epochs,
+    measures,
+    campaigns,
+    tokenBatch,
+    ledgerBoundMicro: numberOf(policy, 2),
+  };
 }
 
 function readEpoch(fields: Fields): Epoch {
@@ -137,8 +154,15 @@ function readMeasure(fields: Fields): Measure {
   check(windowSeconds >= 60 && windowSeconds <= 31 * 86_400 && cells >= 2 && cells <= MAX_CELLS);
   check(event !== "content-share" || dimensions.some(({ name }) => name === CONTENT));
   return {
-    id: numberOf(fields, 1), campaign: numberOf(fields, 2), name: textOf(fields, 3), event: event!, bySession,
-    dimensions, epsilonMicro, windowSeconds, mechanism: chooseMechanism(cells, epsilonMicro),
+    id: numberOf(fields, 1),
+    campaign: numberOf(fields, 2),
+    name: textOf(fields, 3),
+    event: event!,
+    bySession,
+    dimensions,
+    epsilonMicro,
+    windowSeconds,
+    mechanism: chooseMechanism(cells, epsilonMicro),
   };
 }
 
@@ -157,8 +181,12 @@ function readCatalogueRef(fields: Fields): CatalogueRef {
   return named;
 }
 
-const readCampaign = (fields: Fields): Campaign =>
-  ({ id: numberOf(fields, 1), brand: numberOf(fields, 2), name: textOf(fields, 3), attributionSeconds: numberOf(fields, 4) });
+const readCampaign = (fields: Fields): Campaign => ({
+  id: numberOf(fields, 1),
+  brand: numberOf(fields, 2),
+  name: textOf(fields, 3),
+  attributionSeconds: numberOf(fields, 4),
+});
 
 function check(holds: unknown): asserts holds {
   if (!holds) throw new Error("manifest");

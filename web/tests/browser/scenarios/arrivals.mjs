@@ -1,7 +1,7 @@
 // How visitors come, and who is none.
 import assert from "node:assert/strict";
 import { listen } from "../envelopes.mjs";
-import { answers, ARTICLE, depart, newVisitor, settle, visit } from "../stage.mjs";
+import { ARTICLE, answers, depart, newVisitor, settle, visit } from "../stage.mjs";
 
 const WHATSAPP_ANDROID =
   "Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/126.0.0.0 Mobile Safari/537.36 WA4A/2.26.30.97";
@@ -45,7 +45,10 @@ export const arrivals = {
   },
 
   async "robots and previews are not measured"(stage) {
-    const robots = ["Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "TelegramBot (like TwitterBot)"];
+    const robots = [
+      "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+      "TelegramBot (like TwitterBot)",
+    ];
     for (const userAgent of robots) {
       const context = await newVisitor(stage, { userAgent });
       const { calls } = listen(context);

@@ -4,8 +4,9 @@ import { ARTICLE, depart, newVisitor, settle, until, visit } from "../stage.mjs"
 
 /** A consent platform that answers by `purposes` once asked; `window.answer` gives another answer later. */
 const platform = (purposes) => {
-  window.__tcfapi = (command, version, callback) => {
-    window.answer = (consents) => callback({ gdprApplies: true, eventStatus: "useractioncomplete", purpose: { consents } }, true);
+  window.__tcfapi = (_command, _version, callback) => {
+    window.answer = (consents) =>
+      callback({ gdprApplies: true, eventStatus: "useractioncomplete", purpose: { consents } }, true);
     callback({ gdprApplies: true, eventStatus: "cmpuishown" }, true);
     setTimeout(window.answer, 50, purposes);
   };
@@ -45,22 +46,24 @@ export const consent = {
       "Global Privacy Control": { path: "/consent/granted", script: [says("globalPrivacyControl", true)] },
       "Do Not Track": { path: "/consent/granted", script: [says("doNotTrack", '"1"')] },
     };
-    await Promise.all(Object.entries(objectors).map(async ([why, { path, script }]) => {
-      const context = await newVisitor(stage, { agrees: false, script });
-      const asked = watchNetwork(context);
-      const page = await context.newPage();
-      await page.goto(stage.news + path);
-      await page.evaluate(() => {
-        window.tacita.share("whatsapp");
-        window.tacita.conversion({ value: 10 });
-        return navigator.share({ url: location.href });
-      });
-      await page.waitForTimeout(GRACE_MS);
-      await page.goto("about:blank");
-      await page.goto(stage.news + path);
-      assert.deepEqual([asked, await stored(page)], [[], []], why);
-      await depart(context);
-    }));
+    await Promise.all(
+      Object.entries(objectors).map(async ([why, { path, script }]) => {
+        const context = await newVisitor(stage, { agrees: false, script });
+        const asked = watchNetwork(context);
+        const page = await context.newPage();
+        await page.goto(stage.news + path);
+        await page.evaluate(() => {
+          window.tacita.share("whatsapp");
+          window.tacita.conversion({ value: 10 });
+          return navigator.share({ url: location.href });
+        });
+        await page.waitForTimeout(GRACE_MS);
+        await page.goto("about:blank");
+        await page.goto(stage.news + path);
+        assert.deepEqual([asked, await stored(page)], [[], []], why);
+        await depart(context);
+      }),
+    );
   },
 
   async "consent given later counts how the page was come to, and what was shared before"(stage, truth) {

@@ -9,7 +9,9 @@ const LONG_MS = 50;
 
 const watchShifts = () => {
   window.shifts = 0;
-  const add = (list) => list.getEntries().forEach(({ value }) => (window.shifts += value));
+  const add = (list) => {
+    for (const { value } of list.getEntries()) window.shifts += value;
+  };
   new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
 };
 
@@ -26,7 +28,11 @@ export const pages = {
         if (path === "/quiet") await settle(page);
         await page.evaluate(() => new Promise((painted) => requestAnimationFrame(() => setTimeout(painted, 100))));
       });
-      costs[path] = { longest: Math.max(...tasks), total: tasks.reduce((sum, ms) => sum + ms, 0), shifts: await page.evaluate(() => window.shifts) };
+      costs[path] = {
+        longest: Math.max(...tasks),
+        total: tasks.reduce((sum, ms) => sum + ms, 0),
+        shifts: await page.evaluate(() => window.shifts),
+      };
       if (path === "/quiet") truth.arrival("inferred", "inferred");
       await depart(context, path === "/quiet" ? stage.news : undefined);
     }
@@ -43,7 +49,10 @@ export const pages = {
     assert.equal(quiet.shifts, 0);
   },
 
-  async "an application of one page is one session, and measured from its first page that is not excluded"(stage, truth) {
+  async "an application of one page is one session, and measured from its first page that is not excluded"(
+    stage,
+    truth,
+  ) {
     const context = await newVisitor(stage);
     const page = await visit(context, `${stage.news}/app/account`, { referer: "https://www.google.com/" });
     await page.evaluate(() => window.tacita.share("whatsapp"));
@@ -53,7 +62,10 @@ export const pages = {
     truth.share("telegram", { content: "/app/story" });
     await settle(page);
     // From within the site: no arrival, and so no session.
-    assert.deepEqual(new Set((await answers(page)).map(([measure]) => measure)), new Set(["shares", "generations", "contents"]));
+    assert.deepEqual(
+      new Set((await answers(page)).map(([measure]) => measure)),
+      new Set(["shares", "generations", "contents"]),
+    );
     await page.evaluate(() => history.pushState({}, "", "/app/account"));
     assert.equal(await page.evaluate(() => window.tacita.share("email")), undefined);
     await depart(context, stage.news);
@@ -72,7 +84,10 @@ export const pages = {
   },
 
   async "screens of the example site"(stage, truth) {
-    for (const [name, width, height] of [["wide", 1440, 900], ["phone", 390, 844]]) {
+    for (const [name, width, height] of [
+      ["wide", 1440, 900],
+      ["phone", 390, 844],
+    ]) {
       const context = await newVisitor(stage, { viewport: { width, height } });
       const page = await visit(context, `${stage.news}/`);
       truth.arrival("direct", "direct");

@@ -1,19 +1,26 @@
 // Sharing by each means, what a shared link brings, and the contents that are shared.
 import assert from "node:assert/strict";
 import { listen } from "../envelopes.mjs";
-import { answers, ARTICLE, contentLabel, depart, newVisitor, SCREENS, settle, until, visit } from "../stage.mjs";
+import { ARTICLE, answers, contentLabel, depart, newVisitor, SCREENS, settle, until, visit } from "../stage.mjs";
 
 const TAGGED = /\/articles\/night-ferry#tct=1[0-9a-z]{14}$/;
 
 /** What the debug panel says of one measure, in any order. */
-const answersOf = async (page, wanted) => (await answers(page)).flatMap(([measure, value]) => (measure === wanted ? [value] : [])).sort();
+const answersOf = async (page, wanted) =>
+  (await answers(page)).flatMap(([measure, value]) => (measure === wanted ? [value] : [])).sort();
 
 export const shares = {
   async "a visitor shares by each means, and every link is tagged"(stage, truth) {
     const context = await newVisitor(stage);
     const page = await visit(context, stage.news + ARTICLE);
     truth.arrival("inferred", "inferred");
-    const links = { whatsapp: /^https:\/\/wa\.me/, telegram: /^https:\/\/t\.me/, email: /^mailto:/, facebook: /facebook\.com/, sms: /^sms:/ };
+    const links = {
+      whatsapp: /^https:\/\/wa\.me/,
+      telegram: /^https:\/\/t\.me/,
+      email: /^mailto:/,
+      facebook: /facebook\.com/,
+      sms: /^sms:/,
+    };
     for (const [channel, href] of Object.entries(links)) {
       const link = page.locator(`.share a[data-channel=${channel}]`);
       await link.evaluate((element) => element.addEventListener("click", (event) => event.preventDefault()));
@@ -24,7 +31,10 @@ export const shares = {
       if (channel === "whatsapp") stage.firstLink = /http:\/\/\S+#tct=\w{15}/.exec(decodeURIComponent(tagged))[0];
       truth.share(channel);
     }
-    await page.evaluate((url) => void window.open(`https://wa.me/?text=${encodeURIComponent(url)}`), stage.news + ARTICLE);
+    await page.evaluate(
+      (url) => void window.open(`https://wa.me/?text=${encodeURIComponent(url)}`),
+      stage.news + ARTICLE,
+    );
     truth.share("whatsapp");
     await page.click("#native");
     truth.share("native");
@@ -42,7 +52,18 @@ export const shares = {
     truth.session("other");
     // What is of another site is no share of this page.
     await page.evaluate(() => navigator.clipboard.writeText("https://example.com/"));
-    const expected = ["copy", "copy", "email", "facebook", "native", "other", "sms", "telegram", "whatsapp", "whatsapp"];
+    const expected = [
+      "copy",
+      "copy",
+      "email",
+      "facebook",
+      "native",
+      "other",
+      "sms",
+      "telegram",
+      "whatsapp",
+      "whatsapp",
+    ];
     await until(async () => (await answersOf(page, "shares")).length === expected.length);
     await settle(page);
     assert.deepEqual(await answersOf(page, "shares"), expected);
