@@ -1,7 +1,9 @@
-//! Runs the criterion benchmarks and gathers their results in `target/bench.json`.
+//! Runs the criterion benchmarks, and those of the page SDK, and gathers their results in `target/bench.json`.
 //!
 //! A benchmark is a criterion group, named like `tokens/open/16`. Its function `tacita` is ours, `floor` is what the machine
 //! needs at the least for the same work, and every other function is a peer, all measured in the same run.
+
+mod web;
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +29,8 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     for package in PACKAGES.iter().filter(|package| concerns(package, names)) {
         super::run(Command::new("cargo").args(["bench", "--package", package, "--"]).args(names.first()))?;
     }
-    let rows = rows(&criterion, names)?;
+    let mut rows = rows(&criterion, names)?;
+    rows.extend(web::rows(names, &cpu())?);
     let path = target.join("bench.json");
     fs::write(&path, serde_json::to_string_pretty(&rows)?)?;
     for row in &rows {
@@ -69,7 +72,8 @@ struct Measured {
 /// Every `new/benchmark.json` below criterion's folder with its `estimates.json`.
 fn results(criterion: &Path) -> Result<Vec<Measured>> {
     let mut found = Vec::new();
-    let mut folders = vec![criterion.to_path_buf()];
+    // None where no package with such benchmarks was asked for.
+    let mut folders: Vec<_> = criterion.exists().then(|| criterion.to_path_buf()).into_iter().collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).with_context(|| format!("no results in {}", folder.display()))? {
             let path = entry?.path();
@@ -139,12 +143,13 @@ fn line(row: &Value) -> String {
     let ratio =
         |key: &str, to: &str| row[key].as_f64().map_or_else(String::new, |ratio| format!("   {ratio:.2} × {to}"));
     format!(
-        "{:<28} {:>12.1} {}{}{}",
+        "{:<28} {:>12.1} {}{}{}{}",
         row["name"].as_str().unwrap_or_default(),
         row["value"].as_f64().unwrap_or_default(),
         row["unit"].as_str().unwrap_or_default(),
         ratio("ratio_to_floor", "the floor"),
         ratio("ratio_to_best_peer", "the best peer"),
+        row["parameters"]["engine"].as_str().map_or_else(String::new, |engine| format!("   ({engine})")),
     )
 }
 

@@ -2,7 +2,7 @@
 //
 // Written out for this one curve after the formulas of the RFC and of @noble/curves (MIT, Paul Miller), which is seven
 // times as large because it serves every curve. noble is what the tests hold this against, beside the vectors. BigInt
-// arithmetic is not constant-time, here as there: it guards the client's own blinds only (spec/tokens.md §6).
+// arithmetic is not constant-time, here as there: what that means is in spec/web.md §8.
 
 import type { Bytes } from "../bytes.js";
 
