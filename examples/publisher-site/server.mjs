@@ -6,7 +6,13 @@ import { fileURLToPath } from "node:url";
 
 const SITE = fileURLToPath(new URL("site", import.meta.url));
 const SDK = fileURLToPath(new URL("../../web/sdk/dist", import.meta.url));
-const TYPES = { ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".json": "application/json" };
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".css": "text/css",
+  ".js": "text/javascript",
+  ".svg": "image/svg+xml",
+  ".json": "application/json",
+};
 
 /** The policy that the SDK needs, and no more (spec/web.md). */
 const policy = (relay) =>
@@ -24,21 +30,40 @@ export function startSite({ port, relayUrl, embed, extraPages = {} }) {
     if (page) return void sendPage(response, page, embed, extname(pathname));
     const file = fileOf(pathname);
     if (!file) return void response.writeHead(404, { "content-type": "text/plain" }).end("not found");
-    if (extname(file) === ".html") return void sendPage(response, readFileSync(file, "utf8"), embed);
-    response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "access-control-allow-origin": "*" });
+    if (extname(file) === ".html") return void sendPage(response, composed(readFileSync(file, "utf8")), embed);
+    response.writeHead(200, {
+      "content-type": TYPES[extname(file)] ?? "application/octet-stream",
+      "access-control-allow-origin": "*",
+    });
     createReadStream(file).pipe(response);
   });
   return new Promise((resolve, reject) => server.once("error", reject).listen(port, () => resolve(server)));
 }
 
+/** A page of the site within its layout. */
+function composed(page) {
+  const part = (name) => readFileSync(`${SITE}/${name}.html`, "utf8");
+  const [, title, body] = /^<title>(.*?)<\/title>\s*([\s\S]*)$/.exec(page);
+  const filling = { title, page: body.trim().replace("{{share}}", () => part("share").trim()) };
+  return part("layout").replace(/{{(title|page)}}/g, (_, name) => filling[name]);
+}
+
 function sendPage(response, page, embed, extension) {
   const filled = page.replace(/{{(\w+)}}/g, (_, name) => embed[name] ?? "");
-  response.writeHead(200, { "content-type": TYPES[extension] ?? TYPES[".html"], "content-security-policy": policy(embed.relay ?? ""), "referrer-policy": "strict-origin-when-cross-origin" }).end(filled);
+  response
+    .writeHead(200, {
+      "content-type": TYPES[extension] ?? TYPES[".html"],
+      "content-security-policy": policy(embed.relay ?? ""),
+      "referrer-policy": "strict-origin-when-cross-origin",
+    })
+    .end(filled);
 }
 
 function fileOf(pathname) {
   const path = normalize(decodeURIComponent(pathname));
   const [root, rest] = path.startsWith("/tacita/") ? [SDK, path.slice("/tacita".length)] : [SITE, path];
+  // Parts of pages are no pages.
+  if (/^\/(layout|share)(\.html)?$/.test(path)) return undefined;
   return [rest, `${rest}.html`, `${rest}/index.html`]
     .map((candidate) => normalize(root + candidate))
     .find((file) => file.startsWith(root) && existsSync(file) && statSync(file).isFile());

@@ -43,7 +43,8 @@ export function openPanel(): (trace: Trace) => void {
   root.adoptedStyleSheets = [sheet];
   const list = element("ol");
   const details = element("details", element("summary", "Tacita: what leaves this device"), list);
-  details.setAttribute("open", "");
+  // On a phone it would hide the page.
+  details.toggleAttribute("open", innerWidth >= 600);
   root.append(element("section", details));
   document.body.append(host);
 

@@ -4,7 +4,7 @@
 // seals; only bytes that are durable leave, the same ones at each attempt; they are deleted after the relay's answer.
 
 import { type Bytes, equal, toHex } from "../bytes.js";
-import { supports } from "../dp/mechanism.js";
+import { supportedCells } from "../dp/mechanism.js";
 import { labelsOf } from "../protocol/domain.js";
 import type { Manifest } from "../protocol/manifest.js";
 import { seal } from "../tokens/envelope.js";
@@ -55,7 +55,7 @@ export async function randomizeClosing({ settings, storage, manifest }: Context)
         what: "randomized",
         slot: slotKey(slot),
         bytes: toHex(bytes),
-        cells: supportedCells(manifest, slot, bytes),
+        cells: supportedValues(manifest, slot, bytes),
       });
   });
 }
@@ -63,13 +63,10 @@ export async function randomizeClosing({ settings, storage, manifest }: Context)
 export const slotKey = ({ measure, window, ordinal }: OpenSlot): string => `${measure}/${window}/${ordinal}`;
 
 /** The values that a report supports, for the debug panel; none is listed where they are very many. */
-function supportedCells({ measures }: Manifest, slot: OpenSlot, payload: Bytes): string[] {
+function supportedValues({ measures }: Manifest, slot: OpenSlot, payload: Bytes): string[] {
   const { mechanism, dimensions } = measures.find(({ id }) => id === slot.measure)!;
-  if (mechanism.cells > 256) return [];
-  const value = BigInt("0x" + toHex(payload.slice(8)));
-  return Array.from({ length: mechanism.cells }, (_, cell) => cell)
-    .filter((cell) => supports(mechanism, value, cell))
-    .map((cell) => labelsOf(dimensions, cell));
+  const cells = supportedCells(mechanism, BigInt("0x" + toHex(payload.slice(8))));
+  return (cells ?? []).map((cell) => labelsOf(dimensions, cell));
 }
 
 /** Closes the sessions of tabs that are gone, with what their slots hold. */

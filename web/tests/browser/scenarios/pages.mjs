@@ -1,6 +1,9 @@
 // How the SDK sits in a page: its cost, applications of a single page, bundlers, what the example looks like.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { freePort } from "../../../../examples/publisher-site/deployment.mjs";
 import { answers, depart, newVisitor, OUTPUT, SCREENS, settle, until, visit } from "../stage.mjs";
 import { taskTimes } from "../tasks.mjs";
 
@@ -81,6 +84,21 @@ export const pages = {
     truth.session("other", "other");
     await settle(page);
     await depart(context, stage.news);
+  },
+
+  async "the example runs with one command, and ends with one signal"() {
+    const port = await freePort();
+    const run = fileURLToPath(new URL("../../../../examples/publisher-site/run.mjs", import.meta.url));
+    const example = spawn(process.execPath, [run], { env: { ...process.env, PORT: String(port) } });
+    let said = "";
+    for (const stream of [example.stdout, example.stderr]) stream.on("data", (text) => (said += text));
+    const ended = new Promise((resolve) => example.once("exit", resolve));
+    await until(() => /brand's report: .* report /.test(said) || example.exitCode !== null);
+    const page = await (await fetch(`http://127.0.0.1:${port}/articles/quiet-hours`)).text();
+    assert.match(page, /<script defer src="\/tacita\/tacita.js" data-publisher="1" data-key="[0-9a-f]{64}"/, said);
+    assert.equal((await fetch(`http://127.0.0.1:${port}/layout`)).status, 404, "a part of pages is no page");
+    example.kill("SIGTERM");
+    assert.equal(await ended, 0, said);
   },
 
   async "screens of the example site"(stage, truth) {
