@@ -47,6 +47,8 @@ export interface Campaign {
 }
 
 export interface Manifest {
+  /** As it travelled. */
+  readonly bytes: Bytes;
   readonly revision: number;
   readonly epochs: readonly Epoch[];
   readonly measures: readonly Measure[];
@@ -72,12 +74,16 @@ export async function verifyManifest(
   check(await crypto.subtle.verify({ name: "Ed25519" }, pinned, signature, signed));
   const fields = readFields(manifest);
   check(numberOf(fields, 1) === 1 && numberOf(fields, 2) === publisher);
-  return read(fields);
+  return read(manifest, fields);
 }
 
-/** Whether `offered` may replace `last`: no smaller revision, and its directory goes on where the other's stands. */
+/**
+ * Whether `offered` may replace `last`: a larger revision or that very manifest, and its directory goes on where the other's
+ * stands.
+ */
 export async function follows(offered: Manifest, last: Manifest): Promise<boolean> {
   if (offered.revision < last.revision) return false;
+  if (offered.revision === last.revision && !equal(offered.bytes, last.bytes)) return false;
   const end = last.epochs.at(-1);
   for (const entry of offered.epochs) {
     const known = last.epochs.find(({ epoch }) => epoch === entry.epoch);
@@ -112,7 +118,7 @@ export const cataloguesOf = ({ measures }: Manifest): CatalogueRef[] =>
 const chainAfter = (previous: Epoch, { epoch, publicKey }: Epoch): Promise<Bytes> =>
   digest("SHA-256", ascii("tacita/directory/v1"), previous.chain, u32(epoch), publicKey);
 
-async function read(fields: Fields): Promise<Manifest> {
+async function read(bytes: Bytes, fields: Fields): Promise<Manifest> {
   const all = <T>(field: number, reader: (fields: Fields) => T) =>
     bytesOf(fields, field).map((bytes) => reader(readFields(bytes)));
   const epochs = all(4, readEpoch);
@@ -127,6 +133,7 @@ async function read(fields: Fields): Promise<Manifest> {
   const tokenBatch = numberOf(policy, 1);
   check(tokenBatch >= 1 && tokenBatch <= 128);
   return {
+    bytes,
     revision: numberOf(fields, 3),
     epochs,
     measures,
