@@ -1,4 +1,7 @@
-//! `tacita relay`: the publisher's edge.
+//! `tacita relay`: the publisher's edge, the totals of its short links, and the hashes of the SDK that it serves.
+
+mod links;
+mod sri;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
@@ -16,7 +19,22 @@ use crate::settings::{KeyArgs, Span, http_address, read_toml, signing_key};
 /// It sees visitors' addresses and opaque envelopes, never what an envelope holds. State lives in --data: the queue of
 /// envelopes that the collector has not acknowledged.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    word: Option<Word>,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(clap::Subcommand)]
+enum Word {
+    Links(links::Args),
+    Sri(sri::Args),
+}
+
+#[derive(clap::Args)]
+struct ServerArgs {
     /// The publisher's number (`tacita admin publisher create` prints it).
     #[arg(long, value_name = "NUMBER", env = "TACITA_PUBLISHER")]
     publisher: Option<u32>,
@@ -32,6 +50,12 @@ pub(crate) struct Args {
     /// The folder for state.
     #[arg(long, value_name = "FOLDER", env = "TACITA_RELAY_DATA")]
     data: Option<PathBuf>,
+    /// The folder of the SDK's build (web/sdk/dist), for pages to load it from here.
+    #[arg(long, value_name = "FOLDER", env = "TACITA_RELAY_SDK")]
+    sdk: Option<PathBuf>,
+    /// The file of short links (`examples/links.toml` shows one); it is read again when it changes.
+    #[arg(long, value_name = "FILE", env = "TACITA_RELAY_LINKS")]
+    links: Option<PathBuf>,
     /// A TOML file of settings; flags and environment go before it (`examples/relay.toml` has them all).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -48,10 +72,13 @@ struct File {
     signing_key: Option<String>,
     listen: Option<SocketAddr>,
     data: Option<PathBuf>,
+    sdk: Option<PathBuf>,
+    links: Option<PathBuf>,
     allowed_origins: Vec<String>,
     trusted_proxies: Vec<String>,
     batch: Batch,
     visitor: Visitor,
+    connections: Connections,
     queue: Queue,
 }
 
@@ -67,7 +94,16 @@ struct Batch {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Visitor {
     tokens: Option<u32>,
+    envelopes: Option<u32>,
     per: Option<Span>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Connections {
+    most: Option<usize>,
+    per_visitor: Option<usize>,
+    idle: Option<Span>,
 }
 
 #[derive(Deserialize, Default)]
@@ -89,7 +125,19 @@ impl Visitor {
     fn apply(&self, config: &mut RelayConfig) {
         let limit = &mut config.visitor_limit;
         limit.tokens = self.tokens.unwrap_or(limit.tokens);
+        // Room for each report to be sent again: a limit below that of tokens would lose reports.
+        let unless_told = limit.envelopes.max(limit.tokens.saturating_mul(4));
+        limit.envelopes = self.envelopes.unwrap_or(unless_told);
         limit.per = self.per.map_or(limit.per, |span| span.0);
+    }
+}
+
+impl Connections {
+    fn apply(&self, config: &mut RelayConfig) {
+        let limit = &mut config.connections;
+        limit.most = self.most.unwrap_or(limit.most);
+        limit.per_visitor = self.per_visitor.unwrap_or(limit.per_visitor);
+        limit.idle = self.idle.map_or(limit.idle, |span| span.0);
     }
 }
 
@@ -99,23 +147,37 @@ impl Queue {
     }
 }
 
-/// Runs until SIGTERM or SIGINT, then drains.
 pub(crate) async fn run(args: Args) -> Result<()> {
+    match args.word {
+        Some(Word::Links(args)) => links::run(&args),
+        Some(Word::Sri(args)) => sri::run(&args),
+        None => serve(args.server).await,
+    }
+}
+
+/// Runs until SIGTERM or SIGINT, then drains.
+async fn serve(args: ServerArgs) -> Result<()> {
     crate::settings::log_to_stderr();
     let file: File = args.config.as_deref().map(read_toml).transpose()?.unwrap_or_default();
     let listen = args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7602)));
     let config = config(args, file)?;
-    let (publisher, data) = (config.publisher, config.data.clone());
+    let (publisher, key, data) = (config.publisher, config.signing_key, config.data.clone());
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let running = Relay::start(config, listener, Arc::new(SystemClock)).await?;
     eprintln!("relay of publisher {publisher} on http://{}; state in {}", running.address(), data.display());
+    if let Some(sdk) = running.sdk() {
+        eprintln!(
+            "pages embed it as {}",
+            sri::script_element(sdk, &publisher.to_string(), &hex::encode(key.as_bytes()))
+        );
+    }
     crate::settings::until_told_to_stop().await?;
     running.shutdown().await;
     Ok(())
 }
 
-fn config(args: Args, file: File) -> Result<RelayConfig> {
+fn config(args: ServerArgs, file: File) -> Result<RelayConfig> {
     let publisher = args.publisher.or(file.publisher);
     let publisher =
         publisher.context("no publisher: give --publisher NUMBER (`tacita admin publisher create` prints it)")?;
@@ -135,7 +197,10 @@ fn config(args: Args, file: File) -> Result<RelayConfig> {
     let mut config = RelayConfig::new(PublisherId(publisher), collector, api_key, pinned, data);
     file.batch.apply(&mut config);
     file.visitor.apply(&mut config);
+    file.connections.apply(&mut config);
     file.queue.apply(&mut config);
+    config.sdk = args.sdk.or(file.sdk);
+    config.links = args.links.or(file.links);
     config.allowed_origins = file.allowed_origins;
     config.trusted_proxies = networks(&file.trusted_proxies)?;
     Ok(config)
@@ -163,10 +228,13 @@ mod tests {
         let default = config.clone();
         file.batch.apply(&mut config);
         file.visitor.apply(&mut config);
+        file.connections.apply(&mut config);
         file.queue.apply(&mut config);
         assert_eq!(config.batch, default.batch);
+        assert_eq!(config.connections, default.connections);
         assert_eq!(config.visitor_limit, default.visitor_limit);
         assert_eq!(config.queue_bytes, default.queue_bytes);
+        assert!(file.sdk.is_none() && file.links.is_none(), "a copy of the example starts without them");
     }
 
     #[test]

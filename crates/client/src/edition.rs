@@ -112,12 +112,15 @@ impl Edition {
         self.manifest.campaign(measure.campaign).map(|campaign| campaign.brand)
     }
 
-    /// Checks that this edition may replace `last`: its revision is no smaller, and its key directory goes on where the
-    /// other's stands. A gap, after a long absence, cannot be checked and is accepted.
+    /// Checks that this edition may replace `last`: its revision is larger, or it is the same manifest, and its key
+    /// directory goes on where the other's stands. A gap, after a long absence, cannot be checked and is accepted.
     pub(crate) fn check_follows(&self, last: &Self) -> Result<(), ClientError> {
         let (remembered, offered) = (last.manifest.revision, self.manifest.revision);
         if offered < remembered {
             return Err(ClientError::Rollback { remembered, offered });
+        }
+        if offered == remembered && self.signed != last.signed {
+            return Err(ClientError::Equivocation(offered));
         }
         match self.manifest.epochs.iter().find(|entry| !continues(&last.manifest, entry)) {
             Some(entry) => Err(ClientError::BrokenDirectory(entry.epoch)),

@@ -39,6 +39,11 @@ pub enum ClientError {
         /// The revision that was served.
         offered: u64,
     },
+    /// Two manifests of one revision were served. An honest collector never makes two.
+    #[error(
+        "the relay served another manifest under revision {0}, which this device has seen: compare the manifests of several publishers"
+    )]
+    Equivocation(u64),
     /// The key directory that was served does not continue the one that the device remembers.
     #[error(
         "epoch {0} of the served manifest does not continue the key directory that this device has seen: compare the manifests of several publishers"

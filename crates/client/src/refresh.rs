@@ -25,8 +25,8 @@ impl Device {
     /// batch of the policy's size, for the active epoch, whatever was or will be measured.
     ///
     /// # Errors
-    /// [`ClientError::Manifest`], [`ClientError::Rollback`] and [`ClientError::BrokenDirectory`] for a manifest that is
-    /// not to be trusted; the device keeps the one it has. [`ClientError::Catalogue`] likewise. [`ClientError::Tokens`] for a batch whose proof does not hold;
+    /// [`ClientError::Manifest`], [`ClientError::Rollback`], [`ClientError::Equivocation`] and [`ClientError::BrokenDirectory`] for a
+    /// manifest that is not to be trusted; the device keeps the one it has. [`ClientError::Catalogue`] likewise. [`ClientError::Tokens`] for a batch whose proof does not hold;
     /// the wallet is as it was. [`ClientError::Transport`], [`ClientError::Storage`].
     pub async fn refresh(&self) -> Result<(), ClientError> {
         let inner = &self.inner;

@@ -60,6 +60,25 @@ async fn a_smaller_revision_is_refused_and_the_larger_one_stays_in_force() {
 }
 
 #[tokio::test]
+async fn another_manifest_of_the_same_revision_is_refused_and_the_first_stays_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("device.redb");
+    let relay = Relay::new(&revision(10));
+    let (device, clock) = device_on(&relay, FileStorage::open(&path).unwrap());
+    device.refresh().await.unwrap();
+    relay.publish(&Manifest { measures: vec![], ..revision(10) });
+    let error = device.refresh().await.unwrap_err();
+    assert!(matches!(error, ClientError::Equivocation(10)), "{error}");
+    assert!(error.to_string().contains("compare the manifests"));
+    device.record(&arrival()).unwrap();
+    drop(device);
+    let reopened = open(&relay, FileStorage::open(&path).unwrap(), &clock);
+    assert!(matches!(reopened.refresh().await, Err(ClientError::Equivocation(10))), "what it saw outlives a restart");
+    relay.publish(&revision(10));
+    reopened.refresh().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_directory_that_does_not_continue_the_known_one_is_refused() {
     let relay = Relay::new(&manifest());
     let (device, _) = device(&relay);

@@ -7,6 +7,7 @@ use http::{HeaderValue, Uri};
 use ipnet::IpNet;
 use tacita_protocol::id::PublisherId;
 use tacita_tokens::ENVELOPE_LEN;
+use url::Url;
 
 /// The most envelopes in one `SubmitReports`.
 pub const MAX_SUBMITTED: usize = 128;
@@ -29,8 +30,10 @@ pub struct RelayConfig {
     pub data: PathBuf,
     /// When a batch leaves, and how large it is.
     pub batch: BatchPolicy,
-    /// How many tokens one visitor may have.
+    /// How many tokens one visitor may have, and how many envelopes it may submit.
     pub visitor_limit: VisitorLimit,
+    /// How many connections are served at a time.
+    pub connections: ConnectionLimit,
     /// The most bytes of envelopes held at a time; beyond it devices are told to keep theirs.
     pub queue_bytes: u64,
     /// Proxies whose `x-forwarded-for` is believed.
@@ -39,6 +42,10 @@ pub struct RelayConfig {
     pub allowed_origins: Vec<String>,
     /// How often the manifest is fetched.
     pub manifest_refresh: Duration,
+    /// The folder of the SDK's build, if pages load it from here.
+    pub sdk: Option<PathBuf>,
+    /// The file of short links, if there are any. It is read again when it changes.
+    pub links: Option<PathBuf>,
 }
 
 /// When a batch leaves, and how large it is.
@@ -52,13 +59,27 @@ pub struct BatchPolicy {
     pub most: usize,
 }
 
-/// How many tokens one visitor may have: `tokens` at once, coming back evenly over `per`.
+/// What one visitor may have: so much at once, coming back evenly over `per`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct VisitorLimit {
-    /// Tokens.
+    /// Tokens to be given.
     pub tokens: u32,
+    /// Envelopes to be taken: more than tokens, since a device may send the same bytes again.
+    pub envelopes: u32,
     /// The time in which a spent allowance is whole again.
     pub per: Duration,
+}
+
+/// How many connections are served at a time, and how long an idle one. Beyond it they are told so and closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectionLimit {
+    /// In all.
+    pub most: usize,
+    /// From one visitor's address. A trusted proxy may have `most`.
+    pub per_visitor: usize,
+    /// How long one may be silent before and between requests, and how long the head of one may take. Proxies keep idle
+    /// connections for about 60 s, and lose a request where the relay closes first.
+    pub idle: Duration,
 }
 
 impl Default for BatchPolicy {
@@ -69,9 +90,16 @@ impl Default for BatchPolicy {
 }
 
 impl Default for VisitorLimit {
-    /// 256 tokens a day.
+    /// 256 tokens and 1,024 envelopes a day.
     fn default() -> Self {
-        Self { tokens: 256, per: Duration::from_secs(86_400) }
+        Self { tokens: 256, envelopes: 1_024, per: Duration::from_secs(86_400) }
+    }
+}
+
+impl Default for ConnectionLimit {
+    /// 4,096 in all, 256 from one address, 75 s idle.
+    fn default() -> Self {
+        Self { most: 4_096, per_visitor: 256, idle: Duration::from_secs(75) }
     }
 }
 
@@ -93,13 +121,16 @@ pub enum ConfigError {
         most: usize,
     },
     /// The visitor's limit is empty.
-    #[error("a visitor's limit needs at least 1 token and a time above zero")]
+    #[error("a visitor's limit needs at least 1 token, {MAX_SUBMITTED} envelopes (one request) and a time above zero")]
     VisitorLimit,
+    /// Nobody could connect.
+    #[error("connections: allow at least 1 in all and 1 of one address, and more than 0 s of silence")]
+    Connections,
     /// Not one request fits into the queue.
     #[error("a queue of {0} bytes: give it at least {least}, one request", least = MAX_SUBMITTED * ENVELOPE_LEN)]
     QueueBytes(u64),
     /// An allowed origin is none.
-    #[error("allowed origin '{0}': write https://HOST, or * for all")]
+    #[error("allowed origin '{0}': write it as browsers do, https://HOST or https://HOST:PORT, or * for all")]
     Origin(String),
     /// The manifest would be fetched without pause.
     #[error("the manifest cannot be refreshed every 0 seconds")]
@@ -123,10 +154,13 @@ impl RelayConfig {
             data,
             batch: BatchPolicy::default(),
             visitor_limit: VisitorLimit::default(),
+            connections: ConnectionLimit::default(),
             queue_bytes: 1 << 30,
             trusted_proxies: Vec::new(),
             allowed_origins: Vec::new(),
             manifest_refresh: Duration::from_secs(60),
+            sdk: None,
+            links: None,
         }
     }
 
@@ -137,8 +171,13 @@ impl RelayConfig {
         if least == 0 || most < least.saturating_mul(2) || most > MAX_BATCH {
             return Err(ConfigError::Batch { least, most });
         }
-        if self.visitor_limit.tokens == 0 || self.visitor_limit.per.is_zero() {
+        let VisitorLimit { tokens, envelopes, per } = self.visitor_limit;
+        if tokens == 0 || (envelopes as usize) < MAX_SUBMITTED || per.is_zero() {
             return Err(ConfigError::VisitorLimit);
+        }
+        let ConnectionLimit { most, per_visitor, idle } = self.connections;
+        if most == 0 || per_visitor == 0 || idle.is_zero() {
+            return Err(ConfigError::Connections);
         }
         if self.capacity() < MAX_SUBMITTED {
             return Err(ConfigError::QueueBytes(self.queue_bytes));
@@ -164,11 +203,11 @@ impl RelayConfig {
     }
 }
 
-/// The value that a browser would send as `origin`.
+/// The value that a browser would send as `origin`: what is written differently would never be met.
 pub(crate) fn origin_header(origin: &str) -> Result<HeaderValue, ConfigError> {
     let refused = || ConfigError::Origin(origin.to_owned());
-    let is_origin = origin == "*" || origin.split_once("://").is_some_and(|(_, host)| !host.contains('/'));
-    if !is_origin {
+    let as_sent = || Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == origin);
+    if origin != "*" && (origin.contains('*') || !as_sent()) {
         return Err(refused());
     }
     HeaderValue::from_str(origin).map_err(|_| refused())
@@ -183,10 +222,13 @@ impl fmt::Debug for RelayConfig {
             .field("data", &self.data)
             .field("batch", &self.batch)
             .field("visitor_limit", &self.visitor_limit)
+            .field("connections", &self.connections)
             .field("queue_bytes", &self.queue_bytes)
             .field("trusted_proxies", &self.trusted_proxies)
             .field("allowed_origins", &self.allowed_origins)
             .field("manifest_refresh", &self.manifest_refresh)
+            .field("sdk", &self.sdk)
+            .field("links", &self.links)
             .finish_non_exhaustive()
     }
 }
@@ -220,9 +262,24 @@ mod tests {
         assert!(matches!(refused(|c| c.batch.most = 1_999), ConfigError::Batch { .. }));
         assert!(matches!(refused(|c| c.batch.most = MAX_BATCH + 1), ConfigError::Batch { .. }));
         assert_eq!(refused(|c| c.visitor_limit.tokens = 0), ConfigError::VisitorLimit);
+        assert_eq!(refused(|c| c.visitor_limit.envelopes = 127), ConfigError::VisitorLimit);
+        assert_eq!(refused(|c| c.connections.per_visitor = 0), ConfigError::Connections);
+        assert_eq!(refused(|c| c.connections.idle = Duration::ZERO), ConfigError::Connections);
         assert_eq!(refused(|c| c.queue_bytes = 100), ConfigError::QueueBytes(100));
-        assert!(matches!(refused(|c| c.allowed_origins = vec!["news.example".into()]), ConfigError::Origin(_)));
         assert_eq!(refused(|c| c.manifest_refresh = Duration::ZERO), ConfigError::ManifestRefresh);
+    }
+
+    #[test]
+    fn an_allowed_origin_is_written_as_browsers_send_it() {
+        for taken in ["https://news.example", "http://127.0.0.1:8080", "https://xn--caf-dma.example", "*"] {
+            assert!(origin_header(taken).is_ok(), "{taken}");
+        }
+        let never_sent = ["news.example", "https://news.example/", "https://News.example", "https://news.example:443"];
+        for refused in never_sent.into_iter().chain(["null", "", "https://café.example", "https://*.example"]) {
+            let mut config = config();
+            config.allowed_origins = vec![refused.to_owned()];
+            assert_eq!(config.check(), Err(ConfigError::Origin(refused.to_owned())));
+        }
     }
 
     #[test]

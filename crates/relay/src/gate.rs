@@ -1,6 +1,7 @@
-//! The gate of issuance: how many tokens a visitor may have, and the forward that says nothing of who asked.
+//! The gate: how much a visitor may have of tokens and submit of envelopes, and the forward of issuance that says nothing
+//! of who asked.
 //!
-//! The limit lives in memory only. A visitor is known by a keyed hash of the address under a key that this process drew
+//! The limits live in memory only. A visitor is known by a keyed hash of the address under a key that this process drew
 //! and never writes, cut to [`PLACES`] places: memory is bounded whatever comes in. Visitors who fall on one place share
 //! an allowance; with 100,000 visitors remembered, one in twenty does.
 
@@ -26,33 +27,53 @@ use crate::{
 /// How many visitors can be told apart: about 70 MB when all places are taken.
 const PLACES: u64 = 1 << 21;
 
+/// What a visitor may have of one thing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Limit {
+    most: u32,
+    of: &'static str,
+    per: Duration,
+}
+
+impl VisitorLimit {
+    /// What issuance is held to.
+    pub(crate) fn of_tokens(self) -> Limit {
+        Limit { most: self.tokens, of: "tokens", per: self.per }
+    }
+
+    /// What submission is held to.
+    pub(crate) fn of_envelopes(self) -> Limit {
+        Limit { most: self.envelopes, of: "envelopes", per: self.per }
+    }
+}
+
 /// The visitor has had what a visitor may have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the limit of {} tokens per visitor in {} s is reached; try again later", .0.tokens, .0.per.as_secs())]
-pub(crate) struct OverLimit(VisitorLimit);
+#[error("the limit of {} {} per visitor in {} s is reached; try again later", .0.most, .0.of, .0.per.as_secs())]
+pub(crate) struct OverLimit(Limit);
 
 type Limiter = RateLimiter<u64, DashMapStateStore<u64>, LimitClock, NoOpMiddleware<Nanos>>;
 
-/// How many tokens each visitor had of late.
+/// How much each visitor had of late.
 pub(crate) struct Allowances {
-    limit: VisitorLimit,
+    limit: Limit,
     limiter: Limiter,
     hash: RandomState,
 }
 
 impl Allowances {
-    pub(crate) fn new(limit: VisitorLimit, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        let burst = NonZeroU32::new(limit.tokens).ok_or(ConfigError::VisitorLimit)?;
-        let quota = Quota::with_period(limit.per / limit.tokens).ok_or(ConfigError::VisitorLimit)?.allow_burst(burst);
+    pub(crate) fn new(limit: Limit, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let burst = NonZeroU32::new(limit.most).ok_or(ConfigError::VisitorLimit)?;
+        let quota = Quota::with_period(limit.per / limit.most).ok_or(ConfigError::VisitorLimit)?.allow_burst(burst);
         let limiter = RateLimiter::dashmap_with_clock(quota, LimitClock(clock));
         Ok(Self { limit, limiter, hash: RandomState::new() })
     }
 
-    /// Takes `tokens` from the visitor's allowance, all or none.
-    pub(crate) fn take(&self, visitor: Visitor, tokens: u32) -> Result<(), OverLimit> {
-        let Some(tokens) = NonZeroU32::new(tokens) else { return Ok(()) };
+    /// Takes `wanted` from the visitor's allowance, all or none.
+    pub(crate) fn take(&self, visitor: Visitor, wanted: u32) -> Result<(), OverLimit> {
+        let Some(wanted) = NonZeroU32::new(wanted) else { return Ok(()) };
         let place = self.hash.hash_one(visitor) % PLACES;
-        match self.limiter.check_key_n(&place, tokens) {
+        match self.limiter.check_key_n(&place, wanted) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(OverLimit(self.limit)),
         }
@@ -136,8 +157,8 @@ mod tests {
 
     fn allowances(tokens: u32) -> (Allowances, ManualClock) {
         let clock = ManualClock::new(NOON);
-        let limit = VisitorLimit { tokens, per: Duration::from_secs(100) };
-        (Allowances::new(limit, Arc::new(clock.clone())).unwrap(), clock)
+        let limit = VisitorLimit { tokens, envelopes: 128, per: Duration::from_secs(100) };
+        (Allowances::new(limit.of_tokens(), Arc::new(clock.clone())).unwrap(), clock)
     }
 
     fn visitor(number: u8) -> Visitor {

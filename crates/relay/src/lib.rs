@@ -10,27 +10,33 @@
 //! | `manifest` | the signed manifest, the same bytes for every visitor |
 //! | `catalogues` | the catalogues that the manifest names |
 //! | `visitor` | which address a request counts against |
-//! | `gate` | issuance: the visitor's limit, and the forward |
+//! | `gate` | the visitor's limits, and the forward of issuance |
 //! | `queue` | envelopes, durable before they are acknowledged; batches drawn at random |
 //! | `uploader` | batches to the collector, until each is answered |
 //! | `upstream` | the connections to the collector |
+//! | [`sdk`] | the SDK's files, as built |
+//! | [`links`] | short links, and the totals of clicks on them |
 //! | `services` | the gRPC handlers |
+//! | `web` | HTTP around them: connections, limits, other origins |
 //! | [`server`] | the assembly, start to drain |
 //! | [`seen`] | what the relay saw: counts, no one |
 
 mod catalogues;
 pub mod config;
 mod gate;
+pub mod links;
 mod manifest;
 mod queue;
+pub mod sdk;
 pub mod seen;
 pub mod server;
 mod services;
 mod uploader;
 mod upstream;
 mod visitor;
+mod web;
 
-pub use config::{BatchPolicy, ConfigError, RelayConfig, VisitorLimit};
+pub use config::{BatchPolicy, ConfigError, ConnectionLimit, RelayConfig, VisitorLimit};
 pub use manifest::CacheError;
 pub use queue::QueueError;
 pub use seen::RelaySeen;

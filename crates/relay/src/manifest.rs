@@ -8,7 +8,10 @@ use std::{
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -77,6 +80,11 @@ fn remedy(code: Code) -> &'static str {
 }
 
 impl CacheError {
+    /// What was offered is not to be served: an honest collector never offers it.
+    fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Collector(_) | Self::Disk { .. })
+    }
+
     /// Trying again would not help: a setting is wrong.
     pub(crate) fn is_lasting(&self) -> bool {
         match self {
@@ -123,6 +131,7 @@ pub(crate) struct ManifestCache {
     shelf: CatalogueShelf,
     held: RwLock<Option<Arc<Held>>>,
     stale: Notify,
+    refused: AtomicU64,
 }
 
 impl ManifestCache {
@@ -138,6 +147,7 @@ impl ManifestCache {
             upstream,
             held: RwLock::new(None),
             stale: Notify::new(),
+            refused: AtomicU64::new(0),
         };
         match cache.read_disk() {
             Ok(held) => cache.serve(held),
@@ -181,6 +191,11 @@ impl ManifestCache {
     /// How many tokens a device asks for at a time. `None` until a manifest was fetched.
     pub(crate) fn token_batch(&self) -> Option<u32> {
         self.held().map(|held| held.token_batch)
+    }
+
+    /// How many manifests were offered and refused.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Relaxed)
     }
 
     /// Tells the cache that the collector knows something newer.
@@ -239,8 +254,13 @@ impl ManifestCache {
                 () = tokio::time::sleep(pause) => {}
                 () = self.stale.notified() => tokio::time::sleep(SHORT_PAUSE.min(every)).await,
             }
-            if let Err(error) = self.refresh().await {
-                tracing::warn!(%error, "the manifest was not renewed");
+            match self.refresh().await {
+                Ok(()) => {}
+                Err(error) if error.is_refusal() => {
+                    self.refused.fetch_add(1, Relaxed);
+                    tracing::error!(%error, "the collector's manifest is not served; the one in service stays");
+                }
+                Err(error) => tracing::warn!(%error, "the manifest was not renewed"),
             }
         }
     }

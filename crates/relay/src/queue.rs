@@ -108,6 +108,12 @@ impl Queue {
         answer.await.unwrap_or(Err(QueueError::Closed))
     }
 
+    /// Whether so many more may be held; says so before a visitor's allowance is spent on them.
+    pub(crate) fn check_room(&self, envelopes: usize) -> Result<(), QueueError> {
+        let room = self.room.capacity.saturating_sub(self.held());
+        if envelopes > room { Err(QueueError::Full) } else { Ok(()) }
+    }
+
     /// Waits until a batch should leave.
     pub(crate) async fn due(&mut self) -> Result<(), QueueError> {
         loop {

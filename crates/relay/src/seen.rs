@@ -20,6 +20,12 @@ pub struct RelaySeen {
     pub token_requests: u64,
     /// Requests for tokens refused because the visitor's limit was reached.
     pub token_requests_over_limit: u64,
+    /// Submissions refused because the visitor's limit was reached.
+    pub submissions_over_limit: u64,
+    /// Connections refused because as many were open as may be.
+    pub connections_over_limit: u64,
+    /// Manifests that the collector offered and the relay refused: unverified, older, or another of the same revision.
+    pub manifests_refused: u64,
     /// Envelopes made durable.
     pub envelopes_queued: u64,
     /// Bytes of those envelopes.
@@ -41,6 +47,8 @@ pub struct RelaySeen {
 pub(crate) struct Counters {
     pub(crate) token_requests: AtomicU64,
     pub(crate) token_requests_over_limit: AtomicU64,
+    pub(crate) submissions_over_limit: AtomicU64,
+    pub(crate) connections_over_limit: AtomicU64,
     pub(crate) envelopes_queued: AtomicU64,
     pub(crate) batches_uploaded: AtomicU64,
     pub(crate) small_batches: AtomicU64,
@@ -61,6 +69,8 @@ impl Counters {
         RelaySeen {
             token_requests: self.token_requests.load(Relaxed),
             token_requests_over_limit: self.token_requests_over_limit.load(Relaxed),
+            submissions_over_limit: self.submissions_over_limit.load(Relaxed),
+            connections_over_limit: self.connections_over_limit.load(Relaxed),
             envelopes_queued,
             bytes_queued: envelopes_queued * tacita_tokens::ENVELOPE_LEN as u64,
             batches_uploaded: self.batches_uploaded.load(Relaxed),

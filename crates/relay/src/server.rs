@@ -2,39 +2,25 @@
 
 use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 
-use http::{HeaderName, Method, header};
-use tacita_proto::{
-    DESCRIPTORS,
-    v1::{
-        collection_service_server::CollectionServiceServer, manifest_service_server::ManifestServiceServer,
-        token_service_server::TokenServiceServer,
-    },
-};
 use tacita_protocol::time::Clock;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, server::TcpIncoming};
-use tonic_web::GrpcWebLayer;
-use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::{
-    config::{ConfigError, RelayConfig, origin_header},
+    config::{ConfigError, RelayConfig},
     gate::{Allowances, IssuerConnection},
+    links::{LinkShelf, LinksError, Totals},
     manifest::{CacheError, ManifestCache},
     queue::{Queue, QueueError},
+    sdk::{Sdk, SdkError},
     seen::{Counters, RelaySeen},
     services::Services,
     uploader::Uploader,
     upstream::Upstream,
     visitor::TrustedProxies,
+    web::{self, Connections, Origins, ShortLinks},
 };
 
-/// The largest message taken from a device: five times a full `SubmitReports`.
-const MESSAGE_BYTES: usize = 64 << 10;
-const HEADER_BYTES: u32 = 16 << 10;
-const STREAMS_PER_CONNECTION: u32 = 128;
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-const PREFLIGHT_AGE: Duration = Duration::from_secs(86_400);
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a drain waits for open requests and for the collector's answers. What is not answered stays on disk.
@@ -69,6 +55,12 @@ pub enum RelayError {
     /// The manifest is refused, and waiting would not help.
     #[error(transparent)]
     Manifest(#[from] CacheError),
+    /// The SDK's files cannot be served.
+    #[error(transparent)]
+    Sdk(#[from] SdkError),
+    /// The short links cannot be served.
+    #[error(transparent)]
+    Links(#[from] LinksError),
     /// The listener cannot be used.
     #[error("the listener: {0}")]
     Listen(io::Error),
@@ -80,9 +72,12 @@ pub enum RelayError {
 /// A relay at work. Dropping it stops it; [`RunningRelay::shutdown`] drains it.
 pub struct RunningRelay {
     address: SocketAddr,
-    allowances: Arc<Allowances>,
+    tokens: Arc<Allowances>,
+    manifest: Arc<ManifestCache>,
     queue: Queue,
     counters: Arc<Counters>,
+    sdk: Option<Sdk>,
+    totals: Option<Arc<Totals>>,
     accept: CancellationToken,
     upload: CancellationToken,
     server: JoinHandle<()>,
@@ -91,13 +86,14 @@ pub struct RunningRelay {
 }
 
 impl Relay {
-    /// Starts a relay on `listener`. `clock` refills the visitors' allowances.
+    /// Starts a relay on `listener`. `clock` refills the visitors' allowances and says which day a click belongs to.
     ///
     /// A collector that is away is waited for: the relay serves the manifest of its disk, queues envelopes and tells
     /// devices to come back for the rest.
     ///
     /// # Errors
-    /// What waiting would not mend: a setting, the disk, a refused API key, a manifest that does not verify.
+    /// What waiting would not mend: a setting, the disk, a refused API key, a manifest that does not verify, an SDK's build that is
+    /// not whole, short links that do not hold.
     pub async fn start(
         config: RelayConfig,
         listener: TcpListener,
@@ -106,32 +102,55 @@ impl Relay {
         config.check()?;
         let upstream = Upstream::new(&config)?;
         let address = listener.local_addr().map_err(RelayError::Listen)?;
+        let sdk = config.sdk.as_deref().map(Sdk::read).transpose()?;
+        let links = open_links(&config, clock.clone())?;
         let (queue, writer) = open_queue(&config).await?;
-        let manifest = open_manifest(&config, upstream.clone()).await?;
-        let allowances = Arc::new(Allowances::new(config.visitor_limit, clock)?);
+        let manifest = match open_manifest(&config, upstream.clone()).await {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                // So that whoever mends the cause finds the folder free.
+                close_queue(&queue, Some(writer)).await;
+                return Err(error);
+            }
+        };
+        let limit = config.visitor_limit;
+        let tokens = Arc::new(Allowances::new(limit.of_tokens(), clock.clone())?);
+        let envelopes = Arc::new(Allowances::new(limit.of_envelopes(), clock)?);
+        let proxies = TrustedProxies::new(config.trusted_proxies.clone());
         let counters = Arc::new(Counters::default());
         let services = Arc::new(Services {
             publisher: config.publisher,
             manifest: manifest.clone(),
-            allowances: allowances.clone(),
+            tokens: tokens.clone(),
+            envelopes: envelopes.clone(),
             issuer: IssuerConnection::new(upstream.clone()),
-            proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+            proxies: proxies.clone(),
             queue: queue.clone(),
             counters: counters.clone(),
         });
 
         let (accept, upload) = (CancellationToken::new(), CancellationToken::new());
-        let server = tokio::spawn(serve(services, cors(&config.allowed_origins)?, listener, accept.clone())?);
+        let app = web::app(services, Origins::new(&config.allowed_origins)?, sdk.as_ref(), links.clone()).await?;
+        let connections = Connections::new(config.connections, proxies, counters.clone());
+        let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
         let uploader = Uploader::new(queue.clone(), config.batch, upstream, counters.clone());
         let uploader = tokio::spawn(uploader.run(upload.clone()));
-        tokio::spawn(manifest.keep_fresh(config.manifest_refresh, accept.clone()));
-        tokio::spawn(forget_visitors(allowances.clone(), accept.clone()));
+        tokio::spawn(manifest.clone().keep_fresh(config.manifest_refresh, accept.clone()));
+        tokio::spawn(forget_visitors([tokens.clone(), envelopes], accept.clone()));
+        let totals = links.map(|links| {
+            tokio::spawn(links.shelf.keep_fresh(accept.clone()));
+            tokio::spawn(links.totals.clone().keep_written(accept.clone()));
+            links.totals
+        });
         tracing::info!(publisher = %config.publisher, %address, "relay started");
         Ok(RunningRelay {
             address,
-            allowances,
+            tokens,
+            manifest,
             queue,
             counters,
+            sdk,
+            totals,
             accept,
             upload,
             server,
@@ -147,10 +166,16 @@ impl RunningRelay {
         self.address
     }
 
+    /// The SDK that it serves.
+    pub fn sdk(&self) -> Option<&Sdk> {
+        self.sdk.as_ref()
+    }
+
     /// What it saw since it started.
     pub fn seen(&self) -> RelaySeen {
         RelaySeen {
-            visitors: self.allowances.remembered(),
+            visitors: self.tokens.remembered(),
+            manifests_refused: self.manifest.refused(),
             waiting: self.queue.waiting(),
             held: self.queue.held(),
             ..self.counters.snapshot()
@@ -162,12 +187,12 @@ impl RunningRelay {
     pub async fn shutdown(mut self) {
         self.accept.cancel();
         end_within(DRAIN, &mut self.server, "requests were still open").await;
+        if let Some(totals) = &self.totals {
+            totals.write().await;
+        }
         self.upload.cancel();
         end_within(DRAIN, &mut self.uploader, "batches were not answered; they are kept").await;
-        self.queue.close().await;
-        if let Some(writer) = self.writer.take() {
-            tokio::task::spawn_blocking(move || writer.join().ok()).await.ok();
-        }
+        close_queue(&self.queue, self.writer.take()).await;
         tracing::info!("relay stopped");
     }
 }
@@ -178,6 +203,13 @@ impl Drop for RunningRelay {
         self.upload.cancel();
         self.server.abort();
         self.uploader.abort();
+    }
+}
+
+async fn close_queue(queue: &Queue, writer: Option<thread::JoinHandle<()>>) {
+    queue.close().await;
+    if let Some(writer) = writer {
+        tokio::task::spawn_blocking(move || writer.join().ok()).await.ok();
     }
 }
 
@@ -199,6 +231,14 @@ async fn open_queue(config: &RelayConfig) -> Result<(Queue, thread::JoinHandle<(
     opened.await.unwrap_or_else(|_| Err(RelayError::Queue { path, error: QueueError::Closed }))
 }
 
+fn open_links(config: &RelayConfig, clock: Arc<dyn Clock>) -> Result<Option<ShortLinks>, RelayError> {
+    let Some(file) = &config.links else { return Ok(None) };
+    let shelf = Arc::new(LinkShelf::open(file)?);
+    let opened = Totals::open(&config.data, clock);
+    let totals = Arc::new(opened.map_err(|error| RelayError::Data { path: config.data.clone(), error })?);
+    Ok(Some(ShortLinks { shelf, totals }))
+}
+
 async fn open_manifest(config: &RelayConfig, upstream: Upstream) -> Result<Arc<ManifestCache>, RelayError> {
     let cache = Arc::new(ManifestCache::open(config, upstream));
     match cache.refresh().await {
@@ -209,59 +249,8 @@ async fn open_manifest(config: &RelayConfig, upstream: Upstream) -> Result<Arc<M
     Ok(cache)
 }
 
-/// gRPC and gRPC-Web on one port; HTTP/1.1 is for gRPC-Web only.
-fn serve(
-    services: Arc<Services>,
-    cors: CorsLayer,
-    listener: TcpListener,
-    stop: CancellationToken,
-) -> Result<impl Future<Output = ()>, RelayError> {
-    let reflection =
-        tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
-    let (health_reporter, health) = tonic_health::server::health_reporter();
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    Ok(async move {
-        health_reporter.set_serving::<ManifestServiceServer<Services>>().await;
-        health_reporter.set_serving::<TokenServiceServer<Services>>().await;
-        health_reporter.set_serving::<CollectionServiceServer<Services>>().await;
-        let served = Server::builder()
-            .accept_http1(true)
-            .timeout(REQUEST_TIMEOUT)
-            .max_concurrent_streams(STREAMS_PER_CONNECTION)
-            .http2_max_header_list_size(HEADER_BYTES)
-            .layer(cors)
-            .layer(GrpcWebLayer::new())
-            .add_service(ManifestServiceServer::from_arc(services.clone()).max_decoding_message_size(MESSAGE_BYTES))
-            .add_service(TokenServiceServer::from_arc(services.clone()).max_decoding_message_size(MESSAGE_BYTES))
-            .add_service(CollectionServiceServer::from_arc(services).max_decoding_message_size(MESSAGE_BYTES))
-            .add_service(health)
-            .add_service(reflection)
-            .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
-            .await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the server ended");
-        }
-    })
-}
-
-/// Pages of other origins may call what gRPC-Web needs, without credentials: a cookie would be an identifier.
-fn cors(origins: &[String]) -> Result<CorsLayer, ConfigError> {
-    let headers = origins.iter().map(|origin| origin_header(origin)).collect::<Result<Vec<_>, _>>()?;
-    let allowed = match origins.iter().any(|origin| origin == "*") {
-        true => AllowOrigin::any(),
-        false => AllowOrigin::list(headers),
-    };
-    let named = |names: &[&'static str]| names.iter().map(|name| HeaderName::from_static(name)).collect::<Vec<_>>();
-    Ok(CorsLayer::new()
-        .allow_origin(allowed)
-        .allow_methods([Method::POST])
-        .allow_headers([vec![header::CONTENT_TYPE], named(&["x-grpc-web", "x-user-agent", "grpc-timeout"])].concat())
-        .expose_headers(named(&["grpc-status", "grpc-message", "grpc-status-details-bin"]))
-        .max_age(PREFLIGHT_AGE))
-}
-
-async fn forget_visitors(allowances: Arc<Allowances>, stop: CancellationToken) {
+async fn forget_visitors(allowances: [Arc<Allowances>; 2], stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(FORGET_EVERY)).await.is_some() {
-        allowances.forget();
+        allowances.iter().for_each(|one| one.forget());
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     manifest::ManifestCache,
     queue::{Queue, QueueError},
     seen::Counters,
-    visitor::TrustedProxies,
+    visitor::{TrustedProxies, Visitor},
 };
 
 /// Bytes of one blinded element. The relay counts them and never looks inside.
@@ -31,7 +31,8 @@ const BLINDED_LEN: usize = 32;
 pub(crate) struct Services {
     pub(crate) publisher: PublisherId,
     pub(crate) manifest: Arc<ManifestCache>,
-    pub(crate) allowances: Arc<Allowances>,
+    pub(crate) tokens: Arc<Allowances>,
+    pub(crate) envelopes: Arc<Allowances>,
     pub(crate) issuer: IssuerConnection,
     pub(crate) proxies: TrustedProxies,
     pub(crate) queue: Queue,
@@ -76,9 +77,8 @@ impl TokenService for Services {
     ) -> Result<Response<v1::IssueTokensResponse>, Status> {
         self.counters.token_requests.fetch_add(1, Relaxed);
         let tokens = self.check_batch(request.get_ref())?;
-        let peer = request.remote_addr().ok_or_else(|| Status::internal("the peer's address is unknown"))?;
-        let visitor = self.proxies.visitor(peer, request.metadata());
-        self.allowances.take(visitor, tokens).map_err(|over| {
+        let visitor = self.visitor(&request)?;
+        self.tokens.take(visitor, tokens).map_err(|over| {
             self.counters.token_requests_over_limit.fetch_add(1, Relaxed);
             Status::resource_exhausted(over.to_string())
         })?;
@@ -97,11 +97,17 @@ impl CollectionService for Services {
         &self,
         request: Request<v1::SubmitReportsRequest>,
     ) -> Result<Response<v1::SubmitReportsResponse>, Status> {
+        let visitor = self.visitor(&request)?;
         let reports = request.into_inner().envelopes;
         if reports.len() > MAX_SUBMITTED {
             let told = format!("{} reports in one request: send at most {MAX_SUBMITTED}", reports.len());
             return Err(Status::invalid_argument(told));
         }
+        self.queue.check_room(reports.len()).map_err(|error| status_of(&error))?;
+        self.envelopes.take(visitor, reports.len() as u32).map_err(|over| {
+            self.counters.submissions_over_limit.fetch_add(1, Relaxed);
+            Status::resource_exhausted(over.to_string())
+        })?;
         let checked: Vec<_> = reports.iter().map(|report| self.check_report(report)).collect();
         let fit: Vec<Envelope> = checked.iter().flatten().copied().collect();
         let queued = fit.len() as u64;
@@ -125,6 +131,12 @@ impl CollectionService for Services {
 }
 
 impl Services {
+    /// Whom a request counts against.
+    fn visitor<T>(&self, request: &Request<T>) -> Result<Visitor, Status> {
+        let peer = request.remote_addr().ok_or_else(|| Status::internal("the peer's address is unknown"))?;
+        Ok(self.proxies.visitor(peer, request.metadata()))
+    }
+
     /// A batch for this publisher, of the one size that all its devices ask for; says that size.
     fn check_batch(&self, asked: &v1::IssueTokensRequest) -> Result<u32, Status> {
         if asked.publisher != self.publisher.0 {

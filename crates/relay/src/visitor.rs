@@ -1,5 +1,5 @@
-//! Which address a request counts against. It is used for the issuance limit and for nothing else: it is never stored,
-//! logged or forwarded.
+//! Which address a request counts against. It is used for the limits and for nothing else: it is never stored, logged or
+//! forwarded.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -48,7 +48,8 @@ impl TrustedProxies {
         nearest.into()
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether `address` is a proxy, behind which many visitors are.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 }

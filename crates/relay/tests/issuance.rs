@@ -23,7 +23,8 @@ async fn issue(device: &Channel, forwarded_for: &[&str]) -> Result<Vec<u8>, Stat
     Ok(TokenServiceClient::new(device.clone()).issue_tokens(request).await?.into_inner().issued_batch)
 }
 
-const TWO_BATCHES: VisitorLimit = VisitorLimit { tokens: 2 * TOKEN_BATCH, per: Duration::from_secs(86_400) };
+const TWO_BATCHES: VisitorLimit =
+    VisitorLimit { tokens: 2 * TOKEN_BATCH, envelopes: 128, per: Duration::from_secs(86_400) };
 
 #[tokio::test]
 async fn a_visitor_gets_tokens_up_to_the_limit_and_no_claim_of_another_address_helps() {

@@ -10,8 +10,11 @@ use ed25519_dalek::SigningKey;
 use prost::Message as _;
 use support::*;
 use tacita_proto::v1::{self, manifest_service_client::ManifestServiceClient};
-use tacita_protocol::{manifest::SignedManifest, time::SystemClock};
-use tacita_relay::{CacheError, Relay, RelayConfig, RelayError};
+use tacita_protocol::{
+    manifest::{Manifest, SignedManifest},
+    time::SystemClock,
+};
+use tacita_relay::{CacheError, Relay, RelayConfig, RelayError, RunningRelay};
 use tokio::net::TcpListener;
 use tonic::Code;
 
@@ -58,30 +61,56 @@ async fn a_manifest_that_does_not_verify_is_not_served() {
     double.offer(manifest(2).sign(&signing_key()));
     let relay = start(double.config(data.path())).await;
     double.offer(tampered);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    until("it is refused", || relay.seen().manifests_refused > 0).await;
     assert_eq!(revision(&get_manifest(relay.address(), PUBLISHER.0).await.unwrap()), 2);
 }
 
 #[tokio::test]
-async fn a_newer_manifest_replaces_and_an_older_or_equivocal_one_does_not() {
+async fn a_newer_manifest_replaces_and_an_older_one_does_not() {
     let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
     double.offer(manifest(5).sign(&signing_key()));
     let relay = start(double.config(data.path())).await;
-    let served = || get_manifest(relay.address(), PUBLISHER.0);
-
     double.offer(manifest(4).sign(&signing_key()));
-    tokio::time::sleep(Duration::from_millis(250)).await;
-    assert_eq!(revision(&served().await.unwrap()), 5);
-
-    let mut equivocal = manifest(5);
-    equivocal.policy.ledger_bound_micro += 1;
-    double.offer(equivocal.sign(&signing_key()));
-    tokio::time::sleep(Duration::from_millis(250)).await;
-    assert_eq!(served().await.unwrap(), manifest(5).sign(&signing_key()).into());
+    until("it is refused", || relay.seen().manifests_refused > 0).await;
+    assert_eq!(revision(&get_manifest(relay.address(), PUBLISHER.0).await.unwrap()), 5);
 
     double.offer(manifest(6).sign(&signing_key()));
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    assert_eq!(revision(&served().await.unwrap()), 6);
+    serves(&relay, &manifest(6)).await;
+}
+
+#[tokio::test]
+async fn other_bytes_of_the_revision_in_service_are_refused_also_after_a_restart() {
+    let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
+    double.offer(manifest(5).sign(&signing_key()));
+    let relay = start(double.config(data.path())).await;
+    let mut other = manifest(5);
+    other.policy.ledger_bound_micro += 1;
+    double.offer(other.sign(&signing_key()));
+    until("it is refused", || relay.seen().manifests_refused > 0).await;
+    assert_eq!(get_manifest(relay.address(), PUBLISHER.0).await.unwrap(), manifest(5).sign(&signing_key()).into());
+
+    relay.shutdown().await;
+    let relay = start(double.config(data.path())).await;
+    assert_eq!(get_manifest(relay.address(), PUBLISHER.0).await.unwrap(), manifest(5).sign(&signing_key()).into());
+    until("it is refused again", || relay.seen().manifests_refused > 0).await;
+    assert_eq!(get_manifest(relay.address(), PUBLISHER.0).await.unwrap(), manifest(5).sign(&signing_key()).into());
+
+    // Two of one revision differ for ever; what comes after them is taken.
+    other.revision = 6;
+    double.offer(other.sign(&signing_key()));
+    serves(&relay, &other).await;
+}
+
+/// Waits until the relay serves `manifest`.
+async fn serves(relay: &RunningRelay, manifest: &Manifest) {
+    let expected = v1::SignedManifest::from(manifest.sign(&signing_key()));
+    for _ in 0..3_000 {
+        if get_manifest(relay.address(), PUBLISHER.0).await.unwrap() == expected {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("revision {} was never served", manifest.revision);
 }
 
 #[tokio::test]

@@ -4,49 +4,13 @@
 
 mod support;
 
-use std::net::SocketAddr;
-
 use prost::Message as _;
-use support::*;
+use support::{
+    http::{exchange, frame},
+    *,
+};
 use tacita_proto::v1;
 use tacita_protocol::outcome::Outcome;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
-
-async fn exchange(relay: SocketAddr, head: &str, body: &[u8]) -> (String, Vec<u8>) {
-    let mut stream = TcpStream::connect(relay).await.unwrap();
-    let head = format!("{head}host: relay.example\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(body).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
-    let body = answer.split_off(end + 4);
-    let head = String::from_utf8(answer).unwrap().to_lowercase();
-    let body = if head.contains("transfer-encoding: chunked") { unchunked(&body) } else { body };
-    (head, body)
-}
-
-fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
-    let mut whole = Vec::new();
-    loop {
-        let end = bytes.windows(2).position(|window| window == b"\r\n").unwrap();
-        let size = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).unwrap(), 16).unwrap();
-        if size == 0 {
-            return whole;
-        }
-        whole.extend_from_slice(&bytes[end + 2..end + 2 + size]);
-        bytes = &bytes[end + 2 + size + 2..];
-    }
-}
-
-/// One gRPC-Web frame: a flag, a length, the bytes.
-fn frame(message: &impl prost::Message) -> Vec<u8> {
-    let bytes = message.encode_to_vec();
-    [&[0][..], &(bytes.len() as u32).to_be_bytes(), &bytes].concat()
-}
 
 #[tokio::test]
 async fn a_page_submits_over_http_1() {
@@ -98,16 +62,42 @@ async fn only_allowed_origins_may_call_from_another_origin_and_never_with_creden
     assert!(allowed.contains("access-control-allow-origin: https://news.example"), "{allowed}");
     assert!(allowed.contains("x-grpc-web"), "{allowed}");
     assert!(!allowed.contains("access-control-allow-credentials"), "{allowed}");
-    let refused = preflight("https://evil.example").await;
-    assert!(!refused.contains("access-control-allow-origin"), "{refused}");
+    assert!(allowed.contains("access-control-max-age: 86400"), "{allowed}");
+    for refused in ["https://evil.example", "http://news.example", "https://news.example:8443", "null"] {
+        let refused = preflight(refused).await;
+        assert!(!refused.contains("access-control-allow-origin"), "{refused}");
+        assert!(refused.contains("vary: origin"), "a cache must not give one page another's answer: {refused}");
+    }
+
+    let call = async |origin: &str| {
+        let head = format!(
+            "POST /tacita.v1.ManifestService/GetManifest HTTP/1.1\r\ncontent-type: application/grpc-web+proto\r\n\
+             origin: {origin}\r\n"
+        );
+        exchange(relay.address(), &head, &frame(&v1::GetManifestRequest { publisher: PUBLISHER.0 })).await.0
+    };
+    let answered = call("https://news.example").await;
+    assert!(answered.contains("access-control-allow-origin: https://news.example"), "{answered}");
+    assert!(answered.contains("access-control-expose-headers: grpc-status,grpc-message"), "{answered}");
+    assert!(answered.contains("vary: origin"), "{answered}");
+    assert!(!call("https://evil.example").await.contains("access-control-allow-origin"));
 }
 
 #[tokio::test]
 async fn what_is_neither_grpc_nor_grpc_web_is_refused() {
     let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
     let relay = start(double.config(data.path())).await;
-    let (head, _) = exchange(relay.address(), "GET / HTTP/1.1\r\n", b"").await;
-    assert!(head.starts_with("http/1.1 400"), "{head}");
+    for nowhere in ["/", "/tacita.v1.AdminService/ListPublishers", "/tacita.js", "/s/spring", "/../queue"] {
+        let (head, body) = exchange(relay.address(), &format!("GET {nowhere} HTTP/1.1\r\n"), b"").await;
+        assert!(head.starts_with("http/1.1 404"), "{head}");
+        assert!(String::from_utf8_lossy(&body).contains("nothing is served"), "{nowhere}");
+    }
+    for (method, media) in [("GET", ""), ("POST", "content-type: application/json\r\n"), ("POST", "")] {
+        let head = format!("{method} /tacita.v1.CollectionService/SubmitReports HTTP/1.1\r\n{media}");
+        let (head, body) = exchange(relay.address(), &head, b"{}").await;
+        assert!(head.starts_with("http/1.1 415"), "{head}");
+        assert!(String::from_utf8_lossy(&body).contains("send application/grpc"));
+    }
     let head =
         "POST /tacita.v1.CollectionService/SubmitReports HTTP/1.1\r\ncontent-type: application/grpc-web+proto\r\n";
     let (head, body) = exchange(relay.address(), head, b"\0\xff\xff\xff\xffgarbage").await;

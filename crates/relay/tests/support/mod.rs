@@ -4,6 +4,8 @@
 //! counts each envelope once.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+pub mod http;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     net::{IpAddr, SocketAddr},
@@ -147,6 +149,8 @@ pub fn config(collector: SocketAddr, data: &Path) -> RelayConfig {
     );
     config.batch = BatchPolicy { least: 1, age: Duration::from_millis(50), most: 64 };
     config.manifest_refresh = Duration::from_millis(100);
+    // All of a test's devices have one address.
+    config.visitor_limit.envelopes = u32::MAX;
     config
 }
 
@@ -310,11 +314,11 @@ pub async fn submit(relay: &Channel, envelopes: Vec<Vec<u8>>) -> Result<Vec<Outc
 }
 
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         if condition() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("not within 10 s: {what}");
+    panic!("not within 30 s: {what}");
 }

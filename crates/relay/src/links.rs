@@ -1,0 +1,16 @@
+//! Short links: `/s/CODE`, declared by the publisher, counted in totals and in nothing else.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `table` | the declared links, and where each leads |
+//! | `shelf` | the file of links, read again when it changes |
+//! | `click` | what counts as a click, and on which platform |
+//! | [`totals`] | clicks by day, code and platform, on disk |
+
+mod click;
+mod shelf;
+mod table;
+pub mod totals;
+
+pub(crate) use self::{click::platform_of_click, shelf::LinkShelf, totals::Totals};
+pub use self::{shelf::LinksError, table::InvalidLinks};

@@ -1,0 +1,213 @@
+//! Limits on what comes in from anyone: each refusal names the limit and its value.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::{net::SocketAddr, time::Duration};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use support::{
+    http::{answer, exchange, frame, header},
+    *,
+};
+use tacita_proto::v1;
+use tacita_relay::{ConnectionLimit, RelayConfig, RunningRelay, VisitorLimit};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpSocket, TcpStream},
+};
+use tonic::Code;
+
+const SUBMIT: &str = "POST /tacita.v1.CollectionService/SubmitReports HTTP/1.1\r\n";
+
+async fn relay(change: impl FnOnce(&mut RelayConfig)) -> (RunningDouble, tempfile::TempDir, RunningRelay) {
+    let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
+    let mut config = double.config(data.path());
+    change(&mut config);
+    let relay = start(config).await;
+    (double, data, relay)
+}
+
+/// The answer's head and body in one text.
+async fn told(relay: SocketAddr, head: &str, body: &[u8]) -> String {
+    let (head, body) = exchange(relay, head, body).await;
+    // A gRPC message in a header has its spaces encoded.
+    (head + &String::from_utf8_lossy(&body)).replace("%20", " ")
+}
+
+#[tokio::test]
+async fn a_visitor_submits_up_to_the_limit_whatever_it_claims_and_by_every_way_in() {
+    let (_double, _data, relay) = relay(|config| {
+        config.visitor_limit = VisitorLimit { envelopes: 128, ..VisitorLimit::default() };
+    })
+    .await;
+    let device = connect(relay.address()).await;
+    assert!(submit(&device, envelopes(100)).await.is_ok());
+    let refused = submit(&device, envelopes(29)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(refused.message().contains("128 envelopes per visitor in 86400 s"), "{}", refused.message());
+
+    let text = BASE64_STANDARD.encode(frame(&v1::SubmitReportsRequest { envelopes: envelopes(29) }));
+    let head = format!("{SUBMIT}content-type: text/plain\r\nx-forwarded-for: 192.0.2.1\r\n");
+    let answer = told(relay.address(), &head, text.as_bytes()).await;
+    assert!(answer.contains("128 envelopes per visitor in 86400 s"), "{answer}");
+
+    assert!(submit(&device, envelopes(28)).await.is_ok(), "what was refused has cost nothing");
+    let other = connect_from([127, 0, 0, 2], relay.address()).await;
+    assert!(submit(&other, envelopes(128)).await.is_ok(), "another visitor has an allowance of its own");
+    assert_eq!(relay.seen().submissions_over_limit, 2);
+    assert_eq!(relay.seen().envelopes_queued, 256);
+}
+
+#[tokio::test]
+async fn a_full_queue_costs_a_visitor_nothing() {
+    let (double, _data, relay) = relay(|config| {
+        config.visitor_limit.envelopes = 256;
+        config.queue_bytes = 150 * 86;
+        config.batch.age = Duration::from_millis(50);
+    })
+    .await;
+    let (address, state) = double.stop().await;
+    let device = connect(relay.address()).await;
+    assert!(submit(&device, envelopes(128)).await.is_ok());
+    for _ in 0..5 {
+        let refused = submit(&device, envelopes(128)).await.unwrap_err();
+        assert!(refused.message().contains("queue full"), "{}", refused.message());
+    }
+    let _double = RunningDouble::serve(address, state).await;
+    until("the queue is sent", || relay.seen().held == 0).await;
+    assert!(submit(&device, envelopes(128)).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_address_headers_or_a_body_that_are_too_long_are_refused_by_name() {
+    let (_double, _data, relay) = relay(|config| config.allowed_origins = vec!["https://news.example".into()]).await;
+    let relay = relay.address();
+    let long = "a".repeat(9_000);
+    let answer = told(relay, &format!("GET /s/{long} HTTP/1.1\r\n"), b"").await;
+    assert!(answer.starts_with("http/1.1 414") && answer.contains("send at most 8192"), "{answer}");
+
+    let header_lines = format!("x-one: {long}\r\nx-two: {long}\r\n");
+    let answer = told(relay, &format!("GET /s/x HTTP/1.1\r\n{header_lines}"), b"").await;
+    assert!(answer.starts_with("http/1.1 431") && answer.contains("send at most 16384"), "{answer}");
+
+    let page = format!("{SUBMIT}content-type: text/plain\r\norigin: https://news.example\r\n");
+    let answer = told(relay, &page, &vec![b'A'; 98_305]).await;
+    assert!(answer.starts_with("http/1.1 413") && answer.contains("98305 bytes: send at most 98304"), "{answer}");
+    assert!(answer.contains("access-control-allow-origin: https://news.example"), "a page may read why: {answer}");
+
+    let grpc_web = format!("{SUBMIT}content-type: application/grpc-web+proto\r\n");
+    let answer = told(relay, &grpc_web, &vec![0; 98_305]).await;
+    assert!(answer.contains("grpc-status: 8") && answer.contains("98304"), "{answer}");
+    let message = frame(&v1::SubmitReportsRequest { envelopes: vec![vec![0; 70_000]] });
+    let answer = told(relay, &grpc_web, &message).await;
+    assert!(answer.contains("65536") && !answer.contains("grpc-status:0"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_of_unstated_length_ends_at_the_limit() {
+    let (_double, _data, relay) = relay(|_| {}).await;
+    let mut stream = TcpStream::connect(relay.address()).await.unwrap();
+    let head = format!(
+        "{SUBMIT}host: r\r\nconnection: close\r\ncontent-type: application/grpc-web+proto\r\ntransfer-encoding: chunked\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Frames without end, each a small and whole message.
+    let message = frame(&v1::SubmitReportsRequest { envelopes: vec![] });
+    let chunk = format!("{:x}\r\n{}\r\n", message.len(), String::from_utf8(message).unwrap());
+    let (mut read, mut write) = stream.split();
+    let endless = async { while write.write_all(chunk.as_bytes()).await.is_ok() {} };
+    let mut answer = Vec::new();
+    tokio::select! {
+        () = endless => {}
+        _ = read.read_to_end(&mut answer) => {}
+    }
+    read.read_to_end(&mut answer).await.ok();
+    let answer = String::from_utf8_lossy(&answer).to_lowercase();
+    assert!(answer.contains("98304") && !answer.contains("grpc-status:0"), "{answer}");
+}
+
+#[tokio::test]
+async fn who_says_nothing_or_dribbles_is_hung_up_on() {
+    let (_double, _data, relay) = relay(|config| config.connections.idle = Duration::from_millis(500)).await;
+    let hung_up = async |first: &'static [u8]| {
+        let mut stream = TcpStream::connect(relay.address()).await.unwrap();
+        stream.write_all(first).await.unwrap();
+        let mut rest = Vec::new();
+        tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut rest)).await.expect("it was borne").ok();
+    };
+    tokio::join!(
+        hung_up(b""),
+        hung_up(b"PRI * HTTP/2.0"),
+        hung_up(b"POST /tacita.v1.Collec"),
+        hung_up(b"GET / HTTP/1.1\r\nhost: r\r\n")
+    );
+}
+
+async fn hold(source: [u8; 4], relay: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((source, 0).into()).unwrap();
+    let mut stream = socket.connect(relay).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: r\r\n\r\n").await.unwrap();
+    stream
+}
+
+/// Whether a connection is answered otherwise than by "as many are open as may be".
+async fn is_served(source: [u8; 4], relay: SocketAddr) -> Result<TcpStream, String> {
+    let mut stream = hold(source, relay).await;
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).await.unwrap();
+    match &first {
+        b"HTTP/1.1 404" => Ok(stream),
+        _ => {
+            let (head, body) = answer(&mut stream).await;
+            assert_eq!(header(&head, "connection"), Some("close"));
+            Err(format!("{}{head}{}", String::from_utf8_lossy(&first), String::from_utf8_lossy(&body)))
+        }
+    }
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limits_are_told_which_and_a_place_that_is_left_is_free_again() {
+    let (_double, _data, relay) = relay(|config| {
+        config.connections = ConnectionLimit { most: 3, per_visitor: 2, ..ConnectionLimit::default() };
+        config.trusted_proxies = vec!["127.0.0.9/32".parse().unwrap()];
+    })
+    .await;
+    let address = relay.address();
+    let (first, second) = (is_served([127, 0, 0, 1], address).await, is_served([127, 0, 0, 1], address).await);
+    let (first, _second) = (first.unwrap(), second.unwrap());
+    let refused = is_served([127, 0, 0, 1], address).await.unwrap_err();
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("2 connections of one address"), "{refused}");
+
+    let _third = is_served([127, 0, 0, 2], address).await.unwrap();
+    let refused = is_served([127, 0, 0, 3], address).await.unwrap_err();
+    assert!(refused.contains("3 connections are open"), "{refused}");
+    assert_eq!(relay.seen().connections_over_limit, 2);
+
+    drop(first);
+    for _ in 0..3_000 {
+        if let Ok(_fourth) = is_served([127, 0, 0, 4], address).await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the place was never free again");
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_may_hold_every_connection() {
+    let (_double, _data, relay) = relay(|config| {
+        config.connections = ConnectionLimit { most: 3, per_visitor: 1, ..ConnectionLimit::default() };
+        config.trusted_proxies = vec!["127.0.0.9/32".parse().unwrap()];
+    })
+    .await;
+    let address = relay.address();
+    let _held = [
+        is_served([127, 0, 0, 9], address).await.unwrap(),
+        is_served([127, 0, 0, 9], address).await.unwrap(),
+        is_served([127, 0, 0, 9], address).await.unwrap(),
+    ];
+    assert!(is_served([127, 0, 0, 9], address).await.unwrap_err().contains("3 connections are open"));
+}
