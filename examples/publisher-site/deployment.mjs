@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 
 const TARGET = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../target", import.meta.url));
+const SDK = fileURLToPath(new URL("../../web/sdk/dist", import.meta.url));
 const BUILDS = ["release", "debug"].map((profile) => `${TARGET}/${profile}/tacita`);
 
 /** $TACITA_BIN, or what cargo built; undefined if there is neither. */
@@ -64,7 +65,7 @@ class Server {
 
 /**
  * Starts both servers with state in `folder`. `campaigns` are argument lists of `tacita admin measure create acme/NAME`, by
- * the campaign's name; `origins` are pages of other origins that may call the relay.
+ * the campaign's name; `origins` are pages of other origins that may call the relay, `links` its short links (links.toml).
  */
 export async function startDeployment({
   folder,
@@ -74,6 +75,7 @@ export async function startDeployment({
   epsilonCeiling = 6,
   batchAge = "1s",
   origins = [],
+  links = "",
 }) {
   mkdirSync(folder, { recursive: true });
   const [collectorPort, relayPort] = [await freePort(), await freePort()];
@@ -117,9 +119,12 @@ epsilon-ceiling = ${epsilonCeiling.toFixed(1)}
   const signingKey = admin("status").split("\n")[0].trim().split(/\s+/).at(-1);
 
   const quoted = JSON.stringify;
+  writeFileSync(`${folder}/links.toml`, links);
   writeFileSync(
     `${folder}/relay.toml`,
     `publisher = 1
+sdk = ${quoted(SDK)}
+links = ${quoted(`${folder}/links.toml`)}
 trusted-proxies = ["127.0.0.1"]
 allowed-origins = [${origins.map(quoted).join(", ")}]
 [batch]
@@ -127,6 +132,7 @@ least = 200
 age = ${quoted(batchAge)}
 [visitor]
 tokens = 100000
+envelopes = 400000
 `,
   );
   const relay = new Server(
@@ -149,13 +155,16 @@ tokens = 100000
   );
   await relay.start();
 
+  const relayUrl = `http://127.0.0.1:${relayPort}`;
+  const { files } = await (await fetch(`${relayUrl}/tacita.json`)).json();
+  const { url: script, integrity } = files["tacita.js"];
   return {
     collector,
     relay,
     collectorUrl,
-    signingKey,
-    publisher: 1,
-    relayUrl: `http://127.0.0.1:${relayPort}`,
+    relayUrl,
+    /** What a page's embed code says: the publisher, the key that it pins, where the SDK's build is, and its hash. */
+    embed: { publisher: 1, key: signingKey, script, integrity },
     reportCommand: `${tacitaBinary()} report --collector ${collectorUrl} --key-file ${folder}/brand.key acme/spring`,
     /** The brand's report of a campaign, read as the brand does; `words` go to `tacita report`. */
     report: (campaign, ...words) =>

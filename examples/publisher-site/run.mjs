@@ -18,10 +18,13 @@ if (!existsSync(folderOf("web/sdk/dist/tacita.js"))) {
 /** Which article was shared: a page counts by its path. */
 const ARTICLES = ["night-ferry", "quiet-hours", "seed-library"].map((name) => `/articles/${name}`);
 
+const PORT = Number(process.env.PORT ?? 8080);
+
 const folder = mkdtempSync(`${tmpdir()}/tacita-site-`);
 const deployment = await startDeployment({
   folder,
   ledgerBound: 100,
+  links: `[[link]]\ncode = "ferry"\nto = "http://localhost:${PORT}/articles/night-ferry"\n`,
   campaigns: {
     spring: [
       ["arrivals", "--event", "arrival", "--epsilon", "3"],
@@ -31,13 +34,13 @@ const deployment = await startDeployment({
     ],
   },
 });
-const port = Number(process.env.PORT ?? 8080);
 const site = await startSite({
-  port,
+  port: PORT,
   relayUrl: deployment.relayUrl,
-  embed: { publisher: deployment.publisher, key: deployment.signingKey, debug: "data-debug" },
+  embed: { ...deployment.embed, debug: "data-debug" },
 });
-console.log(`The site:           http://localhost:${port}/`);
+console.log(`The site:           http://localhost:${PORT}/`);
+console.log(`A short link of it: http://localhost:${PORT}/s/ferry`);
 console.log(`The brand's report: ${deployment.reportCommand}`);
 
 for (const signal of ["SIGINT", "SIGTERM"]) {

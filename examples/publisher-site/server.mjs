@@ -1,11 +1,10 @@
-// Serves the site, the SDK's files, and the relay's calls, all from one origin: what a publisher's web server does.
+// Serves the site, and passes to the relay what is the relay's, all on one origin: what a publisher's web server does.
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer, request } from "node:http";
 import { extname, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const SITE = fileURLToPath(new URL("site", import.meta.url));
-const SDK = fileURLToPath(new URL("../../web/sdk/dist", import.meta.url));
 const TYPES = {
   ".html": "text/html; charset=utf-8",
   ".css": "text/css",
@@ -25,16 +24,13 @@ const policy = (relay) =>
 export function startSite({ port, relayUrl, embed, extraPages = {} }) {
   const server = createServer((incoming, response) => {
     const { pathname } = new URL(incoming.url, "http://site");
-    if (pathname.startsWith("/tacita.v1.")) return void forward(incoming, response, relayUrl);
+    if (RELAYED.test(pathname)) return void forward(incoming, response, relayUrl);
     const page = extraPages[pathname];
     if (page) return void sendPage(response, page, embed, extname(pathname));
     const file = fileOf(pathname);
     if (!file) return void response.writeHead(404, { "content-type": "text/plain" }).end("not found");
     if (extname(file) === ".html") return void sendPage(response, composed(readFileSync(file, "utf8")), embed);
-    response.writeHead(200, {
-      "content-type": TYPES[extname(file)] ?? "application/octet-stream",
-      "access-control-allow-origin": "*",
-    });
+    response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" });
     createReadStream(file).pipe(response);
   });
   return new Promise((resolve, reject) => server.once("error", reject).listen(port, () => resolve(server)));
@@ -61,19 +57,19 @@ function sendPage(response, page, embed, extension) {
 
 function fileOf(pathname) {
   const path = normalize(decodeURIComponent(pathname));
-  const [root, rest] = path.startsWith("/tacita/") ? [SDK, path.slice("/tacita".length)] : [SITE, path];
   // Parts of pages are no pages.
   if (/^\/(layout|share)(\.html)?$/.test(path)) return undefined;
-  return [rest, `${rest}.html`, `${rest}/index.html`]
-    .map((candidate) => normalize(root + candidate))
-    .find((file) => file.startsWith(root) && existsSync(file) && statSync(file).isFile());
+  return [path, `${path}.html`, `${path}/index.html`]
+    .map((candidate) => normalize(SITE + candidate))
+    .find((file) => file.startsWith(SITE) && existsSync(file) && statSync(file).isFile());
 }
+
+/** What the relay serves: its calls, the SDK's files, short links (spec/relay.md §10). */
+const RELAYED = /^\/(tacita\.v1\.|tacita[\w-]*\.js(on)?$|tacita\/|s\/)/;
 
 /** The relay sits behind this server: visitors' pages call their own origin, and the relay is told the visitor's address. */
 function forward(incoming, response, relayUrl) {
-  const { "content-type": type = "", "content-length": length } = incoming.headers;
-  const headers = { "content-type": type, "x-grpc-web": "1", "x-forwarded-for": incoming.socket.remoteAddress ?? "" };
-  if (length) headers["content-length"] = length;
+  const headers = { ...incoming.headers, "x-forwarded-for": incoming.socket.remoteAddress ?? "" };
   const upstream = request(relayUrl + incoming.url, { method: incoming.method, headers }, (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.pipe(response);

@@ -1,6 +1,6 @@
 // The stage of the browser tests: Chromium, a real collector and relay, the example site, and what truly happened.
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -93,15 +93,28 @@ export async function setStage() {
     ledgerBound: 1000,
     epsilonCeiling: EPSILON,
     origins: [shop],
+    links: `[[link]]
+code = "ferry"
+to = "${news}${ARTICLE}"
+[[link]]
+code = "ferry-wa"
+to = "${news}${ARTICLE}"
+campaign = 1
+channel = "whatsapp"
+`,
   });
   const embed = {
-    publisher: deployment.publisher,
-    key: deployment.signingKey,
+    ...deployment.embed,
     relay: deployment.relayUrl,
     debug: "data-debug",
     news: encodeURIComponent(news),
   };
-  const site = await startSite({ port, relayUrl: deployment.relayUrl, embed, extraPages: pages() });
+  const site = await startSite({
+    port,
+    relayUrl: deployment.relayUrl,
+    embed,
+    extraPages: { ...pages(), ...modules() },
+  });
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
   return {
     news,
@@ -130,7 +143,7 @@ export const readReports = ({ deployment }) => [
 function pages() {
   const page = (attributes, body = "") =>
     `<!doctype html><html lang="en"><meta charset="utf-8"><title>Test</title><link rel="icon" href="data:,"><p>${body || "A page."}</p>
-<script defer src="/tacita/tacita.js" data-publisher="{{publisher}}" data-key="{{key}}" ${attributes}></script></html>`;
+<script defer src="{{script}}" integrity="{{integrity}}" crossorigin="anonymous" data-publisher="{{publisher}}" data-key="{{key}}" ${attributes}></script></html>`;
   return {
     "/shop": page('data-consent="granted" data-debug data-relay="{{relay}}"'),
     "/consent/required": page('data-consent="required"'),
@@ -146,12 +159,19 @@ function pages() {
     "/app/account": page('data-consent="granted" data-debug data-excluded-pages="/app/account"'),
     "/module": `<!doctype html><html lang="en"><meta charset="utf-8"><title>Module</title><link rel="icon" href="data:,"><p>A page of a bundler.
 <script type="module" src="/module.js" data-publisher="{{publisher}}"></script></html>`,
-    "/module.js": `import { init } from "/tacita/index.js";
+    "/module.js": `import { init } from "/modules/index.js";
 window.tacita = init({ publisher: {{publisher}}, relay: location.origin, key: "{{key}}", consent: "granted", debug: true });`,
     "/bar/story": page('data-consent="granted" data-address-bar'),
     "/quiet": page('data-consent="granted"', "A page that shows whether anything moves or freezes."),
     "/control": "<!doctype html><meta charset=utf-8><title>Control</title><p>The same page without the SDK.",
   };
+}
+
+/** The package's modules, as a bundler would put them somewhere. */
+function modules() {
+  const dist = fileURLToPath(new URL("../../sdk/dist/", import.meta.url));
+  const names = readdirSync(dist).filter((name) => name.endsWith(".js"));
+  return Object.fromEntries(names.map((name) => [`/modules/${name}`, readFileSync(dist + name, "utf8")]));
 }
 
 /** A visitor: a browser with a storage of its own, who has agreed to the example site's question. */

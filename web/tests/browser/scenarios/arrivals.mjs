@@ -30,6 +30,21 @@ export const arrivals = {
     }
   },
 
+  async "a short link leads where it is declared to lead, and says by what it was shared"(stage, truth) {
+    const visits = [
+      { path: "/s/ferry", channel: "inferred", grade: "inferred" },
+      { path: "/s/ferry-wa", channel: "whatsapp", grade: "confirmed" },
+    ];
+    for (const { path, channel, grade } of visits) {
+      const context = await newVisitor(stage);
+      const page = await visit(context, stage.news + path);
+      assert.equal(new URL(page.url()).pathname, ARTICLE);
+      assert.equal(Object.fromEntries(await answers(page)).grades, grade, path);
+      truth.arrival(channel, grade);
+      await depart(context, stage.news);
+    }
+  },
+
   async "internal pages and reloads are no arrivals"(stage, truth) {
     const context = await newVisitor(stage);
     const page = await visit(context, `${stage.news}/`);

@@ -18,7 +18,8 @@ function watchNetwork(context) {
   const asked = [];
   context.on("request", (request) => {
     const { pathname, protocol } = new URL(request.url());
-    const isPage = request.isNavigationRequest() || pathname.startsWith("/assets/") || pathname === "/tacita/tacita.js";
+    const isPage =
+      request.isNavigationRequest() || pathname.startsWith("/assets/") || /^\/tacita\/\w+\/tacita\.js$/.test(pathname);
     if (!isPage && protocol !== "data:") asked.push(pathname);
   });
   return asked;

@@ -46,6 +46,16 @@ export const losses = {
     for (const envelope of [first, second]) assert.equal(stage.reached.filter((other) => other === envelope).length, 2);
   },
 
+  async "with a relay of another origin they leave with the page too, without leave to call it"(stage, truth) {
+    const context = await newVisitor(stage);
+    const page = await visit(context, `${stage.shop}/shop`);
+    truth.arrival("inferred", "inferred");
+    await page.goto("about:blank");
+    // No page of the site is opened again: what did not leave would be lost with the browser's storage.
+    await truth.arrive();
+    await depart(context);
+  },
+
   async "offline and back: nothing is lost"(stage, truth) {
     const context = await newVisitor(stage);
     const page = await visit(context, stage.news + ARTICLE);

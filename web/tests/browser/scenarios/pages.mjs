@@ -95,7 +95,11 @@ export const pages = {
     const ended = new Promise((resolve) => example.once("exit", resolve));
     await until(() => /brand's report: .* report /.test(said) || example.exitCode !== null);
     const page = await (await fetch(`http://127.0.0.1:${port}/articles/quiet-hours`)).text();
-    assert.match(page, /<script defer src="\/tacita\/tacita.js" data-publisher="1" data-key="[0-9a-f]{64}"/, said);
+    assert.match(
+      page,
+      /<script defer src="\/tacita\/\w{16}\/tacita.js" integrity="sha384-[^"]+" [^>]*data-key="[0-9a-f]{64}"/,
+      said,
+    );
     assert.equal((await fetch(`http://127.0.0.1:${port}/layout`)).status, 404, "a part of pages is no page");
     example.kill("SIGTERM");
     assert.equal(await ended, 0, said);
