@@ -35,7 +35,7 @@ mkdirSync(DIST, { recursive: true });
 
 await build({
   ...shared,
-  entryPoints: { index: at("sdk/src/core/index.ts") },
+  entryPoints: { index: at("sdk/src/core/index.ts"), links: at("sdk/src/links.ts") },
   outdir: DIST,
   format: "esm",
   splitting: true,

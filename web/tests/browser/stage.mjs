@@ -161,6 +161,7 @@ function pages() {
 <script type="module" src="/module.js" data-publisher="{{publisher}}"></script></html>`,
     "/module.js": `import { init } from "/modules/index.js";
 window.tacita = init({ publisher: {{publisher}}, relay: location.origin, key: "{{key}}", consent: "granted", debug: true });`,
+    "/utm": page('data-consent="granted" data-link-style="query" data-utm'),
     "/bar/story": page('data-consent="granted" data-address-bar'),
     "/quiet": page('data-consent="granted"', "A page that shows whether anything moves or freezes."),
     "/control": "<!doctype html><meta charset=utf-8><title>Control</title><p>The same page without the SDK.",

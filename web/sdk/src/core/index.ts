@@ -188,7 +188,7 @@ class Page implements Tacita {
   #tagAddressBar(): void {
     const { pathname, hash, href } = location;
     if (pathname === "/" || (hash && !/^#tct=[^&]*$/.test(hash))) return;
-    const tagged = this.#device?.link("copy", href);
+    const tagged = this.#device?.barAddress(href);
     if (tagged && tagged !== href) history.replaceState(history.state, "", tagged);
   }
 }

@@ -1,6 +1,7 @@
 // What a publisher decides: by attributes of the script element, or by options of `init`.
 
 import { type Bytes, fromHex } from "../bytes.js";
+import type { TagStyle } from "../protocol/tag.js";
 
 /** Whether the visitor may be measured: told by the page, or asked of its consent platform (`tcf`). */
 export type ConsentSetting = "required" | "granted" | "denied" | "tcf";
@@ -20,6 +21,10 @@ export interface Options {
   excludedPages?: readonly string[] | undefined;
   /** The campaign whose tag shared links carry, if not the publisher's first. */
   campaign?: number | undefined;
+  /** Where shared links carry their tag: in the fragment if it is free (the default), or always in the query. */
+  linkStyle?: TagStyle | undefined;
+  /** Puts `utm_` parameters beside the tag of shared links, unless they have some. */
+  utm?: boolean | undefined;
   /** Puts a tag for copies in the address bar, but on the home page and where the fragment is in use. */
   addressBar?: boolean | undefined;
   /** Shows what leaves the device, before and after noise. */
@@ -34,6 +39,8 @@ export interface Settings {
   landingPages: readonly string[];
   excludedPages: readonly string[];
   campaign: number | undefined;
+  linkStyle: TagStyle;
+  utm: boolean;
   addressBar: boolean;
   debug: boolean;
 }
@@ -47,6 +54,8 @@ export function readSettings(options: Options): Settings | undefined {
     landingPages = [],
     excludedPages = [],
     campaign,
+    linkStyle = "fragment",
+    utm = false,
     addressBar = false,
     debug = false,
   } = options;
@@ -61,6 +70,8 @@ export function readSettings(options: Options): Settings | undefined {
     landingPages,
     excludedPages,
     campaign,
+    linkStyle,
+    utm,
     addressBar,
     debug,
   };
@@ -77,6 +88,8 @@ export function optionsOf({ dataset, src }: HTMLScriptElement): Options {
     landingPages: words(dataset.landingPages),
     excludedPages: words(dataset.excludedPages),
     campaign: dataset.campaign ? +dataset.campaign : undefined,
+    linkStyle: dataset.linkStyle === "query" ? "query" : "fragment",
+    utm: dataset.utm !== undefined,
     addressBar: dataset.addressBar !== undefined,
     debug: dataset.debug !== undefined,
   };

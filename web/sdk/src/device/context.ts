@@ -2,6 +2,7 @@
 
 import type { Bytes } from "../bytes.js";
 import { activeEpoch, type Manifest } from "../protocol/manifest.js";
+import type { TagStyle } from "../protocol/tag.js";
 import type { Draw, Issuance, Pause, Pending } from "../tokens/pending.js";
 import type { Moment } from "./slots.js";
 import type { Storage } from "./storage.js";
@@ -32,6 +33,10 @@ export interface DeviceSettings {
   readonly landingPages: readonly string[];
   /** The campaign whose tag shared links carry, if not the first of the manifest. */
   readonly campaign: number | undefined;
+  /** Where shared links carry their tag. */
+  readonly linkStyle: TagStyle;
+  /** Whether shared links carry UTM parameters beside it. */
+  readonly utm: boolean;
   readonly loadTokens: () => Promise<TokensChunk>;
   readonly trace: ((trace: Trace) => void) | undefined;
 }

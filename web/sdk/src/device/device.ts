@@ -4,7 +4,8 @@
 import { type Arrival, classify, type Evidence, routeOf, webAddress } from "../protocol/arrival.js";
 import { type Channel, channelByName } from "../protocol/channel.js";
 import { labelsOf } from "../protocol/domain.js";
-import { encodeTag, type LinkTag, parseTag, reshare, tagAddress } from "../protocol/tag.js";
+import type { Campaign } from "../protocol/manifest.js";
+import { encodeTag, type LinkTag, parseTag, reshare, tagAddress, utmAddress } from "../protocol/tag.js";
 import { areKept, placesIn } from "./catalogues.js";
 import { type Context, type DeviceSettings, momentOf } from "./context.js";
 import { envelopesOf, flush, slotKey } from "./flush.js";
@@ -114,15 +115,20 @@ export class Device {
       );
   }
 
-  /**
-   * An address with the tag for sharing it to a channel; undefined without a campaign, or where it is no web address.
-   */
+  /** An address for sharing it to a channel; undefined without a campaign, or where it is no web address. */
   link(name: string, page: string): string | undefined {
-    const channel = channelByName(name);
-    const campaigns = this.#context.manifest?.campaigns ?? [];
-    const wanted = [this.#cameBy?.campaign, this.#context.settings.campaign, campaigns[0]?.id];
-    const campaign = wanted.find((id) => id !== undefined && campaigns.some((listed) => listed.id === id));
-    return channel && campaign !== undefined ? tagAddress(this.#tag(campaign, channel), page) : undefined;
+    const { linkStyle, utm } = this.#context.settings;
+    const [channel, campaign] = [channelByName(name), this.#campaign()];
+    if (!channel || !campaign) return undefined;
+    const tag = this.#tag(campaign.id, channel);
+    const tagged = tagAddress(tag, page, linkStyle);
+    return tagged && utm ? utmAddress(tag, tagged, campaign.name) : tagged;
+  }
+
+  /** The address of a page for the address bar: the tag of a copy, in the fragment, and nothing else. */
+  barAddress(page: string): string | undefined {
+    const [channel, campaign] = [channelByName("copy"), this.#campaign()];
+    return channel && campaign && tagAddress(this.#tag(campaign.id, channel), page);
   }
 
   async ledger(): Promise<LedgerLine[]> {
@@ -265,6 +271,13 @@ export class Device {
         return new Promise<void>((release) => (this.#release = release));
       });
     });
+  }
+
+  /** The campaign of shared links: that by which the visit came, the publisher's choice, or the first. */
+  #campaign(): Campaign | undefined {
+    const campaigns = this.#context.manifest?.campaigns ?? [];
+    const listed = (wanted: number | undefined) => campaigns.find(({ id }) => id === wanted);
+    return listed(this.#cameBy?.campaign) ?? listed(this.#context.settings.campaign) ?? campaigns[0];
   }
 
   #tag(campaign: number, channel: Channel): LinkTag {

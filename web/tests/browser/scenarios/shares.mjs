@@ -118,6 +118,23 @@ export const shares = {
     await depart(context, stage.shop);
   },
 
+  async "where a publisher asks, links carry their tag in the query, and UTM beside it"(stage, truth) {
+    const context = await newVisitor(stage);
+    const page = await visit(context, `${stage.news}/utm#/story/1`);
+    truth.arrival("inferred", "inferred");
+    const link = await page.evaluate(() => window.tacita.share("email"));
+    assert.match(link, /\/utm\?tct=1\w{14}&utm_source=email&utm_medium=share&utm_campaign=spring#\/story\/1$/);
+    truth.share("email", { content: "/story/1" });
+    truth.session("other", "other");
+    await depart(context, stage.news);
+
+    const friend = await newVisitor(stage);
+    await visit(friend, link);
+    // The tag is more than the parameters say.
+    truth.arrival("email", "confirmed");
+    await depart(friend, stage.news);
+  },
+
   async "shared contents are counted one by one, out of 100,000, and asking for the list tells nothing"(stage, truth) {
     const context = await newVisitor(stage);
     const { calls } = listen(context);
