@@ -15,7 +15,7 @@ const TYPES = {
 
 /** The policy that the SDK needs, and no more (spec/web.md). */
 const policy = (relay) =>
-  `default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self' ${relay}; img-src 'self' data:; base-uri 'none'; object-src 'none'`;
+  `default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self' ${relay}; img-src 'self' data:; base-uri 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types tacita`;
 
 /**
  * Starts the site on `port`; `embed` fills the placeholders of its pages, and names the relay where it is another origin.
