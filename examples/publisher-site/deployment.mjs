@@ -5,22 +5,27 @@ import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "no
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 
-const TARGET = fileURLToPath(new URL("../../target/", import.meta.url));
-const BUILDS = ["release", "debug"].map((profile) => `${TARGET}${profile}/tacita`);
+const TARGET = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../target", import.meta.url));
+const SDK = fileURLToPath(new URL("../../web/sdk/dist", import.meta.url));
+const BUILDS = ["release", "debug"].map((profile) => `${TARGET}/${profile}/tacita`);
 
-/** The binary: $TACITA_BIN, or what cargo built. */
+/** $TACITA_BIN, or what cargo built; undefined if there is neither. */
+export const findBinary = () => [process.env.TACITA_BIN, ...BUILDS].find((path) => path && existsSync(path));
+
 export function tacitaBinary() {
-  const found = [process.env.TACITA_BIN, ...BUILDS].find((path) => path && existsSync(path));
+  const found = findBinary();
   if (!found) throw new Error("no tacita binary: run `cargo build --release`, or name one in TACITA_BIN");
   return found;
 }
 
 export const freePort = () =>
   new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject).listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
+    const server = createServer()
+      .once("error", reject)
+      .listen(0, "127.0.0.1", () => {
+        const { port } = server.address();
+        server.close(() => resolve(port));
+      });
   });
 
 /** A server process that can be killed and started again. */
@@ -38,7 +43,8 @@ class Server {
     this.#child = spawn(tacitaBinary(), this.args, { stdio: ["ignore", "ignore", log] });
     this.#starts++;
     for (let waited = 0; !this.#says(" on http://"); waited += 20) {
-      if (waited > 60_000 || this.#child.exitCode !== null) throw new Error(`tacita ${this.args[0]} did not start:\n${readFileSync(this.log, "utf8")}`);
+      if (waited > 60_000 || this.#child.exitCode !== null)
+        throw new Error(`tacita ${this.args[0]} did not start:\n${readFileSync(this.log, "utf8")}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -58,32 +64,67 @@ class Server {
 }
 
 /**
- * Starts both servers with state in `folder`. `measures` are argument lists of `tacita admin measure create acme/spring`;
- * `origins` are pages of other origins that may call the relay.
+ * Starts both servers with state in `folder`. `campaigns` are argument lists of `tacita admin measure create acme/NAME`, by
+ * the campaign's name; `origins` are pages of other origins that may call the relay, `links` its short links (links.toml).
  */
-export async function startDeployment({ folder, measures, tokenBatch = 32, ledgerBound = 8, batchAge = "1s", origins = [] }) {
+export async function startDeployment({
+  folder,
+  campaigns,
+  tokenBatch = 32,
+  ledgerBound = 8,
+  epsilonCeiling = 6,
+  batchAge = "1s",
+  origins = [],
+  links = "",
+}) {
   mkdirSync(folder, { recursive: true });
   const [collectorPort, relayPort] = [await freePort(), await freePort()];
   const collectorUrl = `http://127.0.0.1:${collectorPort}`;
-  writeFileSync(`${folder}/collector.toml`, `[device]\ntoken-batch = ${tokenBatch}\nledger-bound = ${ledgerBound.toFixed(1)}\n`);
+  writeFileSync(
+    `${folder}/collector.toml`,
+    `[device]
+token-batch = ${tokenBatch}
+ledger-bound = ${ledgerBound.toFixed(1)}
+[measures]
+epsilon-ceiling = ${epsilonCeiling.toFixed(1)}
+`,
+  );
   const collector = new Server(
-    ["collector", "--listen", `127.0.0.1:${collectorPort}`, "--data", `${folder}/collector`, "--config", `${folder}/collector.toml`],
+    [
+      "collector",
+      "--listen",
+      `127.0.0.1:${collectorPort}`,
+      "--data",
+      `${folder}/collector`,
+      "--config",
+      `${folder}/collector.toml`,
+    ],
     `${folder}/collector.log`,
   );
   await collector.start();
 
   const run = (...args) => execFileSync(tacitaBinary(), args, { encoding: "utf8" });
-  const admin = (...words) => run("admin", "--collector", collectorUrl, "--key-file", `${folder}/collector/operator.key`, ...words);
+  const admin = (...words) =>
+    run("admin", "--collector", collectorUrl, "--key-file", `${folder}/collector/operator.key`, ...words);
   admin("publisher", "create", "daily-news");
   admin("brand", "create", "acme");
-  admin("campaign", "create", "acme/spring", "--publisher", "daily-news");
-  for (const measure of measures) admin("measure", "create", "acme/spring", ...measure);
-  writeFileSync(`${folder}/relay.key`, admin("key", "create", "--role", "publisher", "--subject", "daily-news"), { mode: 0o600 });
+  for (const [campaign, measures] of Object.entries(campaigns)) {
+    admin("campaign", "create", `acme/${campaign}`, "--publisher", "daily-news");
+    for (const measure of measures) admin("measure", "create", `acme/${campaign}`, ...measure);
+  }
+  writeFileSync(`${folder}/relay.key`, admin("key", "create", "--role", "publisher", "--subject", "daily-news"), {
+    mode: 0o600,
+  });
   writeFileSync(`${folder}/brand.key`, admin("key", "create", "--role", "brand", "--subject", "acme"), { mode: 0o600 });
   const signingKey = admin("status").split("\n")[0].trim().split(/\s+/).at(-1);
 
   const quoted = JSON.stringify;
-  writeFileSync(`${folder}/relay.toml`, `publisher = 1
+  writeFileSync(`${folder}/links.toml`, links);
+  writeFileSync(
+    `${folder}/relay.toml`,
+    `publisher = 1
+sdk = ${quoted(SDK)}
+links = ${quoted(`${folder}/links.toml`)}
 trusted-proxies = ["127.0.0.1"]
 allowed-origins = [${origins.map(quoted).join(", ")}]
 [batch]
@@ -91,20 +132,54 @@ least = 200
 age = ${quoted(batchAge)}
 [visitor]
 tokens = 100000
-`);
+envelopes = 400000
+`,
+  );
   const relay = new Server(
-    ["relay", "--listen", `127.0.0.1:${relayPort}`, "--collector", collectorUrl, "--signing-key", signingKey,
-      "--data", `${folder}/relay`, "--config", `${folder}/relay.toml`, "--key-file", `${folder}/relay.key`],
+    [
+      "relay",
+      "--listen",
+      `127.0.0.1:${relayPort}`,
+      "--collector",
+      collectorUrl,
+      "--signing-key",
+      signingKey,
+      "--data",
+      `${folder}/relay`,
+      "--config",
+      `${folder}/relay.toml`,
+      "--key-file",
+      `${folder}/relay.key`,
+    ],
     `${folder}/relay.log`,
   );
   await relay.start();
 
+  const relayUrl = `http://127.0.0.1:${relayPort}`;
+  const { files } = await (await fetch(`${relayUrl}/tacita.json`)).json();
+  const { url: script, integrity } = files["tacita.js"];
   return {
-    collector, relay, collectorUrl, signingKey, publisher: 1,
-    relayUrl: `http://127.0.0.1:${relayPort}`,
+    collector,
+    relay,
+    collectorUrl,
+    relayUrl,
+    /** What a page's embed code says: the publisher, the key that it pins, where the SDK's build is, and its hash. */
+    embed: { publisher: 1, key: signingKey, script, integrity },
     reportCommand: `${tacitaBinary()} report --collector ${collectorUrl} --key-file ${folder}/brand.key acme/spring`,
-    /** The brand's report, read as the brand does. */
-    report: () => JSON.parse(run("report", "--collector", collectorUrl, "--key-file", `${folder}/brand.key`, "--json", "acme/spring")),
+    /** The brand's report of a campaign, read as the brand does; `words` go to `tacita report`. */
+    report: (campaign, ...words) =>
+      JSON.parse(
+        run(
+          "report",
+          "--collector",
+          collectorUrl,
+          "--key-file",
+          `${folder}/brand.key`,
+          "--json",
+          `acme/${campaign}`,
+          ...words,
+        ),
+      ),
     status: () => admin("status"),
     async stop() {
       await relay.kill("SIGTERM");

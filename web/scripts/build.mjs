@@ -2,8 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { gzipSync } from "node:zlib";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -18,7 +18,8 @@ const shared = { bundle: true, minify: true, target: "es2022", legalComments: "n
 /** The script entry loads chunks by script elements instead of import(). */
 const scriptLoader = {
   name: "script-loader",
-  setup: (build) => build.onResolve({ filter: /\/load\.module\.js$/ }, () => ({ path: at("sdk/src/core/load.script.ts") })),
+  setup: (build) =>
+    build.onResolve({ filter: /\/load\.module\.js$/ }, () => ({ path: at("sdk/src/core/load.script.ts") })),
 };
 
 const script = async (name, entry, options = {}) => {
@@ -32,25 +33,57 @@ const integrity = (path) => `sha384-${createHash("sha384").update(readFileSync(p
 rmSync(DIST, { recursive: true, force: true });
 mkdirSync(DIST, { recursive: true });
 
-await build({ ...shared, entryPoints: { index: at("sdk/src/core/index.ts") }, outdir: DIST, format: "esm", splitting: true, chunkNames: "chunk-[hash]" });
+await build({
+  ...shared,
+  entryPoints: { index: at("sdk/src/core/index.ts"), links: at("sdk/src/links.ts") },
+  outdir: DIST,
+  format: "esm",
+  splitting: true,
+  chunkNames: "chunk-[hash]",
+});
 
 const chunks = {};
-for (const [name, entry] of [["device", "device/index.ts"], ["tokens", "tokens/index.ts"], ["panel", "debug/panel.ts"]]) {
+for (const [name, entry] of [
+  ["device", "device/index.ts"],
+  ["tokens", "tokens/index.ts"],
+  ["panel", "debug/panel.ts"],
+]) {
   chunks[name] = await script(`tacita-${name}`, entry, { globalName: `tacita_${name}` });
 }
 const INTEGRITY = Object.fromEntries(Object.entries(chunks).map(([name, path]) => [name, integrity(path)]));
-const core = await script("tacita", "core/script.ts", { plugins: [scriptLoader], define: { INTEGRITY: JSON.stringify(INTEGRITY) } });
-writeFileSync(`${DIST}/integrity.json`, JSON.stringify({ "tacita.js": integrity(core), ...Object.fromEntries(Object.entries(INTEGRITY).map(([name, hash]) => [`tacita-${name}.js`, hash])) }, null, 2) + "\n");
+const core = await script("tacita", "core/script.ts", {
+  plugins: [scriptLoader],
+  define: { INTEGRITY: JSON.stringify(INTEGRITY) },
+});
+writeFileSync(
+  `${DIST}/integrity.json`,
+  JSON.stringify(
+    {
+      "tacita.js": integrity(core),
+      ...Object.fromEntries(Object.entries(INTEGRITY).map(([name, hash]) => [`tacita-${name}.js`, hash])),
+    },
+    null,
+    2,
+  ) + "\n",
+);
 
 execFileSync(at("node_modules/.bin/tsc"), ["-p", at("sdk")], { stdio: "inherit" });
 
 const gzipped = (path) => gzipSync(readFileSync(path), { level: 9 }).length;
-const sizes = { core: gzipped(core), device: gzipped(chunks.device), tokens: gzipped(chunks.tokens), panel: gzipped(chunks.panel) };
+const sizes = {
+  core: gzipped(core),
+  device: gzipped(chunks.device),
+  tokens: gzipped(chunks.tokens),
+  panel: gzipped(chunks.panel),
+};
 const measured = { ...sizes, lazy: sizes.device + sizes.tokens };
 mkdirSync(at("target"), { recursive: true });
 writeFileSync(at("target/sizes.json"), JSON.stringify(measured, null, 2) + "\n");
 if (!isQuiet) {
-  for (const [name, bytes] of Object.entries(measured)) console.log(`${name.padEnd(8)}${String(bytes).padStart(7)} bytes gz${LIMITS[name] ? ` (limit ${LIMITS[name]})` : ""}`);
+  for (const [name, bytes] of Object.entries(measured))
+    console.log(
+      `${name.padEnd(8)}${String(bytes).padStart(7)} bytes gz${LIMITS[name] ? ` (limit ${LIMITS[name]})` : ""}`,
+    );
 }
 const over = Object.entries(LIMITS).filter(([name, limit]) => measured[name] > limit);
 for (const [name] of over) console.error(`${name} is over its limit`);

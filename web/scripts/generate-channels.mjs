@@ -11,13 +11,18 @@ function list(items = []) {
   return items.join("|");
 }
 
-/** `p` and `u` are private and public channels that one can share to, in capitals ones that one cannot, `o` all others. */
+/**
+ * `p` and `u` are private and public channels that one can share to, in capitals ones that one cannot, `o` all others.
+ */
 function kind({ kind, target }) {
   const letter = { private: "p", public: "u", other: "o" }[kind];
   return target === false ? letter.toUpperCase() : letter;
 }
 
-const row = (channel) => [channel.code, channel.name, kind(channel), channel.share ?? "", ...LISTS.map((name) => list(channel[name]))].join("\t");
+const row = (channel) =>
+  [channel.code, channel.name, kind(channel), channel.share ?? "", ...LISTS.map((name) => list(channel[name]))].join(
+    "\t",
+  );
 
 function generate({ channel, declared, site, robots }) {
   const lines = (rows) => `\`${rows.join("\n")}\``;

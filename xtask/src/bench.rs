@@ -1,7 +1,11 @@
-//! Runs the benchmarks and gathers their results in `target/bench.json`: those of criterion, and those of the whole path ([`ingest`]).
+//! Runs the benchmarks and gathers their results in `target/bench.json`: those of criterion, of the whole path ([`ingest`])
+//! and of the page SDK ([`web`]).
 //!
-//! A benchmark is a criterion group, named like `tokens/open/16`. Its function `tacita` is ours, `floor` is what the machine
+//! A benchmark of criterion is a criterion group, named like `tokens/open/16`. Its function `tacita` is ours, `floor` is what the machine
 //! needs at the least for the same work, and every other function is a peer, all measured in the same run.
+
+mod ingest;
+mod web;
 
 use std::{
     collections::BTreeMap,
@@ -12,8 +16,6 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-
-use crate::ingest;
 
 /// The packages that have benchmarks.
 const PACKAGES: [&str; 3] = ["tacita-tokens", "tacita-dp", "tacita-store"];
@@ -32,6 +34,7 @@ pub(crate) fn run(names: &[String], long: bool) -> Result<()> {
     let mut rows = rows(&criterion, names)?;
     let wanted = |name: &str| is_wanted(name, names);
     rows.extend(ingest::rows(&target, wanted, long || ingest::asks_for_long(names))?);
+    rows.extend(web::rows(wanted)?);
     let cpu = cpu();
     rows.iter_mut().for_each(|row| row["cpu"] = cpu.as_str().into());
     let path = target.join("bench.json");
@@ -77,8 +80,8 @@ struct Measured {
 /// Every `new/benchmark.json` below criterion's folder with its `estimates.json`.
 fn results(criterion: &Path) -> Result<Vec<Measured>> {
     let mut found = Vec::new();
-    // Without one where no benchmark of criterion was asked for.
-    let mut folders: Vec<PathBuf> = criterion.exists().then(|| criterion.to_path_buf()).into_iter().collect();
+    // None where no package with such benchmarks was asked for.
+    let mut folders: Vec<_> = criterion.exists().then(|| criterion.to_path_buf()).into_iter().collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).with_context(|| format!("no results in {}", folder.display()))? {
             let path = entry?.path();
@@ -147,12 +150,13 @@ fn line(row: &Value) -> String {
     let ratio =
         |key: &str, to: &str| row[key].as_f64().map_or_else(String::new, |ratio| format!("   {ratio:.2} × {to}"));
     format!(
-        "{:<28} {:>12.1} {}{}{}",
+        "{:<28} {:>12.1} {}{}{}{}",
         row["name"].as_str().unwrap_or_default(),
         row["value"].as_f64().unwrap_or_default(),
         row["unit"].as_str().unwrap_or_default(),
         ratio("ratio_to_floor", "the floor"),
         ratio("ratio_to_best_peer", "the best peer"),
+        row["parameters"]["engine"].as_str().map_or_else(String::new, |engine| format!("   ({engine})")),
     )
 }
 

@@ -3,7 +3,6 @@
 mod bench;
 mod faults;
 mod fuzz;
-mod ingest;
 
 use std::process::{Command, ExitCode};
 

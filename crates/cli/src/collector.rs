@@ -48,6 +48,7 @@ struct File {
     vault: Option<PathBuf>,
     epochs: Epochs,
     device: Device,
+    measures: Measures,
     windows: Windows,
 }
 
@@ -64,6 +65,12 @@ struct Epochs {
 struct Device {
     token_batch: Option<u32>,
     ledger_bound: Option<f64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Measures {
+    epsilon_ceiling: Option<f64>,
 }
 
 #[derive(Deserialize, Default)]
@@ -111,6 +118,13 @@ fn config(file: &File, data: PathBuf) -> Result<CollectorConfig> {
         anyhow::ensure!((0.0..=1_000.0).contains(&bound), "device.ledger-bound: {bound} is not an ε from 0 to 1000");
         device.ledger_bound_micro = (bound * 1e6).round() as u32;
     }
+    if let Some(ceiling) = file.measures.epsilon_ceiling {
+        anyhow::ensure!(
+            (0.001..=20.0).contains(&ceiling),
+            "measures.epsilon-ceiling: {ceiling} is not an ε from 0.001 to 20"
+        );
+        config.measure_policy.epsilon_ceiling_micro = (ceiling * 1e6).round() as u32;
+    }
     let windows = &mut config.window_policy;
     windows.max_age = file.windows.max_age.map_or(windows.max_age, |span| span.0);
     windows.ahead = file.windows.ahead.map_or(windows.ahead, |span| span.0);
@@ -128,6 +142,18 @@ mod tests {
         let (from_file, default) = (config(&file, "x".into()).unwrap(), CollectorConfig::new("x"));
         assert_eq!(from_file.schedule, default.schedule);
         assert_eq!(from_file.device_policy, default.device_policy);
+        assert_eq!(from_file.measure_policy, default.measure_policy);
         assert_eq!(from_file.window_policy, default.window_policy);
+    }
+    #[test]
+    fn a_ceiling_of_epsilon_is_taken_within_the_protocols_bounds() {
+        let ceiling = |text: &str| {
+            let file: File = toml::from_str(&format!("[measures]\nepsilon-ceiling = {text}")).unwrap();
+            config(&file, "x".into()).map(|config| config.measure_policy.epsilon_ceiling_micro)
+        };
+        assert_eq!(ceiling("12.0").unwrap(), 12_000_000);
+        for refused in ["0.0", "-1.0", "20.1", "nan"] {
+            assert!(ceiling(refused).unwrap_err().to_string().contains("measures.epsilon-ceiling"), "{refused}");
+        }
     }
 }

@@ -16,7 +16,10 @@ export function envelopesIn(body) {
 /** The nonce of an envelope: bytes 10 to 41. */
 export const nonceOf = (envelope) => envelope.slice(20, 84);
 
-/** Collects the envelopes that reach a server, whichever page sent them: requests of a page that is gone are seen here alone. */
+/**
+ * Collects the envelopes that reach a server, whichever page sent them: requests of a page that is gone are seen here
+ * alone.
+ */
 export function tap(server) {
   const envelopes = [];
   server.on("request", (request) => {

@@ -1,8 +1,19 @@
-// What truly happened in the tests, and the comparison with the brand's report.
+// What truly happened in the tests, and the comparison with the brand's reports.
 import assert from "node:assert/strict";
+
+/** How long a condition may take to come true: the machine may be slow and busy. */
+const PATIENCE_MS = 60_000;
 
 export class Truth {
   #counts = {};
+  #readReports;
+  #labelOf;
+
+  /** `readReports` gives the measures of all reports; `labelOf` the label of a content there. */
+  constructor(readReports, labelOf) {
+    this.#readReports = readReports;
+    this.#labelOf = labelOf;
+  }
 
   /** One report of this cell is to be counted. */
   expect(measure, label, times = 1) {
@@ -14,50 +25,68 @@ export class Truth {
   arrival(channel, grade, { first = true } = {}) {
     this.expect("arrivals", channel);
     this.expect("grades", grade);
-    this.expect("visits", "none");
+    this.#session("none", "none", 1);
     if (first) this.expect("devices", channel);
   }
 
-  /** A share in the session that is open, if one is. */
-  share(channel, generation = "0") {
-    this.expect("shares", channel);
-    this.expect("generations", generation);
+  /** A share of a content in the session that is open, if one is. */
+  share(channel, { generation = "0", content = "/articles/night-ferry", times = 1 } = {}) {
+    this.expect("shares", channel, times);
+    this.expect("generations", generation, times);
+    this.expect("contents", this.#labelOf(content), times);
   }
 
-  /** A session that would have said `none` says this instead. */
-  session(label) {
-    this.expect("visits", "none", -1);
-    this.expect("visits", label);
+  /** A session that would have said `none` says this instead: the last share's channel, and its content. */
+  session(channel, content = "/articles/night-ferry") {
+    this.lostSession();
+    this.#session(channel, content, 1);
   }
 
-  total(measure) {
+  /** A session whose own reports are lost with its browser. */
+  lostSession() {
+    this.#session("none", "none", -1);
+  }
+
+  #session(channel, content, times) {
+    this.expect("visits", channel, times);
+    this.expect("last-content", content, times);
+  }
+
+  #total(measure) {
     return Object.values(this.#counts[measure] ?? {}).reduce((sum, count) => sum + count, 0);
   }
 
-  /** Waits until the collector has counted exactly as many reports of each measure as happened; gives the report. */
-  async arrive(readReport) {
-    for (let waited = 0; ; waited++) {
-      const report = readReport();
-      const counted = Object.fromEntries(report.measures.map(({ measure, reports }) => [measure, Number(reports)]));
-      const wanted = Object.fromEntries(report.measures.map(({ measure }) => [measure, this.total(measure)]));
-      if (Object.keys(wanted).every((name) => counted[name] === wanted[name])) return report;
-      if (waited === 30) assert.deepEqual(counted, wanted, "reports counted");
+  /** Waits until the collector has counted exactly as many reports of each measure as happened; gives the measures. */
+  async arrive() {
+    for (const begun = Date.now(); ; ) {
+      const measures = this.#readReports();
+      const counted = Object.fromEntries(measures.map(({ measure, reports }) => [measure, Number(reports)]));
+      const wanted = Object.fromEntries(measures.map(({ measure }) => [measure, this.#total(measure)]));
+      if (Object.keys(wanted).every((name) => counted[name] === wanted[name])) return measures;
+      if (Date.now() - begun > PATIENCE_MS) assert.deepEqual(counted, wanted, "reports counted");
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
   }
 
   /** Compares the estimates with what happened, cell by cell. */
-  async compare(readReport) {
-    const report = await this.arrive(readReport);
-    const names = Object.keys(this.#counts);
+  async compare() {
+    const measures = await this.arrive();
     const lines = [];
-    for (const name of names) {
-      for (const { labels, estimate, variance } of report.measures.find(({ measure }) => measure === name).cells) {
-        const truth = this.#counts[name][labels.join(" · ") || "none"] ?? 0;
-        const error = Math.sqrt(Number(variance));
+    for (const [measure, counts] of Object.entries(this.#counts)) {
+      const { cells } = measures.find((report) => report.measure === measure);
+      const seen = cells.map(({ labels, ...cell }) => ({ label: labels.join(" · ") || "none", ...cell }));
+      // Where a report lists the largest cells alone, any other is at most as large as they are, and 0 at best.
+      const unseen = Object.keys(counts).filter((label) => !seen.some((cell) => cell.label === label));
+      const unlisted = unseen.map((label) => ({ label, estimate: 0, variance: seen.at(-1).variance }));
+      for (const { label, estimate, variance } of [...seen, ...unlisted]) {
+        const [truth, error] = [counts[label] ?? 0, Math.sqrt(Number(variance))];
         // Five standard errors, and one report for the discreteness of small counts.
-        assert.ok(Math.abs(estimate - truth) <= 5 * error + 1, `${name} ${labels}: ${estimate} ± ${error}, truly ${truth}`);
-        if (truth) lines.push({ measure: name, cell: labels.join(" · ") || "none", truth, estimate: +Number(estimate).toFixed(2), error: +error.toFixed(2) });
+        assert.ok(
+          Math.abs(estimate - truth) <= 5 * error + 1,
+          `${measure} ${label}: ${estimate} ± ${error}, truly ${truth}`,
+        );
+        if (truth)
+          lines.push({ measure, cell: label, truth, estimate: +Number(estimate).toFixed(2), error: +error.toFixed(2) });
       }
     }
     return lines;

@@ -13,7 +13,11 @@ test("the table has the channels and codes of the vectors", () => {
 test("every visit of the vectors is classified as in Rust", () => {
   for (const { note, url, referrer, user_agent, navigation, landing_pages, visitor, channel, grade, tag } of cases) {
     const seen = classify({
-      url, referrer, userAgent: user_agent, navigation: navigation ?? "navigate", landingPages: landing_pages ?? [],
+      url,
+      referrer,
+      userAgent: user_agent,
+      navigation: navigation ?? "navigate",
+      landingPages: landing_pages ?? [],
     });
     assert.equal(seen.is, visitor, note);
     const told = seen.is === "person" ? seen.arrival : undefined;

@@ -1,12 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CHANNELS, channelByName } from "../../sdk/src/protocol/channel.js";
-import { encodeTag, parseTag, reshare, tagAddress, tagOfAddress, utmAddress } from "../../sdk/src/protocol/tag.js";
-import { vectors } from "./vectors.js";
+import {
+  encodeTag,
+  type LinkTag,
+  parseTag,
+  reshare,
+  type TagError,
+  tagAddress,
+  tagOfAddress,
+  utmAddress,
+} from "../../sdk/src/protocol/tag.js";
+import { type NamedTag, vectors } from "./vectors.js";
 
 const { valid, invalid, found, appended, utm, reshared } = vectors("tags");
-const read = (tag: any) => ({ ...tag, channel: channelByName(tag.channel)! });
-const plain = (tag: any) => (tag && typeof tag === "object" ? { ...tag, channel: tag.channel.name } : tag ?? null);
+const read = (tag: NamedTag) => ({ ...tag, channel: channelByName(tag.channel)! });
+const plain = (tag: LinkTag | TagError | undefined) =>
+  typeof tag === "object" ? { ...tag, channel: tag.channel.name } : (tag ?? null);
 
 test("tags are written and read as in Rust", () => {
   for (const { string, ...tag } of valid) {
@@ -28,8 +38,10 @@ test("tags are found in addresses and put into them as in Rust", () => {
 });
 
 test("UTM and re-shares are as in Rust", () => {
-  for (const { tag, url, campaign, address } of utm) assert.equal(utmAddress(read(tag), url, campaign) ?? null, address, url);
-  for (const { tag, channel, reshared: on } of reshared) assert.deepEqual(plain(reshare(read(tag), channelByName(channel)!)), on);
+  for (const { tag, url, campaign, address } of utm)
+    assert.equal(utmAddress(read(tag), url, campaign) ?? null, address, url);
+  for (const { tag, channel, reshared: on } of reshared)
+    assert.deepEqual(plain(reshare(read(tag), channelByName(channel)!)), on);
 });
 
 test("identity-freedom: a campaign's tags are as many as its channels, cohorts and generations", () => {
@@ -38,7 +50,8 @@ test("identity-freedom: a campaign's tags are as many as its channels, cohorts a
   const strings = new Set<string>();
   for (const channel of channels) {
     for (let cohort = 0; cohort < cohorts; cohort++) {
-      for (let generation = 0; generation < 256; generation++) strings.add(encodeTag({ campaign: 77, channel, cohort, generation }));
+      for (let generation = 0; generation < 256; generation++)
+        strings.add(encodeTag({ campaign: 77, channel, cohort, generation }));
     }
   }
   assert.equal(strings.size, channels.length * cohorts * 8);

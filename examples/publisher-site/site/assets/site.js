@@ -11,7 +11,10 @@ for (const link of document.querySelectorAll("[data-share]")) {
 }
 
 const on = (id, event, act) => document.getElementById(id)?.addEventListener(event, act);
-on("copy", "click", () => navigator.clipboard.writeText(page));
+on("copy", "click", async ({ currentTarget: { lastElementChild: label } }) => {
+  await navigator.clipboard.writeText(page);
+  label.textContent = "Copied";
+});
 on("native", "click", () => navigator.share?.({ title, url: page }).catch(() => {}));
 const address = document.getElementById("address");
 if (address) address.textContent = page;
@@ -38,12 +41,20 @@ for (const button of document.querySelectorAll("[data-consent-answer]")) {
 
 on("opt-out", "click", async () => {
   await window.tacita?.optOut();
-  document.getElementById("ledger").textContent = "erased";
+  showLedger([]);
 });
-const ledger = document.getElementById("ledger");
-if (ledger && answered === "granted") {
-  window.tacita?.ledger().then((lines) => {
-    const text = lines.map(({ brand, epoch, spentMicro, boundMicro }) => `brand ${brand}, epoch ${epoch}: ε ${spentMicro / 1e6} of ${boundMicro / 1e6}`);
-    ledger.textContent = text.join("\n") || "nothing yet";
+
+// What the reader's own device says it has told, at the most.
+function showLedger(lines) {
+  const rows = lines.map(({ brand, epoch, spentMicro, boundMicro }) => {
+    const row = document.createElement("p");
+    const meter = document.createElement("meter");
+    Object.assign(meter, { max: boundMicro, value: spentMicro });
+    row.append(`Advertiser ${brand}, week ${epoch}: ε ${spentMicro / 1e6} of ${boundMicro / 1e6}`, meter);
+    return row;
   });
+  const ledger = document.getElementById("ledger");
+  if (rows.length) ledger?.replaceChildren(...rows);
+  else if (ledger) ledger.textContent = "Nothing, and nothing is stored.";
 }
+if (document.getElementById("ledger") && answered === "granted") window.tacita?.ledger().then(showLedger);

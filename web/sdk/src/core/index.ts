@@ -1,19 +1,24 @@
-// The page SDK's entry: asks for consent, watches, and loads the device when the page is idle. It never throws into the page.
+// The page SDK's entry: asks for consent, watches, and loads the device when the page is idle. It never throws into the
+// page.
 
 import type { Device, LedgerLine } from "../device/device.js";
 import type { Evidence } from "../protocol/arrival.js";
 import { hasOptedOut, isObjecting, rememberOptOut, watchConsent } from "./consent.js";
 import { loadDevice, loadPanel, loadTokens } from "./load.module.js";
 import { watchRoutes } from "./routes.js";
-import { isExcluded, readSettings, type Options, type Settings } from "./settings.js";
+import { isExcluded, type Options, readSettings, type Settings } from "./settings.js";
 import { watchShares } from "./watch.js";
 
 export type { LedgerLine } from "../device/device.js";
 export type { ConsentSetting, Options } from "./settings.js";
 
 export interface Tacita {
-  /** The page was shared to a channel by a button of the site's own; gives the tagged link. */
-  share(channel: string, page?: string): Promise<string | undefined>;
+  /**
+   * A page (the one that is open, unless named) was shared to a channel by a button of the site's own; gives the tagged
+   * link. `content` is its id in the lists that contents are counted by, if it is not the page's path or what its
+   * `<meta name="tacita-content">` says.
+   */
+  share(channel: string, page?: string, content?: string): Promise<string | undefined>;
   /** The visitor converted, for a value if it has one. */
   conversion(conversion?: { value?: number }): Promise<void>;
   /** The tagged form of one of the site's addresses, for a link that the page builds itself. */
@@ -54,19 +59,19 @@ class Page implements Tacita {
     this.#settings = settings;
     if (!settings) return;
     this.#isDenied = isObjecting() || hasOptedOut();
-    this.#evidence = gatherEvidence();
+    this.#evidence = gatherEvidence(settings);
     watchConsent(settings.consent, (isGranted) => this.#decide(isGranted));
   }
 
-  share(channel: string, page?: string) {
-    return this.#happened((device) => device.share(channel, page));
+  share(channel: string, page = openPage(), content?: string) {
+    return this.#happened((device) => device.share(channel, page, content));
   }
 
   conversion({ value }: { value?: number } = {}) {
     return this.#happened((device) => device.convert(value));
   }
 
-  link(channel: string, page = location.href) {
+  link(channel: string, page = openPage()) {
     return this.#with((device) => device.link(channel, page));
   }
 
@@ -77,6 +82,7 @@ class Page implements Tacita {
   async optOut() {
     rememberOptOut(true);
     await this.#stop();
+    if (!this.#loading && this.#settings) await eraseStored(this.#settings).catch(() => {});
   }
 
   async optIn() {
@@ -93,9 +99,12 @@ class Page implements Tacita {
     return this.#with((device) => device.flush());
   }
 
-  /** Runs a call on the device. What fails is silent, and nothing keeps a page waiting for a consent that may never come. */
+  /**
+   * Runs a call on the device. What fails is silent, and nothing keeps a page waiting for a consent that may never
+   * come.
+   */
   async #with<T>(call: Call<T>): Promise<T | undefined> {
-    if (!this.#settings || isExcluded(this.#settings, location.pathname)) return undefined;
+    if (!this.#isMeasured()) return undefined;
     try {
       const device = this.#isAllowed && (await this.#loading);
       return device && this.#isAllowed ? await call(device) : undefined;
@@ -106,20 +115,31 @@ class Page implements Tacita {
 
   /** The same for what happened: before there is a decision it is kept, in memory only. */
   #happened<T>(call: Call<T>): Promise<T | undefined> {
-    if (!this.#isAllowed && !this.#isDenied) this.#kept.push(call);
+    if (!this.#isAllowed && !this.#isDenied && this.#isMeasured()) this.#kept.push(call);
     return this.#with(call);
   }
 
+  /** Whether the page that is open now is one that the publisher has measured. */
+  #isMeasured(): boolean {
+    return !!this.#settings && !isExcluded(this.#settings, location.pathname);
+  }
+
   #decide(isGranted: boolean): void {
+    if (!this.#settings) return;
     this.#isDenied = isObjecting() || hasOptedOut();
-    if (this.#isDenied || !this.#settings) return;
+    if (this.#isDenied) return;
     if (!isGranted) return void this.#stop();
     if (this.#isAllowed) return;
     this.#isAllowed = true;
     if (this.#device) return void this.#device.optIn();
-    if (isExcluded(this.#settings, location.pathname)) return;
     this.#watch(this.#settings);
-    this.#loading = this.#begin(this.#settings).catch(() => undefined);
+    this.#start(this.#settings);
+  }
+
+  /** Loads the device, once: with the first page that is not excluded. */
+  #start(settings: Settings): void {
+    if (this.#loading || !this.#isAllowed || !this.#isMeasured()) return;
+    this.#loading = this.#begin(settings).catch(() => undefined);
     for (const call of this.#kept.splice(0)) void this.#with(call);
   }
 
@@ -135,7 +155,10 @@ class Page implements Tacita {
     const { addressBar, debug } = settings;
     await whenShown();
     await whenIdle();
-    const [{ openDevice }, trace] = await Promise.all([loadDevice(), debug ? loadPanel().then((panel) => panel.openPanel()) : undefined]);
+    const [{ openDevice }, trace] = await Promise.all([
+      loadDevice(),
+      debug ? loadPanel().then((panel) => panel.openPanel()) : undefined,
+    ]);
     const device = await openDevice({ ...settings, loadTokens, trace });
     // A device that opted out by a consent since given again.
     if (await device.isOptedOut()) await device.optIn();
@@ -148,12 +171,15 @@ class Page implements Tacita {
   #watch(settings: Settings): void {
     if (this.#isWatching) return;
     this.#isWatching = true;
-    const isWatched = () => this.#isAllowed && !isExcluded(settings, location.pathname);
+    const isWatched = () => this.#isAllowed && this.#isMeasured();
     watchShares({
-      seen: (channel) => void (isWatched() && this.share(channel)),
+      seen: (channel, page) => void (isWatched() && this.share(channel, page)),
       tagged: (channel, page) => (isWatched() ? this.#device?.link(channel, page) : undefined),
     });
-    watchRoutes(() => settings.addressBar && isWatched() && this.#tagAddressBar());
+    watchRoutes(() => {
+      this.#start(settings);
+      if (settings.addressBar && isWatched()) this.#tagAddressBar();
+    });
     addEventListener("pagehide", () => this.#isAllowed && this.#device?.leave());
     addEventListener("online", () => void this.flush());
   }
@@ -162,23 +188,47 @@ class Page implements Tacita {
   #tagAddressBar(): void {
     const { pathname, hash, href } = location;
     if (pathname === "/" || (hash && !/^#tct=[^&]*$/.test(hash))) return;
-    const tagged = this.#device?.link("copy", href);
+    const tagged = this.#device?.barAddress(href);
     if (tagged && tagged !== href) history.replaceState(history.state, "", tagged);
   }
 }
 
-/** What the page was opened with, before a router changes the address. Memory only, until there is consent. */
-function gatherEvidence(): Evidence {
+/**
+ * What the page was opened with, before a router changes the address. Memory only, until there is consent. Who comes by
+ * an excluded page comes, to the others, from within the site.
+ */
+function gatherEvidence(settings: Settings): Evidence {
   const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
-  return { url: location.href, referrer: document.referrer, userAgent: navigator.userAgent, navigation: navigation?.type ?? "navigate", landingPages: [] };
+  const { href, pathname } = location;
+  const referrer = isExcluded(settings, pathname) ? href : document.referrer;
+  return {
+    url: href,
+    referrer,
+    userAgent: navigator.userAgent,
+    navigation: navigation?.type ?? "navigate",
+    landingPages: [],
+  };
 }
 
+/** Erases what an earlier page stored, where this one has not loaded the device. */
+async function eraseStored(settings: Settings): Promise<void> {
+  const stored = await indexedDB.databases();
+  if (!stored.some(({ name }) => name === `tacita-${settings.publisher}`)) return;
+  const { openDevice } = await loadDevice();
+  await (await openDevice({ ...settings, loadTokens, trace: undefined })).optOut();
+}
+
+/** The address that is open; none on a server. */
+const openPage = (): string => (typeof location === "undefined" ? "" : location.href);
+
 /** A page that is rendered ahead of its visit is not a visit yet. */
-const whenShown = (): Promise<unknown> | void => {
+const whenShown = async (): Promise<void> => {
   if ((document as { prerendering?: boolean }).prerendering) {
-    return new Promise((shown) => document.addEventListener("prerenderingchange", shown, { once: true }));
+    await new Promise((shown) => document.addEventListener("prerenderingchange", shown, { once: true }));
   }
 };
 
 const whenIdle = (): Promise<unknown> =>
-  new Promise((idle) => (typeof requestIdleCallback === "function" ? requestIdleCallback(idle, { timeout: 2000 }) : setTimeout(idle, 200)));
+  new Promise((idle) =>
+    typeof requestIdleCallback === "function" ? requestIdleCallback(idle, { timeout: 2000 }) : setTimeout(idle, 200),
+  );

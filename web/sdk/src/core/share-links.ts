@@ -16,7 +16,9 @@ linkedin //www.linkedin.com/sharing //www.linkedin.com/shareArticle //linkedin.c
 reddit //www.reddit.com/submit //reddit.com/submit
 pinterest //www.pinterest.com/pin/create //pinterest.com/pin/create
 weibo //service.weibo.com/share
-bluesky //bsky.app/intent`.split("\n").map((row) => row.split(" "));
+bluesky //bsky.app/intent`
+  .split("\n")
+  .map((row) => row.split(" "));
 
 /** The channel of a share link; undefined for any other address. */
 export function channelOfShareLink(href: string): string | undefined {
@@ -25,22 +27,34 @@ export function channelOfShareLink(href: string): string | undefined {
   return sheet && /https?(:|%3a)/i.test(address.slice(4)) ? sheet[0] : undefined;
 }
 
-/** An address of this site inside a text or a share link, bare or percent-encoded; it ends at white space or a separator. */
+/**
+ * An address of this site inside a text or a share link, bare or percent-encoded; it ends at white space or a
+ * separator.
+ */
 const EMBEDDED = /https?(?:%3A%2F%2F(?:(?!%20|%0A|%0D)[^&\s#])+|:\/\/[^\s"'<>]+)/gi;
 
 /** The text with every address of this site's replaced by its tagged one, where `tagged` gives one. */
 export function retag(text: string, isLink: boolean, tagged: (page: string) => string | undefined): string {
   return text.replace(EMBEDDED, (found, at: number) => {
-    // The share link's own beginning is not what it shares; a bare address in its query ends at the next parameter.
+    // The share link's own beginning is not what it shares.
     if (isLink && at === 0) {
       const inner = found.indexOf("?") + 1;
       return inner ? found.slice(0, inner) + retag(found.slice(inner), true, tagged) : found;
     }
-    const isEncoded = /^https?%/i.test(found);
-    const [bare, rest] = isEncoded ? [decode(found), ""] : isLink ? cutAt(found, "&") : [found, ""];
+    const [bare, rest] = addressIn(found, isLink);
     const page = isThisSite(bare) ? tagged(bare) : undefined;
-    return page === undefined ? found : (isLink ? encodeURIComponent(page) : page) + rest;
+    if (page === undefined) return found;
+    return (isLink ? encodeURIComponent(page) : page) + rest;
   });
+}
+
+/**
+ * The address that stands bare or encoded in a text, and what follows: in a link's query a bare one ends at the next
+ * parameter.
+ */
+function addressIn(found: string, isLink: boolean): [bare: string, rest: string] {
+  if (/^https?%/i.test(found)) return [decode(found), ""];
+  return isLink ? cutAt(found, "&") : [found, ""];
 }
 
 function cutAt(text: string, mark: string): [string, string] {

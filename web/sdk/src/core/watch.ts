@@ -1,10 +1,11 @@
-// Sees shares: the site's own share links, the share sheet, copied addresses. It changes nothing but the link that is shared.
+// Sees shares: the site's own share links, the share sheet, copied addresses. It changes nothing but the link that is
+// shared.
 
 import { channelOfShareLink, isThisSite, retag } from "./share-links.js";
 
 export interface Shares {
-  /** The page was shared to a channel. */
-  seen(channel: string): void;
+  /** A page was shared to a channel: the one that is open, unless another of the site is named. */
+  seen(channel: string, page: string | undefined): void;
   /** The tagged form of one of this site's addresses; undefined while there is none. */
   tagged(channel: string, page: string): string | undefined;
 }
@@ -17,17 +18,32 @@ export function watchShares(shares: Shares): void {
   watchCopies(shares);
 }
 
-const tagLink = (href: string, channel: string, shares: Shares): string =>
-  retag(href, true, (page) => shares.tagged(channel, page));
+/** A text with its addresses of this site tagged, and the first of them as it stood. */
+function tagText(
+  text: string,
+  isLink: boolean,
+  channel: string,
+  shares: Shares,
+): [tagged: string, page: string | undefined] {
+  let first: string | undefined;
+  const tagged = retag(text, isLink, (page) => {
+    first ??= page;
+    return shares.tagged(channel, page);
+  });
+  return [tagged, first];
+}
 
 /** Clicks on share links, in the capture phase: the tag is in before the browser follows the link. */
 function watchLinks(shares: Shares): void {
   const onClick = (event: Event) => {
-    const link = event.composedPath().find((target): target is HTMLAnchorElement => target instanceof HTMLAnchorElement && !!target.href);
+    const link = event
+      .composedPath()
+      .find((target): target is HTMLAnchorElement => target instanceof HTMLAnchorElement && !!target.href);
     const channel = link && channelOfShareLink(link.href);
     if (!channel) return;
-    link.href = tagLink(link.href, channel, shares);
-    shares.seen(channel);
+    const [tagged, page] = tagText(link.href, true, channel, shares);
+    link.href = tagged;
+    shares.seen(channel, page);
   };
   for (const kind of ["click", "auxclick"]) addEventListener(kind, onClick, true);
 }
@@ -39,8 +55,9 @@ function watchWindows(shares: Shares): void {
     const href = address === undefined ? "" : String(address);
     const channel = channelOfShareLink(href);
     if (!channel) return open.call(window, address, ...rest);
-    shares.seen(channel);
-    return open.call(window, tagLink(href, channel, shares), ...rest);
+    const [tagged, page] = tagText(href, true, channel, shares);
+    shares.seen(channel, page);
+    return open.call(window, tagged, ...rest);
   };
 }
 
@@ -50,31 +67,35 @@ function watchShareSheet(shares: Shares): void {
   if (!share) return;
   navigator.share = async (data) => {
     const url = data?.url && new URL(data.url, location.href).href;
-    const tagged = url && isThisSite(url) ? shares.tagged("native", url) : undefined;
+    const page = url && isThisSite(url) ? url : undefined;
+    const tagged = page && shares.tagged("native", page);
     await share(tagged ? { ...data, url: tagged } : data);
-    shares.seen("native");
+    shares.seen("native", page);
   };
 }
 
-/** Copy buttons, and copies of a selection that is an address of this site. Copying the address bar is seen by no page. */
+/**
+ * Copy buttons, and copies of a selection that is an address of this site. Copying the address bar is seen by no page.
+ */
 function watchCopies(shares: Shares): void {
-  const tagText = (text: string) => retag(text, false, (page) => shares.tagged("copy", page));
   const holdsAddress = (text: string) => text.split(/\s+/).some(isThisSite);
   const clipboard = navigator.clipboard;
   const write = clipboard?.writeText?.bind(clipboard);
   if (write) {
     clipboard.writeText = async (text) => {
       if (!holdsAddress(text)) return write(text);
-      await write(tagText(text));
-      shares.seen("copy");
+      const [tagged, page] = tagText(text, false, "copy", shares);
+      await write(tagged);
+      shares.seen("copy", page);
     };
   }
   addEventListener("copy", (event) => {
     const text = selectedText();
     if (event.defaultPrevented || !holdsAddress(text)) return;
-    event.clipboardData?.setData("text/plain", tagText(text));
+    const [tagged, page] = tagText(text, false, "copy", shares);
+    event.clipboardData?.setData("text/plain", tagged);
     event.preventDefault();
-    shares.seen("copy");
+    shares.seen("copy", page);
   });
 }
 

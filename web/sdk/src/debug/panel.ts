@@ -1,4 +1,5 @@
-// The debug panel: shows, on the page itself, each report before and after noise. Loaded only where a publisher asks for it.
+// The debug panel: shows, on the page itself, each report before and after noise. Loaded only where a publisher asks
+// for it.
 
 import type { Trace } from "../device/context.js";
 
@@ -14,8 +15,23 @@ dl { margin: 3px 0 0; display: grid; grid-template-columns: max-content 1fr; gap
 dt { color: #625f70; } dd { margin: 0; overflow-wrap: anywhere; } code { font-size: 11px; }
 `;
 
-const OUTCOMES = ["", "queued", "counted", "already counted", "wrong length", "unknown version", "wrong publisher", "unknown epoch",
-  "closed epoch", "unauthentic", "spent", "unknown measure", "window too old", "window ahead", "invalid value"];
+const OUTCOMES = [
+  "",
+  "queued",
+  "counted",
+  "already counted",
+  "wrong length",
+  "unknown version",
+  "wrong publisher",
+  "unknown epoch",
+  "closed epoch",
+  "unauthentic",
+  "spent",
+  "unknown measure",
+  "window too old",
+  "window ahead",
+  "invalid value",
+];
 
 /** Opens the panel; what it is told appears in it. */
 export function openPanel(): (trace: Trace) => void {
@@ -27,7 +43,8 @@ export function openPanel(): (trace: Trace) => void {
   root.adoptedStyleSheets = [sheet];
   const list = element("ol");
   const details = element("details", element("summary", "Tacita: what leaves this device"), list);
-  details.setAttribute("open", "");
+  // On a phone it would hide the page.
+  details.toggleAttribute("open", innerWidth >= 600);
   root.append(element("section", details));
   document.body.append(host);
 
@@ -46,10 +63,16 @@ export function openPanel(): (trace: Trace) => void {
         const after = element("dd", "…");
         noise.set(trace.slot, after);
         const before = trace.exhausted ? "none (the budget is spent)" : trace.value;
-        return add("report", element("strong", trace.measure), element("dl", element("dt", "before noise"), element("dd", before), element("dt", "after noise"), after));
+        return add(
+          "report",
+          element("strong", trace.measure),
+          element("dl", element("dt", "before noise"), element("dd", before), element("dt", "after noise"), after),
+        );
       }
       case "randomized":
-        return noise.get(trace.slot)?.replaceChildren(trace.cells.join(", ") || "a point of many values", " ", element("code", trace.bytes));
+        return noise
+          .get(trace.slot)
+          ?.replaceChildren(trace.cells.join(", ") || "a point of many values", " ", element("code", trace.bytes));
       case "tokens":
         return add("quiet", `${trace.count} blinded tokens fetched and verified.`);
       case "sealed":
@@ -57,7 +80,10 @@ export function openPanel(): (trace: Trace) => void {
       case "left":
         return add("quiet", `${trace.count} sent with the page's end.`);
       case "answer":
-        return add("quiet", `The relay says: ${trace.outcomes.map((outcome) => OUTCOMES[outcome] ?? outcome).join(", ")}.`);
+        return add(
+          "quiet",
+          `The relay says: ${trace.outcomes.map((outcome) => OUTCOMES[outcome] ?? outcome).join(", ")}.`,
+        );
       case "trouble":
         return add("trouble", "The relay did not take it; it is kept and sent again.");
     }

@@ -2,7 +2,8 @@
 
 import type { Bytes } from "../bytes.js";
 import { activeEpoch, type Manifest } from "../protocol/manifest.js";
-import type { Pause, Issuance, Draw, Pending } from "../tokens/pending.js";
+import type { TagStyle } from "../protocol/tag.js";
+import type { Draw, Issuance, Pause, Pending } from "../tokens/pending.js";
 import type { Moment } from "./slots.js";
 import type { Storage } from "./storage.js";
 import type { Transport } from "./transport.js";
@@ -15,14 +16,13 @@ export interface TokensChunk {
 }
 
 /** What a debug panel is told; never anything else than what this device itself did. */
-export type Trace = (
+export type Trace =
   | { what: "arrived"; channel: string; grade: string }
   | { what: "answered"; slot: string; measure: string; value: string; exhausted: boolean }
   | { what: "randomized"; slot: string; bytes: string; cells: readonly string[] }
   | { what: "sealed" | "left" | "tokens"; count: number }
   | { what: "answer"; outcomes: readonly number[] }
-  | { what: "trouble"; error: unknown }
-);
+  | { what: "trouble"; error: unknown };
 
 export interface DeviceSettings {
   readonly publisher: number;
@@ -32,9 +32,13 @@ export interface DeviceSettings {
   readonly key: Bytes;
   readonly landingPages: readonly string[];
   /** The campaign whose tag shared links carry, if not the first of the manifest. */
-  readonly campaign?: number;
+  readonly campaign: number | undefined;
+  /** Where shared links carry their tag. */
+  readonly linkStyle: TagStyle;
+  /** Whether shared links carry UTM parameters beside it. */
+  readonly utm: boolean;
   readonly loadTokens: () => Promise<TokensChunk>;
-  readonly trace?: (trace: Trace) => void;
+  readonly trace: ((trace: Trace) => void) | undefined;
 }
 
 export interface Context {
@@ -43,7 +47,7 @@ export interface Context {
   readonly transport: Transport;
   /** The name of the lock that this tab holds while it has session slots open. */
   readonly tab: string;
-  manifest?: Manifest;
+  manifest: Manifest | undefined;
 }
 
 /** Unix seconds. */

@@ -1,16 +1,19 @@
-// The device of one visitor at one publisher: one page session, what is shared and converted in it, consent (spec/device.md).
+// The device of one visitor at one publisher: one page session, what is shared and converted in it, consent
+// (spec/device.md).
 
-import { classify, type Arrival, type Evidence } from "../protocol/arrival.js";
-import { channelByName, type Channel } from "../protocol/channel.js";
+import { type Arrival, classify, type Evidence, routeOf, webAddress } from "../protocol/arrival.js";
+import { type Channel, channelByName } from "../protocol/channel.js";
 import { labelsOf } from "../protocol/domain.js";
-import { encodeTag, parseTag, reshare, tagAddress, type LinkTag } from "../protocol/tag.js";
-import { momentOf, type Context, type DeviceSettings } from "./context.js";
+import type { Campaign } from "../protocol/manifest.js";
+import { encodeTag, type LinkTag, parseTag, reshare, tagAddress, utmAddress } from "../protocol/tag.js";
+import { areKept, placesIn } from "./catalogues.js";
+import { type Context, type DeviceSettings, momentOf } from "./context.js";
 import { envelopesOf, flush, slotKey } from "./flush.js";
 import { whenIdle } from "./idle.js";
-import { arrived, converted, rememberArrival, shared, type OccurrenceOf } from "./occurrence.js";
+import { arrived, converted, type OccurrenceOf, rememberArrival, shared } from "./occurrence.js";
 import { refreshManifest, rememberManifest } from "./refresh.js";
-import { answer, note, openSessionSlots, type Moment } from "./slots.js";
-import { newState, type DeviceState, type OpenSlot } from "./state.js";
+import { answer, type Moment, note, openSessionSlots } from "./slots.js";
+import { type DeviceState, newState, type OpenSlot } from "./state.js";
 import { openStorage } from "./storage.js";
 import { relayTransport } from "./transport.js";
 
@@ -28,12 +31,13 @@ const RETRY_SECONDS = [5, 30, 120, 600];
 /** Where a tab remembers the tag by which its visit came, for re-shares from further pages. */
 const TAG_KEY = "tacita-tag";
 
-type Recording = (state: DeviceState, moment: Moment) => OpenSlot[];
+/** What is to be recorded of something that happened, worked out with the manifest that measures it. */
+type Recording = (moment: Moment) => Promise<(state: DeviceState) => OpenSlot[]>;
 
 export async function openDevice(settings: DeviceSettings): Promise<Device> {
   const storage = await openStorage(settings.publisher);
   const tab = `tacita-${settings.publisher}-${crypto.randomUUID()}`;
-  const context: Context = { settings, storage, transport: relayTransport(settings.relay), tab };
+  const context: Context = { settings, storage, transport: relayTransport(settings.relay), tab, manifest: undefined };
   await rememberManifest(context);
   return new Device(context);
 }
@@ -66,14 +70,15 @@ export class Device {
     const visitor = classify({ ...evidence, landingPages: this.#context.settings.landingPages });
     this.#isInert = visitor.is === "preview" || visitor.is === "robot";
     if (this.#isInert) return undefined;
-    const isArrival = visitor.is === "person" && evidence.navigation !== "reload" && evidence.navigation !== "back_forward";
+    const isArrival =
+      visitor.is === "person" && evidence.navigation !== "reload" && evidence.navigation !== "back_forward";
     this.#cameBy = visitor.is === "person" ? visitor.arrival.tag : rememberedTag();
     if (isArrival) {
       const { arrival } = visitor;
       sessionStorage.setItem(TAG_KEY, arrival.tag ? encodeTag(arrival.tag) : "");
       this.#trace({ what: "arrived", channel: arrival.channel.name, grade: arrival.grade });
       await this.#holdTab();
-      await this.#record((state, moment) => {
+      await this.#record(async (moment) => (state) => {
         rememberArrival(state, arrival, moment.manifest, moment.now);
         const opened = answer(state, moment, arrived(arrival));
         const slots = openSessionSlots(state, moment);
@@ -86,26 +91,44 @@ export class Device {
     return undefined;
   }
 
-  /** The page was shared to a channel. Gives the page's tagged link. */
-  async share(name: string, page = location.href): Promise<string | undefined> {
+  /**
+   * A page was shared to a channel, and with it a content: the one named, or the page's own. Gives the page's tagged
+   * link.
+   */
+  async share(name: string, page = location.href, content = contentOf(page)): Promise<string | undefined> {
     const channel = channelByName(name);
     if (!channel?.isShareTarget || this.#isInert) return undefined;
-    await this.#happened(() => shared((campaign) => this.#tag(campaign, channel)));
+    await this.#happened(async ({ manifest }) => {
+      const placeOf = await placesIn(this.#context, manifest, content);
+      return () => shared((campaign) => this.#tag(campaign, channel), content, placeOf);
+    });
     return this.link(name, page);
   }
 
   /** The person converted; credited to the last remembered arrival of each campaign. */
   async convert(value?: number): Promise<void> {
-    if (!this.#isInert) await this.#happened((state, { now }) => converted(state, value, now));
+    if (!this.#isInert)
+      await this.#happened(
+        async ({ now }) =>
+          (state) =>
+            converted(state, value, now),
+      );
   }
 
-  /** An address with the tag for sharing it to a channel; undefined without a campaign, or where it is no web address. */
+  /** An address for sharing it to a channel; undefined without a campaign, or where it is no web address. */
   link(name: string, page: string): string | undefined {
-    const channel = channelByName(name);
-    const campaigns = this.#context.manifest?.campaigns ?? [];
-    const wanted = [this.#cameBy?.campaign, this.#context.settings.campaign, campaigns[0]?.id];
-    const campaign = wanted.find((id) => id !== undefined && campaigns.some((listed) => listed.id === id));
-    return channel && campaign !== undefined ? tagAddress(this.#tag(campaign, channel), page) : undefined;
+    const { linkStyle, utm } = this.#context.settings;
+    const [channel, campaign] = [channelByName(name), this.#campaign()];
+    if (!channel || !campaign) return undefined;
+    const tag = this.#tag(campaign.id, channel);
+    const tagged = tagAddress(tag, page, linkStyle);
+    return tagged && utm ? utmAddress(tag, tagged, campaign.name) : tagged;
+  }
+
+  /** The address of a page for the address bar: the tag of a copy, in the fragment, and nothing else. */
+  barAddress(page: string): string | undefined {
+    const [channel, campaign] = [channelByName("copy"), this.#campaign()];
+    return channel && campaign && tagAddress(this.#tag(campaign.id, channel), page);
   }
 
   async ledger(): Promise<LedgerLine[]> {
@@ -126,6 +149,7 @@ export class Device {
       Object.assign(state, newState(), { optedOut: true, spentThrough });
     });
     this.#context.manifest = undefined;
+    await this.#context.storage.dropCatalogues([]);
   }
 
   isOptedOut(): Promise<boolean> {
@@ -137,7 +161,10 @@ export class Device {
     this.#schedule();
   }
 
-  /** The page is being left: what is sealed leaves in a request that outlives it. The next page sends the same bytes again. */
+  /**
+   * The page is being left: what is sealed leaves in a request that outlives it. The next page sends the same bytes
+   * again.
+   */
   leave(): void {
     this.#hasLeft = true;
     if (this.#leaving?.length) {
@@ -159,18 +186,24 @@ export class Device {
   }
 
   /** What happened: event slots are answered now, session slots hold it until the session ends. */
-  async #happened(occurrence: (state: DeviceState, moment: Moment) => OccurrenceOf): Promise<void> {
-    await this.#record((state, moment) => {
-      const occurrenceOf = occurrence(state, moment);
-      const session = state.sessions.find(({ tab }) => tab === this.#context.tab);
-      if (session && !this.#hasLeft) note(session.slots, moment.manifest, occurrenceOf);
-      return answer(state, moment, occurrenceOf);
+  async #happened(prepare: (moment: Moment) => Promise<(state: DeviceState) => OccurrenceOf>): Promise<void> {
+    await this.#record(async (moment) => {
+      const occurrence = await prepare(moment);
+      return (state) => {
+        const occurrenceOf = occurrence(state);
+        const session = state.sessions.find(({ tab }) => tab === this.#context.tab);
+        if (session && !this.#hasLeft) note(session.slots, moment.manifest, occurrenceOf);
+        return answer(state, moment, occurrenceOf);
+      };
     });
   }
 
   async #record(recording: Recording): Promise<void> {
     this.#leaving = undefined;
     this.#changes++;
+    const { manifest } = this.#context;
+    // Another tab may have taken a newer manifest, with other catalogues.
+    if (manifest && !(await areKept(this.#context, manifest))) await rememberManifest(this.#context);
     const moment = momentOf(this.#context);
     if (moment) await this.#recordNow(recording, moment).catch((error) => this.#trace({ what: "trouble", error }));
     else this.#unrecorded.push(recording);
@@ -178,7 +211,8 @@ export class Device {
   }
 
   async #recordNow(recording: Recording, moment: Moment): Promise<void> {
-    const opened = await this.#context.storage.update((state) => (state.optedOut ? [] : recording(state, moment)));
+    const record = await recording(moment);
+    const opened = await this.#context.storage.update((state) => (state.optedOut ? [] : record(state)));
     for (const slot of opened) {
       const measure = moment.manifest.measures.find(({ id }) => id === slot.measure)!;
       const value = labelsOf(measure.dimensions, slot.cell);
@@ -187,7 +221,7 @@ export class Device {
   }
 
   #schedule(): void {
-    whenIdle().then(() => this.flush());
+    void whenIdle().then(() => this.flush());
   }
 
   async #flushWhileDue(): Promise<void> {
@@ -200,7 +234,10 @@ export class Device {
       } catch (error) {
         this.#trace({ what: "trouble", error });
         clearTimeout(this.#retry);
-        this.#retry = setTimeout(() => this.flush(), 1000 * RETRY_SECONDS[Math.min(this.#failures++, RETRY_SECONDS.length - 1)]!);
+        this.#retry = setTimeout(
+          () => this.flush(),
+          1000 * RETRY_SECONDS[Math.min(this.#failures++, RETRY_SECONDS.length - 1)]!,
+        );
       }
     }
   }
@@ -220,7 +257,8 @@ export class Device {
         const own = sessions.filter((session) => session.tab === tab).flatMap(({ slots }) => slots);
         return envelopesOf([...outbox, ...own.flatMap(({ draft }) => draft ?? [])]);
       });
-      // What happened meanwhile may have made a draft void: then nothing leaves with the page, and the next one sends it.
+      // What happened meanwhile may have made a draft void: then nothing leaves with the page, and the next one sends
+      // it.
       if (change === this.#changes && !this.#hasLeft) this.#leaving = leaving;
     }
   }
@@ -233,6 +271,13 @@ export class Device {
         return new Promise<void>((release) => (this.#release = release));
       });
     });
+  }
+
+  /** The campaign of shared links: that by which the visit came, the publisher's choice, or the first. */
+  #campaign(): Campaign | undefined {
+    const campaigns = this.#context.manifest?.campaigns ?? [];
+    const listed = (wanted: number | undefined) => campaigns.find(({ id }) => id === wanted);
+    return listed(this.#cameBy?.campaign) ?? listed(this.#context.settings.campaign) ?? campaigns[0];
   }
 
   #tag(campaign: number, channel: Channel): LinkTag {
@@ -248,4 +293,15 @@ export class Device {
 function rememberedTag(): LinkTag | undefined {
   const tag = parseTag(sessionStorage.getItem(TAG_KEY) ?? "");
   return typeof tag === "object" ? tag : undefined;
+}
+
+/**
+ * The content that a page of the site is, by its id in a catalogue: what the page says of itself
+ * (`<meta name="tacita-content" content="…">`), or its path.
+ */
+function contentOf(page: string): string | undefined {
+  const url = webAddress(page);
+  if (!url) return undefined;
+  const told = document.querySelector<HTMLMetaElement>("meta[name=tacita-content]")?.content;
+  return told && routeOf(url) === routeOf(new URL(location.href)) ? told : routeOf(url) || "/";
 }

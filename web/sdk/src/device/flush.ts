@@ -3,15 +3,15 @@
 // The order makes it safe to be closed at any instant. A token is taken out of the wallet in one transaction, before it
 // seals; only bytes that are durable leave, the same ones at each attempt; they are deleted after the relay's answer.
 
-import { equal, toHex, type Bytes } from "../bytes.js";
-import { supports } from "../dp/mechanism.js";
+import { type Bytes, equal, toHex } from "../bytes.js";
+import { supportedCells } from "../dp/mechanism.js";
 import { labelsOf } from "../protocol/domain.js";
 import type { Manifest } from "../protocol/manifest.js";
 import { seal } from "../tokens/envelope.js";
-import { clock, type Context } from "./context.js";
+import { type Context, clock } from "./context.js";
 import { fillWallet, getBatch, refreshManifest, takeToken } from "./refresh.js";
 import { isSameSlot, report } from "./slots.js";
-import { dropExpired, type DeviceState, type OpenSlot, type OutboxEntry } from "./state.js";
+import { type DeviceState, dropExpired, type OpenSlot, type OutboxEntry } from "./state.js";
 
 /** The most envelopes of one request. */
 const MAX_SUBMITTED = 64;
@@ -19,7 +19,15 @@ const MAX_SUBMITTED = 64;
 /** Goes through all steps even when one fails: what was sealed before can be sent without a new token. */
 export async function flush(context: Context): Promise<void> {
   const troubles: unknown[] = [];
-  for (const step of [refreshManifest, closeLeftovers, randomizeClosing, fillWallet, sealWaiting, sealAhead, sendOutbox]) {
+  for (const step of [
+    refreshManifest,
+    closeLeftovers,
+    randomizeClosing,
+    fillWallet,
+    sealWaiting,
+    sealAhead,
+    sendOutbox,
+  ]) {
     await step(context).catch((error) => troubles.push(error));
   }
   if (troubles.length) throw troubles[0];
@@ -42,18 +50,23 @@ export async function randomizeClosing({ settings, storage, manifest }: Context)
   });
   closing.forEach((slot, at) => {
     const bytes = reports[at];
-    if (bytes) settings.trace?.({ what: "randomized", slot: slotKey(slot), bytes: toHex(bytes), cells: supportedCells(manifest, slot, bytes) });
+    if (bytes)
+      settings.trace?.({
+        what: "randomized",
+        slot: slotKey(slot),
+        bytes: toHex(bytes),
+        cells: supportedValues(manifest, slot, bytes),
+      });
   });
 }
 
 export const slotKey = ({ measure, window, ordinal }: OpenSlot): string => `${measure}/${window}/${ordinal}`;
 
 /** The values that a report supports, for the debug panel; none is listed where they are very many. */
-function supportedCells({ measures }: Manifest, slot: OpenSlot, payload: Bytes): string[] {
+function supportedValues({ measures }: Manifest, slot: OpenSlot, payload: Bytes): string[] {
   const { mechanism, dimensions } = measures.find(({ id }) => id === slot.measure)!;
-  if (mechanism.cells > 256) return [];
-  const value = BigInt("0x" + toHex(payload.slice(8)));
-  return Array.from({ length: mechanism.cells }, (_, cell) => cell).filter((cell) => supports(mechanism, value, cell)).map((cell) => labelsOf(dimensions, cell));
+  const cells = supportedCells(mechanism, BigInt("0x" + toHex(payload.slice(8))));
+  return (cells ?? []).map((cell) => labelsOf(dimensions, cell));
 }
 
 /** Closes the sessions of tabs that are gone, with what their slots hold. */
@@ -66,7 +79,9 @@ async function closeLeftovers({ storage }: Context): Promise<void> {
   });
 }
 
-/** What was sealed ahead goes to the outbox as it is: it may have left already, and must never leave as anything else. */
+/**
+ * What was sealed ahead goes to the outbox as it is: it may have left already, and must never leave as anything else.
+ */
 export function closeSession(state: DeviceState, tab: string): void {
   for (const slot of state.sessions.filter((session) => session.tab === tab).flatMap(({ slots }) => slots)) {
     if (slot.draft) state.outbox.push(slot.draft);
@@ -105,7 +120,7 @@ async function sealPairs({ settings, storage }: Context): Promise<void> {
   const sealed = await sealEntries(await storage.look(({ outbox }) => outbox));
   if (!sealed.length) return;
   await storage.update(({ outbox }) => {
-    outbox.forEach((entry, at) => (outbox[at] = sealedOf(sealed, entry)));
+    for (const [at, entry] of outbox.entries()) outbox[at] = sealedOf(sealed, entry);
   });
   settings.trace?.({ what: "sealed", count: sealed.length });
 }
@@ -122,21 +137,32 @@ async function sealAhead({ storage, manifest, tab }: Context): Promise<void> {
     undrafted.forEach((slot, at) => {
       const here = own(state).find((other) => isSameSlot(slot, other) && other.cell === slot.cell && !other.draft);
       const token = here && reports[at] && takeToken(state, manifest, clock());
-      if (token) here.draft = { token: token.bytes, payload: reports[at]!, expiresAt: Math.min(slot.expiresAt, token.diesAt) };
+      if (token)
+        here.draft = { token: token.bytes, payload: reports[at]!, expiresAt: Math.min(slot.expiresAt, token.diesAt) };
     });
   });
   const drafts = (await storage.look(own)).flatMap(({ draft }) => draft ?? []);
   const sealed = await sealEntries(drafts);
-  if (sealed.length) await storage.update((state) => own(state).forEach((slot) => slot.draft && (slot.draft = sealedOf(sealed, slot.draft))));
+  if (!sealed.length) return;
+  await storage.update((state) => {
+    for (const slot of own(state)) if (slot.draft) slot.draft = sealedOf(sealed, slot.draft);
+  });
 }
 
 type Sealed = readonly { readonly from: Bytes; readonly entry: OutboxEntry }[];
 
 const sealEntries = (entries: readonly OutboxEntry[]): Promise<Sealed> =>
   Promise.all(
-    entries.flatMap((entry) => "token" in entry
-      ? [seal(entry.token, entry.payload).then((envelope) => ({ from: entry.token, entry: { envelope, expiresAt: entry.expiresAt } }))]
-      : []),
+    entries.flatMap((entry) =>
+      "token" in entry
+        ? [
+            seal(entry.token, entry.payload).then((envelope) => ({
+              from: entry.token,
+              entry: { envelope, expiresAt: entry.expiresAt },
+            })),
+          ]
+        : [],
+    ),
   );
 
 const sealedOf = (sealed: Sealed, entry: OutboxEntry): OutboxEntry =>
@@ -150,7 +176,9 @@ async function sendOutbox({ settings, storage, transport }: Context): Promise<vo
     if (outcomes.length !== sent.length) throw new Error("outcomes");
     // Every outcome is final for the device, refusals too.
     await storage.update((state) => {
-      state.outbox = state.outbox.filter((entry) => !("envelope" in entry && sent.some((envelope) => equal(envelope, entry.envelope))));
+      state.outbox = state.outbox.filter(
+        (entry) => !("envelope" in entry && sent.some((envelope) => equal(envelope, entry.envelope))),
+      );
     });
     settings.trace?.({ what: "answer", outcomes });
   }

@@ -1,43 +1,62 @@
 // One thing that happened, with its true value, and its cell in a measure. Stays on the device.
 
-import { bucketOf, cellOf, NONE } from "../protocol/domain.js";
 import type { Arrival } from "../protocol/arrival.js";
+import type { PlaceOf } from "../protocol/catalogue.js";
+import { channelByCode } from "../protocol/channel.js";
+import { bucketOf, cellOf, type Dimension, NONE } from "../protocol/domain.js";
 import type { Campaign, Manifest, Measure } from "../protocol/manifest.js";
 import type { LinkTag } from "../protocol/tag.js";
-import { channelByCode } from "../protocol/channel.js";
 import type { DeviceState } from "./state.js";
 
 /** The labels of what happened, by dimension; one that is missing counts as `other`. */
 export interface Occurrence {
   readonly labels: Readonly<Record<string, string>>;
-  readonly value?: number;
+  readonly value?: number | undefined;
+  /** The place of the content that was shared, in the catalogues that the manifest names. */
+  readonly placeOf?: PlaceOf;
 }
 
 /** What happened, as each measure is to hear of it; undefined where it is none of the measure's business. */
 export type OccurrenceOf = (measure: Measure) => Occurrence | undefined;
 
-export const cellFor = (occurrence: Occurrence | undefined, { dimensions }: Measure): number =>
-  occurrence
-    ? cellOf(dimensions, (dimension) =>
-        occurrence.labels[dimension.name] ??
-        (dimension.name === "value" && occurrence.value !== undefined ? bucketOf(dimension, occurrence.value) : undefined))
-    : NONE;
+export function cellFor(occurrence: Occurrence | undefined, { dimensions }: Measure): number {
+  if (!occurrence) return NONE;
+  const { labels, value, placeOf } = occurrence;
+  const bucket = (dimension: Dimension) =>
+    dimension.name === "value" && value !== undefined ? bucketOf(dimension, value) : undefined;
+  return cellOf(dimensions, (dimension) => labels[dimension.name] ?? bucket(dimension), placeOf);
+}
 
-/** An arrival. Generation and cohort are those of a tag of the measure's own campaign: others' measures do not hear of them. */
-export const arrived = ({ channel, grade, tag }: Arrival): OccurrenceOf => ({ event, campaign }) => {
-  if (event !== "arrival" && event !== "reach") return undefined;
-  const own = tag?.campaign === campaign ? tagLabels(tag) : {};
-  return { labels: { channel: channel.name, grade, ...own } };
-};
+/**
+ * An arrival. Generation and cohort are those of a tag of the measure's own campaign: others' measures do not hear of
+ * them.
+ */
+export const arrived =
+  ({ channel, grade, tag }: Arrival): OccurrenceOf =>
+  ({ event, campaign }) => {
+    if (event !== "arrival" && event !== "reach") return undefined;
+    const own = tag?.campaign === campaign ? tagLabels(tag) : {};
+    return { labels: { channel: channel.name, grade, ...own } };
+  };
 
-export const shared = (tagOf: (campaign: number) => LinkTag): OccurrenceOf => ({ event, campaign }) =>
-  event === "share" ? { labels: tagLabels(tagOf(campaign)) } : undefined;
+/** A share, of a content if it is known which. Measures of shares and of shared contents hear of it alike. */
+export const shared =
+  (tagOf: (campaign: number) => LinkTag, content: string | undefined, placeOf: PlaceOf): OccurrenceOf =>
+  ({ event, campaign }) => {
+    if (event !== "share" && event !== "content-share") return undefined;
+    return { labels: { ...tagLabels(tagOf(campaign)), ...(content === undefined ? {} : { content }) }, placeOf };
+  };
 
-export const converted = (state: DeviceState, value: number | undefined, now: number): OccurrenceOf => ({ event, campaign }) =>
-  event === "conversion" ? { labels: { channel: attributed(state, campaign, now) }, value } : undefined;
+export const converted =
+  (state: DeviceState, value: number | undefined, now: number): OccurrenceOf =>
+  ({ event, campaign }) =>
+    event === "conversion" ? { labels: { channel: attributed(state, campaign, now) }, value } : undefined;
 
-const tagLabels = ({ channel, cohort, generation }: LinkTag) =>
-  ({ channel: channel.name, generation: String(generation), cohort: String(cohort) });
+const tagLabels = ({ channel, cohort, generation }: LinkTag) => ({
+  channel: channel.name,
+  generation: String(generation),
+  cohort: String(cohort),
+});
 
 /** Remembers an arrival for the campaigns that it may be credited to (spec/device.md §6). */
 export function rememberArrival(state: DeviceState, arrival: Arrival, { campaigns }: Manifest, now: number): void {

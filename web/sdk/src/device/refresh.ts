@@ -1,7 +1,9 @@
-// The manifest and the token wallet: fetched before, and independently of, anything that is measured (spec/device.md §2).
+// The manifest and the token wallet: fetched before, and independently of, anything that is measured (spec/device.md
+// §2).
 
-import { activeEpoch, follows, spendableUntil, verifyManifest, type Manifest } from "../protocol/manifest.js";
-import { clock, type Context } from "./context.js";
+import { activeEpoch, follows, type Manifest, spendableUntil, verifyManifest } from "../protocol/manifest.js";
+import { areKept, dropOthers, gatherCatalogues } from "./catalogues.js";
+import { type Context, clock } from "./context.js";
 import { idlePause } from "./idle.js";
 import type { DeviceState } from "./state.js";
 import { CallError, FAILED_PRECONDITION } from "./transport.js";
@@ -9,11 +11,15 @@ import { CallError, FAILED_PRECONDITION } from "./transport.js";
 /** A manifest is fetched again after an hour. */
 const MANIFEST_FRESH_SECONDS = 3600;
 
-/** Puts the manifest in force that the device held last, if the pinned key still signs for it. */
+/**
+ * Puts the manifest in force that the device held last, if the pinned key still signs for it and its catalogues are
+ * kept.
+ */
 export async function rememberManifest(context: Context): Promise<void> {
   const { settings, storage } = context;
   const signed = await storage.look(({ manifest }) => manifest);
-  if (signed) context.manifest = await verifyManifest(signed, settings.key, settings.publisher).catch(() => undefined);
+  const last = signed && (await verifyManifest(signed, settings.key, settings.publisher).catch(() => undefined));
+  context.manifest = last && (await areKept(context, last)) ? last : undefined;
 }
 
 export async function refreshManifest(context: Context): Promise<void> {
@@ -23,20 +29,28 @@ export async function refreshManifest(context: Context): Promise<void> {
   if (!(isFresh && context.manifest && activeEpoch(context.manifest, now))) await fetchManifest(context);
 }
 
-/** Takes a manifest if it verifies and may follow the one in force; one that is refused changes nothing. */
+/**
+ * Takes a manifest if it verifies, may follow the one in force and its catalogues can be had; one that is refused
+ * changes nothing.
+ */
 async function fetchManifest(context: Context): Promise<void> {
   const { settings, storage, transport, manifest: last } = context;
   const signed = await transport.manifest(settings.publisher);
   const offered = await verifyManifest(signed, settings.key, settings.publisher);
   if (last && !(await follows(offered, last))) throw new Error("directory");
+  // Kept before the manifest is, so that one that is in force has its catalogues.
+  await gatherCatalogues(context, offered);
   await storage.update((state) => {
     if (state.optedOut) return;
     Object.assign(state, { manifest: signed, fetchedAt: clock() });
     context.manifest = offered;
   });
+  await dropOthers(context);
 }
 
-/** Gets one batch if the active epoch's tokens are fewer than half of one, or if reports wait for which there is none. */
+/**
+ * Gets one batch if the active epoch's tokens are fewer than half of one, or if reports wait for which there is none.
+ */
 export async function fillWallet(context: Context): Promise<void> {
   const epoch = context.manifest && activeEpoch(context.manifest, clock());
   if (!epoch) return;
@@ -76,7 +90,10 @@ async function tryGetBatch({ settings, storage, transport, manifest }: Context):
 /** Takes a token out for good, one of the newest epoch first. Gives also the time at which it dies. */
 export function takeToken(state: DeviceState, manifest: Manifest, now: number) {
   discardDeadTokens(state, manifest, now);
-  const newest = state.wallet.reduce((best, { epoch }, at) => (epoch > (state.wallet[best]?.epoch ?? -1) ? at : best), 0);
+  const newest = state.wallet.reduce(
+    (best, { epoch }, at) => (epoch > (state.wallet[best]?.epoch ?? -1) ? at : best),
+    0,
+  );
   const [token] = state.wallet.splice(newest, 1);
   return token && { bytes: token.bytes, diesAt: spendableUntil(manifest, token.epoch, now)! };
 }

@@ -1,13 +1,13 @@
 // Slots: opened before their value is known, paid for, closed with exactly one report (spec/device.md §3–4).
 
-import { concat, u32, u64, type Bytes } from "../bytes.js";
+import { type Bytes, concat, u32, u64 } from "../bytes.js";
 import { charge } from "../dp/ledger.js";
 import { randomize } from "../dp/mechanism.js";
 import { memoWords } from "../dp/memo.js";
 import { NONE } from "../protocol/domain.js";
 import type { Epoch, Manifest, Measure } from "../protocol/manifest.js";
 import { cellFor, type OccurrenceOf } from "./occurrence.js";
-import { hasRoom, type DeviceState, type OpenSlot } from "./state.js";
+import { type DeviceState, hasRoom, type OpenSlot } from "./state.js";
 
 /** How long after its window's end a report is still worth sending. */
 const MAX_AGE_SECONDS = 2 * 86_400;
@@ -42,8 +42,8 @@ export const openSessionSlots = (state: DeviceState, moment: Moment): OpenSlot[]
   moment.manifest.measures.filter(isClosedWithSession).map((measure) => openSlot(state, moment, measure));
 
 /**
- * Puts what happened into open session slots; the last one stands. What was sealed ahead for another value is void, with its
- * token.
+ * Puts what happened into open session slots; the last one stands. What was sealed ahead for another value is void,
+ * with its token.
  */
 export function note(slots: OpenSlot[], { measures }: Manifest, occurrenceOf: OccurrenceOf): void {
   for (const slot of slots) {
@@ -55,7 +55,9 @@ export function note(slots: OpenSlot[], { measures }: Manifest, occurrenceOf: Oc
   }
 }
 
-/** The report of a slot, 16 bytes; undefined if its measure was withdrawn. The same slot and cell give the same report. */
+/**
+ * The report of a slot, 16 bytes; undefined if its measure was withdrawn. The same slot and cell give the same report.
+ */
 export async function report(slot: OpenSlot, manifest: Manifest, secret: Bytes): Promise<Bytes | undefined> {
   const measure = manifest.measures.find(({ id }) => id === slot.measure);
   if (!measure) return undefined;
@@ -66,7 +68,7 @@ export async function report(slot: OpenSlot, manifest: Manifest, secret: Bytes):
 export const isSameSlot = (one: OpenSlot, other: OpenSlot): boolean =>
   one.measure === other.measure && one.window === other.window && one.ordinal === other.ordinal;
 
-const isClosedWithSession = ({ bySession, event }: Measure) => bySession && (event === "share" || event === "conversion");
+const isClosedWithSession = ({ bySession, event }: Measure) => bySession && event !== "arrival" && event !== "reach";
 
 function openSlot(state: DeviceState, { manifest, epoch, now }: Moment, measure: Measure): OpenSlot {
   if (!hasRoom(state, 1, now)) throw new Error("full");
@@ -74,14 +76,22 @@ function openSlot(state: DeviceState, { manifest, epoch, now }: Moment, measure:
   const window = Math.floor(now / measure.windowSeconds);
   const ordinal = nextOrdinal(state, measure, window, now);
   const exhausted = !pay(state, manifest, measure, chargedEpoch);
-  return { measure: measure.id, window, ordinal, exhausted, cell: NONE, expiresAt: endOf(measure, window) + MAX_AGE_SECONDS };
+  return {
+    measure: measure.id,
+    window,
+    ordinal,
+    exhausted,
+    cell: NONE,
+    expiresAt: endOf(measure, window) + MAX_AGE_SECONDS,
+  };
 }
 
 const endOf = ({ windowSeconds }: Measure, window: number) => (window + 1) * windowSeconds;
 
 /** Reach is answered once per window. */
 const isCountedAlready = ({ counts }: DeviceState, { event, id, windowSeconds }: Measure, now: number) =>
-  event === "reach" && counts.some(({ measure, window }) => measure === id && window === Math.floor(now / windowSeconds));
+  event === "reach" &&
+  counts.some(({ measure, window }) => measure === id && window === Math.floor(now / windowSeconds));
 
 function nextOrdinal(state: DeviceState, measure: Measure, window: number, now: number): number {
   state.counts = state.counts.filter(({ forgetAt }) => forgetAt > now);
@@ -92,8 +102,8 @@ function nextOrdinal(state: DeviceState, measure: Measure, window: number, now: 
 }
 
 /**
- * The epoch to charge: with the first slot of a new one, the secret is drawn anew and older expenses are forgotten. It never
- * goes back, so that a clock that does cannot spend a forgotten budget again.
+ * The epoch to charge: with the first slot of a new one, the secret is drawn anew and older expenses are forgotten. It
+ * never goes back, so that a clock that does cannot spend a forgotten budget again.
  */
 function beginEpoch(state: DeviceState, epoch: number): number {
   if (state.secret && state.secret.epoch >= epoch) return state.secret.epoch;

@@ -57,8 +57,8 @@ export interface OpenSlot {
 }
 
 /**
- * A report with the token that was taken out for it, or the envelope that the two make. Sealing the same two again gives
- * the same bytes, so a crash in between changes nothing.
+ * A report with the token that was taken out for it, or the envelope that the two make. Sealing the same two again
+ * gives the same bytes, so a crash in between changes nothing.
  */
 export type OutboxEntry = { expiresAt: number } & ({ token: Bytes; payload: Bytes } | { envelope: Bytes });
 
@@ -70,14 +70,26 @@ export interface Touch {
 }
 
 export const newState = (): DeviceState => ({
-  optedOut: false, spentThrough: 0, fetchedAt: 0,
-  wallet: [], ledger: [], counts: [], sessions: [], closing: [], waiting: [], outbox: [], touches: [],
+  optedOut: false,
+  spentThrough: 0,
+  fetchedAt: 0,
+  wallet: [],
+  ledger: [],
+  counts: [],
+  sessions: [],
+  closing: [],
+  waiting: [],
+  outbox: [],
+  touches: [],
 });
 
 /** Whether `more` reports fit. The expired go first; nothing that can still be sent is dropped. */
 export function hasRoom(state: DeviceState, more: number, now: number): boolean {
   const pending = () =>
-    state.sessions.reduce((sum, { slots }) => sum + slots.length, 0) + state.closing.length + state.waiting.length + state.outbox.length;
+    state.sessions.reduce((sum, { slots }) => sum + slots.length, 0) +
+    state.closing.length +
+    state.waiting.length +
+    state.outbox.length;
   if (pending() + more > MAX_PENDING) dropExpired(state, now);
   return pending() + more <= MAX_PENDING;
 }

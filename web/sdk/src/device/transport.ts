@@ -1,8 +1,8 @@
-// gRPC-Web to the publisher's relay: three unary calls (proto/tacita/v1), without cookies, referrer or cache.
+// gRPC-Web to the publisher's relay: four unary calls (proto/tacita/v1), without cookies, referrer or cache.
 
-import { concat, u32, type Bytes } from "../bytes.js";
+import { type Bytes, concat, u32 } from "../bytes.js";
 import type { SignedManifest } from "../protocol/manifest.js";
-import { numbersOf, oneOf, readFields, writeField, type Fields } from "../protocol/protobuf.js";
+import { type Fields, numbersOf, oneOf, readFields, writeField } from "../protocol/protobuf.js";
 
 /** The epoch that tokens were asked for is not active. */
 export const FAILED_PRECONDITION = 9;
@@ -16,6 +16,8 @@ export class CallError extends Error {
 
 export interface Transport {
   manifest(publisher: number): Promise<SignedManifest>;
+  /** The bytes of the catalogue with this digest, unverified. */
+  catalogue(publisher: number, digest: Bytes): Promise<Bytes>;
   issue(publisher: number, epoch: number, request: Bytes): Promise<Bytes>;
   /** One outcome number for each envelope. */
   submit(envelopes: readonly Bytes[]): Promise<number[]>;
@@ -24,15 +26,16 @@ export interface Transport {
 }
 
 export function relayTransport(relay: string): Transport {
-  const post = (method: string, message: Bytes, keepalive = false) =>
+  const post = (method: string, request: RequestInit) =>
     fetch(`${relay}/tacita.v1.${method}`, {
       method: "POST",
-      headers: { "content-type": "application/grpc-web+proto", "x-grpc-web": "1" },
-      body: concat([0], u32(message.length), message),
-      credentials: "omit", referrerPolicy: "no-referrer", cache: "no-store", keepalive,
+      credentials: "omit",
+      referrerPolicy: "no-referrer",
+      cache: "no-store",
+      ...request,
     });
   const call = async (method: string, ...fields: Bytes[]): Promise<Fields> => {
-    const response = await post(method, concat(...fields)).catch(() => {
+    const response = await post(method, { headers: GRPC_WEB, body: frameOf(fields) }).catch(() => {
       throw new CallError();
     });
     return readFields(messageOf(response, new Uint8Array(await response.arrayBuffer())));
@@ -43,6 +46,9 @@ export function relayTransport(relay: string): Transport {
       const signed = readFields(oneOf(await call("ManifestService/GetManifest", writeField(1, publisher)), 1));
       return { manifest: oneOf(signed, 1), signature: oneOf(signed, 2) };
     },
+    async catalogue(publisher, digest) {
+      return oneOf(await call("ManifestService/GetCatalogue", writeField(1, publisher), writeField(2, digest)), 1);
+    },
     async issue(publisher, epoch, request) {
       const fields = [writeField(1, publisher), writeField(2, epoch), writeField(3, request)];
       return oneOf(await call("TokenService/IssueTokens", ...fields), 1);
@@ -51,9 +57,22 @@ export function relayTransport(relay: string): Transport {
       return numbersOf(await call("CollectionService/SubmitReports", ...submission(envelopes)), 1);
     },
     submitAndLeave(envelopes) {
-      post("CollectionService/SubmitReports", concat(...submission(envelopes)), true).catch(() => {});
+      const frame = frameOf(submission(envelopes));
+      const isOwn = new URL(relay).origin === location.origin;
+      // Before it calls another origin with a type of its own a browser asks leave, and waits for the answer: a page
+      // that is gone cannot. Text needs no leave.
+      const request = isOwn ? { headers: GRPC_WEB, body: frame } : { body: btoa(String.fromCharCode(...frame)) };
+      post("CollectionService/SubmitReports", { ...request, keepalive: true }).catch(() => {});
     },
   };
+}
+
+const GRPC_WEB = { "content-type": "application/grpc-web+proto", "x-grpc-web": "1" };
+
+/** The one message of a request, in its frame. */
+function frameOf(fields: readonly Bytes[]): Bytes {
+  const message = concat(...fields);
+  return concat([0], u32(message.length), message);
 }
 
 /** The one message of a gRPC-Web answer: frames of a flag, a length and bytes; the trailers' frame has the status. */

@@ -19,7 +19,10 @@ export function expFloor(micro: number): bigint {
 /** {@link expFloor} as a real number: the e^ε from which mechanisms derive their shape. */
 export const exp = (micro: number): number => Number(expFloor(micro)) / 2 ** 40;
 
-/** T: a report supports its true cell if the first word drawn is below T. The miss side is rounded up: never less privacy. */
+/**
+ * T: a report supports its true cell if the first word drawn is below T. The miss side is rounded up: never less
+ * privacy.
+ */
 export function hitThreshold(micro: number, supporting: number, opposing: number): bigint {
   const hit = BigInt(supporting) * expFloor(micro);
   const miss = BigInt(opposing) << EXP_BITS;

@@ -14,9 +14,9 @@ export function primePower(order: number): [prime: number, degree: number] | und
   let prime = 2;
   while (prime * prime <= order && order % prime) prime++;
   if (prime * prime > order) prime = order;
-  let degree = 0;
-  for (; order > 1 && order % prime === 0; order /= prime) degree++;
-  return degree && order === 1 ? [prime, degree] : undefined;
+  let [degree, power] = [0, 1];
+  for (; power < order; power *= prime) degree++;
+  return degree && power === order ? [prime, degree] : undefined;
 }
 
 /** The field of a prime-power order. */

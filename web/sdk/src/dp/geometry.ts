@@ -1,6 +1,6 @@
 // The points of PG(t−1, q), numbered as reports and as cells; the numberings are those of crates/dp/src/geometry.rs.
 
-import { field, type Field } from "./field.js";
+import { type Field, field } from "./field.js";
 
 type Vector = number[];
 

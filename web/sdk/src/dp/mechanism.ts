@@ -4,13 +4,29 @@
 
 import { exp, hitThreshold } from "./epsilon.js";
 import { primePower } from "./field.js";
-import { geometryCovering, isSupported, MAX_POINTS, opposingReport, subspace, supportingReport, type Geometry } from "./geometry.js";
+import {
+  type Geometry,
+  geometryCovering,
+  isSupported,
+  MAX_POINTS,
+  opposingReport,
+  subspace,
+  supportingReport,
+} from "./geometry.js";
 import type { Words } from "./memo.js";
 import { uniformBelow, uniformSubset } from "./sampling.js";
 
-/** A mask of ω of at most 64 cells, a list of ω cells, or a point of a projective space. */
+/** A mask of ω of at most 64 cells, or a list of ω cells. */
+interface SubsetMechanism {
+  readonly family: "subset-selection" | "subset-list";
+  readonly cells: number;
+  readonly omega: number;
+  readonly threshold: bigint;
+}
+
+/** A subset, or a point of a projective space. */
 export type Mechanism =
-  | { readonly family: "subset-selection" | "subset-list"; readonly cells: number; readonly omega: number; readonly threshold: bigint }
+  | SubsetMechanism
   | { readonly family: "projective"; readonly cells: number; readonly space: Geometry; readonly threshold: bigint };
 
 /** The most cells that a mask holds. */
@@ -52,8 +68,20 @@ export function randomize(mechanism: Mechanism, cell: number, words: Words): big
 export function supports(mechanism: Mechanism, report: bigint, cell: number): boolean {
   if (mechanism.family === "projective") return isSupported(mechanism.space, Number(report), cell);
   if (mechanism.family === "subset-selection") return ((report >> BigInt(cell)) & 1n) === 1n;
-  const bits = BigInt(indexBits(mechanism.cells));
-  return Array.from({ length: mechanism.omega }, (_, at) => (report >> (bits * BigInt(at))) & ((1n << bits) - 1n)).includes(BigInt(cell));
+  return listedCells(mechanism, report).includes(cell);
+}
+
+/** All cells that a report supports; undefined for a point of a large space, which supports very many. */
+export function supportedCells(mechanism: Mechanism, report: bigint): number[] | undefined {
+  const { family, cells } = mechanism;
+  if (family === "subset-list") return listedCells(mechanism, report);
+  if (cells > 256) return undefined;
+  return Array.from({ length: cells }, (_, cell) => cell).filter((cell) => supports(mechanism, report, cell));
+}
+
+function listedCells({ cells, omega }: SubsetMechanism, report: bigint): number[] {
+  const bits = BigInt(indexBits(cells));
+  return Array.from({ length: omega }, (_, at) => Number((report >> (bits * BigInt(at))) & ((1n << bits) - 1n)));
 }
 
 function subset(family: "subset-selection" | "subset-list", cells: number, omega: number, micro: number): Mechanism {

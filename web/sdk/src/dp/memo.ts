@@ -1,6 +1,6 @@
 // Memoized answers: the same question gets the same randomized answer, without storing it (crates/dp/src/memo.rs).
 
-import { ascii, hmac, u32, type Bytes } from "../bytes.js";
+import { ascii, type Bytes, hmac, u32 } from "../bytes.js";
 
 /** Separates this use of the device's secret from every other; the last byte is the version. */
 const LABEL = [...ascii("tacita-dp-memo"), 0, 1];
@@ -9,7 +9,13 @@ const LABEL = [...ascii("tacita-dp-memo"), 0, 1];
 export type Words = () => bigint;
 
 /** The generator for one answer: ChaCha20 under HMAC-SHA256(device secret, label ‖ measure ‖ window ‖ slot ‖ value). */
-export async function memoWords(secret: Bytes, measure: number, window: number, slot: number, value: number): Promise<Words> {
+export async function memoWords(
+  secret: Bytes,
+  measure: number,
+  window: number,
+  slot: number,
+  value: number,
+): Promise<Words> {
   return chachaWords(await hmac("SHA-256", secret, LABEL, u32(measure), u32(window), u32(slot), u32(value)));
 }
 
@@ -41,10 +47,14 @@ function chachaBlock(input: number[]): Uint32Array<ArrayBuffer> {
     x[at] = (mixed << bits) | (mixed >>> (32 - bits));
   };
   const quarter = (a: number, b: number, c: number, d: number) => {
-    x[a]! += x[b]!; rotate(d, a, 16);
-    x[c]! += x[d]!; rotate(b, c, 12);
-    x[a]! += x[b]!; rotate(d, a, 8);
-    x[c]! += x[d]!; rotate(b, c, 7);
+    x[a]! += x[b]!;
+    rotate(d, a, 16);
+    x[c]! += x[d]!;
+    rotate(b, c, 12);
+    x[a]! += x[b]!;
+    rotate(d, a, 8);
+    x[c]! += x[d]!;
+    rotate(b, c, 7);
   };
   for (let round = 0; round < 10; round++) {
     for (let i = 0; i < 4; i++) quarter(i, i + 4, i + 8, i + 12);

@@ -1,10 +1,14 @@
 // What a user agent says: a preview robot, another robot, an app's own browser, or nothing (spec/channels.md §2).
 
-import { CHANNELS, list, type Channel } from "./channel.js";
+import { CHANNELS, type Channel, list } from "./channel.js";
 import { fits, lowerAscii } from "./pattern.js";
 import { ROBOTS } from "./table.generated.js";
 
-export type Agent = { is: "preview"; channel?: Channel } | { is: "robot" } | { is: "app"; channel: Channel } | { is: "browser" };
+export type Agent =
+  | { is: "preview"; channel?: Channel }
+  | { is: "robot" }
+  | { is: "app"; channel: Channel }
+  | { is: "browser" };
 
 /** Previews are told first, then apps, so that a reader in an app never passes for a robot. */
 export function readAgent(userAgent: string): Agent {

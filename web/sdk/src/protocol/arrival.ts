@@ -1,10 +1,10 @@
 // How a visit came about: the evidence that a page has, read on the device and sent nowhere (spec/channels.md §2).
 
 import { readAgent } from "./agent.js";
-import { channelByName, type Channel } from "./channel.js";
+import { type Channel, channelByName } from "./channel.js";
 import { channelOfClick, channelOfParameters } from "./declared.js";
 import { channelOfHost, channelOfPackage, isSameSite } from "./host.js";
-import { tagOfAddress, type LinkTag } from "./tag.js";
+import { type LinkTag, tagOfAddress } from "./tag.js";
 
 /** What a page knows about how it was opened. */
 export interface Evidence {
@@ -44,16 +44,26 @@ export function classify(evidence: Evidence): Visitor {
   return { is: "person", arrival: arrivalOf(evidence, page, from, agent.is === "app" ? agent.channel : undefined) };
 }
 
-function arrivalOf(evidence: Evidence, page: URL | undefined, from: URL | undefined, app: Channel | undefined): Arrival {
+function arrivalOf(
+  evidence: Evidence,
+  page: URL | undefined,
+  from: URL | undefined,
+  app: Channel | undefined,
+): Arrival {
   const tag = tagOfAddress(evidence.url);
   if (tag) return { channel: tag.channel, grade: "confirmed", tag };
   const declared = page && channelOfParameters(page.searchParams);
   if (declared) return { channel: declared, grade: "declared" };
   if (app) return { channel: app, grade: "app" };
   const id = /^android-app:\/\/([^/?#]+)/i.exec(evidence.referrer)?.[1];
-  const known = (id ? channelOfPackage(id) : from && channelOfHost(from.hostname)) ?? (page && channelOfClick(page.searchParams));
+  const known =
+    (id ? channelOfPackage(id) : from && channelOfHost(from.hostname)) ?? (page && channelOfClick(page.searchParams));
   if (known || id || from) return { channel: known ?? named("referral"), grade: "referrer" };
-  const isShared = evidence.navigation !== "reload" && evidence.navigation !== "back_forward" && page && !isLandingPage(page, evidence.landingPages);
+  const isShared =
+    evidence.navigation !== "reload" &&
+    evidence.navigation !== "back_forward" &&
+    page &&
+    !isLandingPage(page, evidence.landingPages);
   return isShared ? { channel: named("inferred"), grade: "inferred" } : { channel: named("direct"), grade: "direct" };
 }
 
@@ -71,7 +81,7 @@ export function webAddress(address: string, base?: URL): URL | undefined {
 
 /** Whether people open this page by themselves: `/`, or one that the publisher lists. */
 function isLandingPage(page: URL, landingPages: readonly string[]): boolean {
-  const path = route(page);
+  const path = routeOf(page);
   return path === "" || landingPages.some((entry) => listed(page, entry) === path);
 }
 
@@ -82,8 +92,8 @@ function listed(page: URL, entry: string): string | undefined {
   return address && trimmed(address.pathname);
 }
 
-/** The page's path; where a hash router (`#/a/b`, `#!/a/b`) has a route, that. */
-function route(page: URL): string {
+/** The page's path without slashes at its end; where a hash router (`#/a/b`, `#!/a/b`) has a route, that. */
+export function routeOf(page: URL): string {
   const found = /^#!?(\/[^?&]*)/.exec(page.hash);
   return (found && trimmed(found[1]!)) || trimmed(page.pathname);
 }

@@ -30,11 +30,32 @@ export const list = (text: string): string[] => (text ? text.split("|") : []);
 export const CHANNELS: readonly Channel[] = /* @__PURE__ */ ROWS.split("\n").map((row) => {
   const [code, name, kind, share, ...lists] = row.split("\t") as [string, string, string, string, ...string[]];
   const [agents, previews, hosts, packages, sources, mediums, params, clicks] = lists.map(list) as [
-    string[], string[], string[], string[], string[], string[], string[], string[],
+    string[],
+    string[],
+    string[],
+    string[],
+    string[],
+    string[],
+    string[],
+    string[],
   ];
   const isPrivate = /p/i.test(kind);
   const isShareTarget = /[pu]/.test(kind);
-  return { code: +code, name, isPrivate, isShareTarget, share, agents, previews, hosts, packages, sources, mediums, params, clicks };
+  return {
+    code: +code,
+    name,
+    isPrivate,
+    isShareTarget,
+    share,
+    agents,
+    previews,
+    hosts,
+    packages,
+    sources,
+    mediums,
+    params,
+    clicks,
+  };
 });
 
 export const channelByName = (name: string): Channel | undefined => CHANNELS.find((channel) => channel.name === name);

@@ -1,12 +1,15 @@
 // What an address declares: the parameters of its campaign, and those that apps and networks add (spec/channels.md §4).
 
-import { CHANNELS, channelByName, list, type Channel } from "./channel.js";
+import { CHANNELS, type Channel, channelByName, list } from "./channel.js";
 import { channelOfHost } from "./host.js";
 import { lowerAscii } from "./pattern.js";
 import { DECLARED } from "./table.generated.js";
 
 const [SOURCES, MEDIUMS, CAMPAIGNS, SUFFIXES] = /* @__PURE__ */ DECLARED.split("\n").map(list) as [
-  string[], string[], string[], string[],
+  string[],
+  string[],
+  string[],
+  string[],
 ];
 
 /** A parameter that an app adds comes after the campaign's own, so it is asked first. */

@@ -1,27 +1,42 @@
 // Which cell of a measure a value falls in (spec/measures.md). Cell 0 is `none`.
 
-/** A labelled axis of a measure. */
+import type { CatalogueRef, PlaceOf } from "./catalogue.js";
+
+/** An axis of a measure: labelled, or over a catalogue. */
 export interface Dimension {
   readonly name: string;
+  /** Its values in order; none of one over a catalogue. */
   readonly labels: readonly string[];
+  readonly catalogue?: CatalogueRef | undefined;
 }
 
 /** The cell for nothing to report. */
 export const NONE = 0;
 const OTHER = "other";
 
-export const cellCount = (dimensions: readonly Dimension[]): number =>
-  1 + (dimensions.length && dimensions.reduce((cells, { labels }) => cells * labels.length, 1));
+/** How many values a dimension tells apart. */
+export const sizeOf = ({ labels, catalogue }: Dimension): number =>
+  catalogue ? catalogue.contents + catalogue.tail : labels.length;
 
-/** The cell of a value by its labels: the last dimension varies fastest; what is not listed is `other`, or the whole `none`. */
-export function cellOf(dimensions: readonly Dimension[], labelOf: (dimension: Dimension) => string | undefined): number {
+export const cellCount = (dimensions: readonly Dimension[]): number =>
+  1 + (dimensions.length && dimensions.reduce((cells, dimension) => cells * sizeOf(dimension), 1));
+
+/**
+ * The cell of a value by its labels and its place in catalogues: the last dimension varies fastest; what is not listed
+ * is `other`, or the whole `none`.
+ */
+export function cellOf(
+  dimensions: readonly Dimension[],
+  labelOf: (dimension: Dimension) => string | undefined,
+  placeOf?: PlaceOf,
+): number {
   let cell = 0;
   for (const dimension of dimensions) {
-    const { labels } = dimension;
-    const listed = labels.indexOf(labelOf(dimension) ?? OTHER);
-    const position = listed < 0 ? labels.indexOf(OTHER) : listed;
-    if (position < 0) return NONE;
-    cell = cell * labels.length + position;
+    const { labels, catalogue } = dimension;
+    const find = (label: string) => (labels.includes(label) ? labels.indexOf(label) : undefined);
+    const position = catalogue ? placeOf?.(catalogue) : (find(labelOf(dimension) ?? OTHER) ?? find(OTHER));
+    if (position === undefined) return NONE;
+    cell = cell * sizeOf(dimension) + position;
   }
   return cell + 1;
 }
@@ -34,14 +49,14 @@ export function bucketOf({ labels }: Dimension, value: number): string | undefin
   });
 }
 
-/** The labels of a cell, one for each dimension; `none` for cell 0. */
+/** The labels of a cell, one for each dimension; a content by its place in the catalogue; `none` for cell 0. */
 export function labelsOf(dimensions: readonly Dimension[], cell: number): string {
   if (cell === NONE) return "none";
   let rest = cell - 1;
-  const labels = [...dimensions].reverse().map(({ labels }) => {
-    const label = labels[rest % labels.length]!;
-    rest = Math.floor(rest / labels.length);
-    return label;
+  const labels = [...dimensions].reverse().map((dimension) => {
+    const position = rest % sizeOf(dimension);
+    rest = Math.floor(rest / sizeOf(dimension));
+    return dimension.labels[position] ?? `#${position}`;
   });
   return labels.reverse().join(" · ");
 }

@@ -1,6 +1,6 @@
 // Whose a host is: the channel of a referrer, and whether two hosts are one site (spec/channels.md §5).
 
-import { CHANNELS, list, type Channel } from "./channel.js";
+import { CHANNELS, type Channel, list } from "./channel.js";
 import { lowerAscii } from "./pattern.js";
 import { SITE_LABELS } from "./table.generated.js";
 
@@ -46,9 +46,7 @@ const isBelow = (host: string, parent: string) => /\..*\D$|\.$/.test(parent) && 
 
 /** The host without the labels in front that do not make it another site. */
 function bareHost(host: string): string {
-  let rest = host;
-  for (let at; (at = rest.indexOf(".")) >= 0 && rest.includes(".", at + 1) && SITE.includes(rest.slice(0, at)); ) {
-    rest = rest.slice(at + 1);
-  }
-  return rest;
+  const labels = host.split(".");
+  while (labels.length > 2 && SITE.includes(labels[0]!)) labels.shift();
+  return labels.join(".");
 }

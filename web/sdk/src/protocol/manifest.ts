@@ -1,13 +1,20 @@
 // The signed manifest, epochs, the hash-chained directory (spec/manifest.md).
 
-import { ascii, concat, digest, equal, u32, type Bytes } from "../bytes.js";
+import { ascii, type Bytes, concat, digest, equal, u32 } from "../bytes.js";
 import { chooseMechanism, type Mechanism } from "../dp/mechanism.js";
-import { cellCount, type Dimension } from "./domain.js";
-import { bytesOf, numberOf, oneOf, readFields, textOf, type Fields } from "./protobuf.js";
+import type { CatalogueRef } from "./catalogue.js";
+import { cellCount, type Dimension, sizeOf } from "./domain.js";
+import { bytesOf, type Fields, numberOf, oneOf, readFields, textOf } from "./protobuf.js";
 
-export type Event = "arrival" | "reach" | "share" | "conversion";
+export type Event = "arrival" | "reach" | "share" | "conversion" | "content-share";
 
-const EVENTS: readonly Event[] = ["arrival", "reach", "share", "conversion"];
+const EVENTS: readonly Event[] = ["arrival", "reach", "share", "conversion", "content-share"];
+
+/** The name of the dimension that holds contents, the one that may be over a catalogue. */
+const CONTENT = "content";
+
+/** The most cells of a measure, `none` included. */
+const MAX_CELLS = 131_072;
 
 /** One epoch of the key directory. Times are Unix seconds. */
 export interface Epoch {
@@ -40,6 +47,8 @@ export interface Campaign {
 }
 
 export interface Manifest {
+  /** As it travelled. */
+  readonly bytes: Bytes;
   readonly revision: number;
   readonly epochs: readonly Epoch[];
   readonly measures: readonly Measure[];
@@ -55,22 +64,35 @@ export interface SignedManifest {
 }
 
 /** Checks the signature by the pinned key, and then all that the manifest says. Throws if anything does not hold. */
-export async function verifyManifest({ manifest, signature }: SignedManifest, key: Bytes, publisher: number): Promise<Manifest> {
+export async function verifyManifest(
+  { manifest, signature }: SignedManifest,
+  key: Bytes,
+  publisher: number,
+): Promise<Manifest> {
   const pinned = await crypto.subtle.importKey("raw", key, { name: "Ed25519" }, false, ["verify"]);
   const signed = concat(ascii("tacita/manifest/v1"), manifest);
   check(await crypto.subtle.verify({ name: "Ed25519" }, pinned, signature, signed));
   const fields = readFields(manifest);
   check(numberOf(fields, 1) === 1 && numberOf(fields, 2) === publisher);
-  return read(fields);
+  return read(manifest, fields);
 }
 
-/** Whether `offered` may replace `last`: no smaller revision, and its directory goes on where the other's stands. */
+/**
+ * Whether `offered` may replace `last`: a larger revision or that very manifest, and its directory goes on where the other's
+ * stands.
+ */
 export async function follows(offered: Manifest, last: Manifest): Promise<boolean> {
   if (offered.revision < last.revision) return false;
+  if (offered.revision === last.revision && !equal(offered.bytes, last.bytes)) return false;
   const end = last.epochs.at(-1);
   for (const entry of offered.epochs) {
     const known = last.epochs.find(({ epoch }) => epoch === entry.epoch);
-    if (known ? !equal(known.publicKey, entry.publicKey) || !equal(known.chain, entry.chain) : !(await continues(entry, end))) return false;
+    if (
+      known
+        ? !equal(known.publicKey, entry.publicKey) || !equal(known.chain, entry.chain)
+        : !(await continues(entry, end))
+    )
+      return false;
   }
   return true;
 }
@@ -88,12 +110,17 @@ export const activeEpoch = ({ epochs }: Manifest, now: number): Epoch | undefine
 export const spendableUntil = ({ epochs }: Manifest, epoch: number, now: number): number | undefined =>
   epochs.find((entry) => entry.epoch === epoch && entry.startsAt <= now && now < entry.closesAt)?.closesAt;
 
+/** The catalogues that a manifest names, each as often as it names it. */
+export const cataloguesOf = ({ measures }: Manifest): CatalogueRef[] =>
+  measures.flatMap(({ dimensions }) => dimensions.flatMap(({ catalogue }) => catalogue ?? []));
+
 /** SHA-256("tacita/directory/v1" ‖ previous ‖ u32(epoch) ‖ public key). */
 const chainAfter = (previous: Epoch, { epoch, publicKey }: Epoch): Promise<Bytes> =>
   digest("SHA-256", ascii("tacita/directory/v1"), previous.chain, u32(epoch), publicKey);
 
-async function read(fields: Fields): Promise<Manifest> {
-  const all = <T>(field: number, reader: (fields: Fields) => T) => bytesOf(fields, field).map((bytes) => reader(readFields(bytes)));
+async function read(bytes: Bytes, fields: Fields): Promise<Manifest> {
+  const all = <T>(field: number, reader: (fields: Fields) => T) =>
+    bytesOf(fields, field).map((bytes) => reader(readFields(bytes)));
   const epochs = all(4, readEpoch);
   for (const [at, entry] of epochs.entries()) {
     const previous = epochs[at - 1];
@@ -105,7 +132,15 @@ async function read(fields: Fields): Promise<Manifest> {
   const policy = readFields(oneOf(fields, 7));
   const tokenBatch = numberOf(policy, 1);
   check(tokenBatch >= 1 && tokenBatch <= 128);
-  return { revision: numberOf(fields, 3), epochs, measures, campaigns, tokenBatch, ledgerBoundMicro: numberOf(policy, 2) };
+  return {
+    bytes,
+    revision: numberOf(fields, 3),
+    epochs,
+    measures,
+    campaigns,
+    tokenBatch,
+    ledgerBoundMicro: numberOf(policy, 2),
+  };
 }
 
 function readEpoch(fields: Fields): Epoch {
@@ -123,20 +158,42 @@ function readMeasure(fields: Fields): Measure {
   const dimensions = bytesOf(fields, 6).map(readDimension);
   const cells = cellCount(dimensions);
   check(event && !(bySession && event === "reach") && epsilonMicro >= 1 && epsilonMicro <= 20_000_000);
-  check(windowSeconds >= 60 && windowSeconds <= 31 * 86_400 && cells >= 2 && cells <= 100_001);
+  check(windowSeconds >= 60 && windowSeconds <= 31 * 86_400 && cells >= 2 && cells <= MAX_CELLS);
+  check(event !== "content-share" || dimensions.some(({ name }) => name === CONTENT));
   return {
-    id: numberOf(fields, 1), campaign: numberOf(fields, 2), name: textOf(fields, 3), event: event!, bySession,
-    dimensions, epsilonMicro, windowSeconds, mechanism: chooseMechanism(cells, epsilonMicro),
+    id: numberOf(fields, 1),
+    campaign: numberOf(fields, 2),
+    name: textOf(fields, 3),
+    event: event!,
+    bySession,
+    dimensions,
+    epsilonMicro,
+    windowSeconds,
+    mechanism: chooseMechanism(cells, epsilonMicro),
   };
 }
 
 function readDimension(bytes: Bytes): Dimension {
   const fields = readFields(bytes);
-  return { name: textOf(fields, 1), labels: bytesOf(fields, 2).map((label) => new TextDecoder().decode(label)) };
+  const [named] = bytesOf(fields, 3);
+  const labels = bytesOf(fields, 2).map((label) => new TextDecoder().decode(label));
+  const dimension = { name: textOf(fields, 1), labels, catalogue: named && readCatalogueRef(readFields(named)) };
+  check(sizeOf(dimension) && !(named && (labels.length || dimension.name !== CONTENT)));
+  return dimension;
 }
 
-const readCampaign = (fields: Fields): Campaign =>
-  ({ id: numberOf(fields, 1), brand: numberOf(fields, 2), name: textOf(fields, 3), attributionSeconds: numberOf(fields, 4) });
+function readCatalogueRef(fields: Fields): CatalogueRef {
+  const named = { digest: oneOf(fields, 1), contents: numberOf(fields, 2), tail: numberOf(fields, 3) };
+  check(named.digest.length === 32 && named.contents >= 1);
+  return named;
+}
+
+const readCampaign = (fields: Fields): Campaign => ({
+  id: numberOf(fields, 1),
+  brand: numberOf(fields, 2),
+  name: textOf(fields, 3),
+  attributionSeconds: numberOf(fields, 4),
+});
 
 function check(holds: unknown): asserts holds {
   if (!holds) throw new Error("manifest");

@@ -4,7 +4,8 @@
 export const lowerAscii = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
 /** Whether an agent, already in ASCII lower case, fits a pattern: all pieces must hold. */
-export const fits = (pattern: string, agent: string): boolean => pattern.split(" & ").every((piece) => holds(piece, agent));
+export const fits = (pattern: string, agent: string): boolean =>
+  pattern.split(" & ").every((piece) => holds(piece, agent));
 
 function holds(piece: string, agent: string): boolean {
   const isAbsent = piece.startsWith("!");

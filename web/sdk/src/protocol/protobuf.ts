@@ -1,6 +1,6 @@
 // The part of protobuf that three small messages need: varints and length-delimited fields.
 
-import { ascii, concat, type Bytes } from "../bytes.js";
+import { ascii, type Bytes, concat } from "../bytes.js";
 
 /** A message as its fields, each with all its values in order. Unknown fields are kept and not looked at. */
 export type Fields = Map<number, (number | Bytes)[]>;

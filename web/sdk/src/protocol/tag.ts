@@ -1,6 +1,6 @@
 // Link tags: what a shared link carries, and all that it carries (spec/links.md). No field is wider than 32 bits.
 
-import { channelByCode, type Channel } from "./channel.js";
+import { type Channel, channelByCode } from "./channel.js";
 
 /** What a tagged link says of how it was passed on. */
 export interface LinkTag {
@@ -76,8 +76,11 @@ export function utmAddress(tag: LinkTag, written: string, campaign: string): str
 }
 
 /** The tag for sharing the link on: one generation more, up to 7. */
-export const reshare = (tag: LinkTag, channel: Channel): LinkTag =>
-  ({ ...tag, channel, generation: Math.min(tag.generation + 1, LAST_GENERATION) });
+export const reshare = (tag: LinkTag, channel: Channel): LinkTag => ({
+  ...tag,
+  channel,
+  generation: Math.min(tag.generation + 1, LAST_GENERATION),
+});
 
 function digits(value: number, count: number): string {
   let text = "";
@@ -87,12 +90,15 @@ function digits(value: number, count: number): string {
 
 const number = (text: string): number => [...text].reduce((value, digit) => (value << 5) | ALPHABET.indexOf(digit), 0);
 
-/** The digits as a polynomial in 33 modulo 1021: it catches each wrong character and any two exchanged. No signature. */
-const check = (text: string): number => [...text].reduce((sum, digit) => (sum * 33 + ALPHABET.indexOf(digit)) % 1021, 0);
+/**
+ * The digits as a polynomial in 33 modulo 1021: it catches each wrong character and any two exchanged. No signature.
+ */
+const check = (text: string): number =>
+  [...text].reduce((sum, digit) => (sum * 33 + ALPHABET.indexOf(digit)) % 1021, 0);
 
 /** An address cut at its first `#`, and before that at its first `?`. */
 function cut(address: string): [path: string, query: string | undefined, fragment: string | undefined] {
-  const [, path, , query, , fragment] = /^([^?#]*)(\?([^#]*))?(#([^]*))?$/.exec(address)!;
+  const [, path, , query, , fragment] = /^([^?#]*)(\?([^#]*))?(#([\s\S]*))?$/.exec(address)!;
   return [path!, query, fragment];
 }
 

@@ -1,6 +1,7 @@
-// The sealed envelope (spec/tokens.md §3): the token is the key. No curve is needed to seal, so it lives in the device chunk.
+// The sealed envelope (spec/tokens.md §3): the token is the key. No curve is needed to seal, so it lives in the device
+// chunk.
 
-import { ascii, concat, digest, hmac, type Bytes } from "../bytes.js";
+import { ascii, type Bytes, concat, digest, hmac } from "../bytes.js";
 
 export const TOKEN_LENGTH = 106;
 const HEADER_LENGTH = 42;

@@ -1,6 +1,6 @@
 // ristretto255-SHA512 in POPRF mode (RFC 9497 §3.1, §4.1): hashes to the group and to scalars, by WebCrypto.
 
-import { ascii, concat, digest, type Bytes } from "../bytes.js";
+import { ascii, type Bytes, concat, digest } from "../bytes.js";
 import { Element, littleEndian, modulo, ORDER } from "./ristretto.js";
 
 const CONTEXT = [...ascii("OPRFV1-"), 2, ...ascii("-ristretto255-SHA512")];

@@ -1,8 +1,8 @@
 // Issuance from the client's side (spec/tokens.md §2.3), in slices: `pause` is awaited between any two elements.
 
-import { ascii, concat, digest, u16, u32, type Bytes } from "../bytes.js";
+import { ascii, type Bytes, concat, digest, u16, u32 } from "../bytes.js";
 import { hashToGroup, hashToScalar, readElement, readScalar, separator } from "./group.js";
-import { generator, invertScalar, littleEndian, modulo, weightedSum, type Element } from "./ristretto.js";
+import { type Element, generator, invertScalar, littleEndian, modulo, weightedSum } from "./ristretto.js";
 
 /** What a batch is issued for. */
 export interface Issuance {
@@ -89,13 +89,25 @@ async function tweakedKey(publicKey: Bytes, info: Bytes): Promise<Element> {
 }
 
 /** VerifyProof (RFC 9497 §2.2.2), for the one key of all elements. Elements are hashed as they came. */
-async function verify(key: Element, evaluated: readonly Element[], response: Bytes, { blinded, request }: Pending, pause: Pause): Promise<void> {
+async function verify(
+  key: Element,
+  evaluated: readonly Element[],
+  response: Bytes,
+  { blinded, request }: Pending,
+  pause: Pause,
+): Promise<void> {
   const proof = response.subarray(request.length);
-  const [c, s] = [proof.subarray(0, 32), proof.subarray(32)].map((bytes) => readScalar(bytes) ?? refuse()) as [bigint, bigint];
+  const [c, s] = [proof.subarray(0, 32), proof.subarray(32)].map((bytes) => readScalar(bytes) ?? refuse()) as [
+    bigint,
+    bigint,
+  ];
   const keyBytes = framed(key.encode());
   const seed = framed(await digest("SHA-512", keyBytes, framed(separator("Seed-"))));
-  const weights = await Promise.all(evaluated.map((_, at) =>
-    hashToScalar(seed, u16(at), framed(elementAt(response, at)), framed(elementAt(request, at)), ascii("Composite"))));
+  const weights = await Promise.all(
+    evaluated.map((_, at) =>
+      hashToScalar(seed, u16(at), framed(elementAt(response, at)), framed(elementAt(request, at)), ascii("Composite")),
+    ),
+  );
   const m = await weightedSum(evaluated, weights, pause);
   const z = await weightedSum(blinded, weights, pause);
   await pause();

@@ -1,8 +1,8 @@
 // ristretto255 (RFC 9496): the group that tokens live in.
 //
-// Written out for this one curve after the formulas of the RFC and of @noble/curves (MIT, Paul Miller), which is seven times
-// as large because it serves every curve. noble is what the tests hold this against, beside the vectors. BigInt arithmetic is
-// not constant-time, here as there: it guards the client's own blinds only (spec/tokens.md §6).
+// Written out for this one curve after the formulas of the RFC and of @noble/curves (MIT, Paul Miller), which is seven
+// times as large because it serves every curve. noble is what the tests hold this against, beside the vectors. BigInt
+// arithmetic is not constant-time, here as there: what that means is in spec/web.md §8.
 
 import type { Bytes } from "../bytes.js";
 
@@ -136,7 +136,8 @@ export class Element {
   multiply(scalar: bigint): Element {
     const multiples = this.multiples();
     let product = Element.ZERO;
-    for (let shift = 252n; shift >= 0n; shift -= 4n) product = product.sixteenfold().add(multiples[digitOf(scalar, shift)]!);
+    for (let shift = 252n; shift >= 0n; shift -= 4n)
+      product = product.sixteenfold().add(multiples[digitOf(scalar, shift)]!);
     return product;
   }
 
@@ -155,10 +156,14 @@ export class Element {
 const digitOf = (scalar: bigint, shift: bigint): number => Number((scalar >> shift) & 15n);
 
 /**
- * Σ scalar · element in variable time, for public data: Straus's method, by which all terms share their doublings. `pause` is
- * awaited between slices of it.
+ * Σ scalar · element in variable time, for public data: Straus's method, by which all terms share their doublings.
+ * `pause` is awaited between slices of it.
  */
-export async function weightedSum(elements: readonly Element[], scalars: readonly bigint[], pause: () => Promise<unknown>): Promise<Element> {
+export async function weightedSum(
+  elements: readonly Element[],
+  scalars: readonly bigint[],
+  pause: () => Promise<unknown>,
+): Promise<Element> {
   const tables: Element[][] = [];
   for (const element of elements) {
     await pause();
@@ -178,7 +183,11 @@ export async function weightedSum(elements: readonly Element[], scalars: readonl
 
 /** The generator. */
 export const generator = (): Element =>
-  Element.decode(Uint8Array.from("e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2d76".match(/../g)!, (digits) => parseInt(digits, 16)))!;
+  Element.decode(
+    Uint8Array.from("e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2d76".match(/../g)!, (digits) =>
+      parseInt(digits, 16),
+    ),
+  )!;
 
 /** SQRT_RATIO_M1 (§4.2): whether u/v is a square, and the non-negative root of u/v or of √−1·u/v. */
 function sqrtRatio(u: bigint, v: bigint): [isSquare: boolean, root: bigint] {

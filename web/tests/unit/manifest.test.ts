@@ -1,0 +1,175 @@
+// What is taken for a manifest, and what may follow it (spec/manifest.md, spec/device.md §2).
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ascii, type Bytes, concat, digest, u32 } from "../../sdk/src/bytes.js";
+import { cataloguesOf, follows, verifyManifest } from "../../sdk/src/protocol/manifest.js";
+import { writeField } from "../../sdk/src/protocol/protobuf.js";
+
+const { privateKey, publicKey } = (await crypto.subtle.generateKey("Ed25519", true, [
+  "sign",
+  "verify",
+])) as CryptoKeyPair;
+const key = new Uint8Array(await crypto.subtle.exportKey("raw", publicKey));
+
+const message = (...fields: [number, number | string | Bytes][]): Bytes =>
+  concat(...fields.map(([at, value]) => writeField(at, value)));
+
+const publicKeyOf = (epoch: number): Bytes => new Uint8Array(32).fill(epoch);
+const chainAfter = (chain: Bytes, epoch: number): Promise<Bytes> =>
+  digest("SHA-256", ascii("tacita/directory/v1"), chain, u32(epoch), publicKeyOf(epoch));
+
+/** The chain values of epochs 1 to 9. */
+const CHAIN: Bytes[] = [new Uint8Array(32)];
+for (let epoch = 1; epoch < 10; epoch++) CHAIN.push(await chainAfter(CHAIN[epoch - 1]!, epoch));
+
+const epochEntry = (epoch: number): Bytes =>
+  message(
+    [1, epoch],
+    [2, publicKeyOf(epoch)],
+    [3, CHAIN[epoch]!],
+    [4, 100 * epoch],
+    [5, 100 * epoch + 100],
+    [6, 100 * epoch + 150],
+  );
+
+const labelled = (name: string, ...labels: string[]): Bytes =>
+  message([1, name], ...labels.map((label): [number, string] => [2, label]));
+const catalogue = (contents: number, tail: number, length = 32): Bytes =>
+  message([1, new Uint8Array(length)], [2, contents], [3, tail]);
+
+const measure = (event: number, ...dimensions: Bytes[]): Bytes =>
+  message(
+    [1, 1],
+    [2, 5],
+    [3, "a-measure"],
+    [4, event],
+    [5, 1],
+    ...dimensions.map((one): [number, Bytes] => [6, one]),
+    [7, 1_000_000],
+    [8, 86_400],
+  );
+
+interface Parts {
+  version?: number;
+  publisher?: number;
+  revision?: number;
+  epochs?: Bytes[];
+  measures?: Bytes[];
+}
+
+function manifest({
+  version = 1,
+  publisher = 7,
+  revision = 3,
+  epochs = [1, 2].map(epochEntry),
+  measures = [],
+}: Parts = {}): Bytes {
+  const campaign = message([1, 5], [2, 9], [3, "spring"], [4, 604_800]);
+  const many = (at: number, values: Bytes[]) => values.map((value): [number, Bytes] => [at, value]);
+  const policy = message([1, 32], [2, 8_000_000]);
+  return message(
+    [1, version],
+    [2, publisher],
+    [3, revision],
+    ...many(4, epochs),
+    ...many(5, measures),
+    [6, campaign],
+    [7, policy],
+  );
+}
+
+async function verified(bytes: Bytes) {
+  const signed = concat(ascii("tacita/manifest/v1"), bytes);
+  const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", privateKey, signed));
+  return verifyManifest({ manifest: bytes, signature }, key, 7);
+}
+
+const CHANNEL = labelled("channel", "whatsapp", "other");
+const SHARE = 3;
+const CONTENT_SHARE = 5;
+
+test("a signed manifest is taken, and one with any byte of it or of its signature changed is not", async () => {
+  const bytes = manifest({ measures: [measure(SHARE, CHANNEL)] });
+  const signed = concat(ascii("tacita/manifest/v1"), bytes);
+  const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", privateKey, signed));
+  assert.equal((await verifyManifest({ manifest: bytes, signature }, key, 7)).measures[0]!.mechanism.cells, 3);
+  for (let at = 0; at < bytes.length; at += 7) {
+    const changed = bytes.slice();
+    changed[at]! ^= 1;
+    await assert.rejects(verifyManifest({ manifest: changed, signature }, key, 7), `byte ${at}`);
+  }
+  await assert.rejects(verifyManifest({ manifest: bytes, signature: signature.map((byte) => byte ^ 1) }, key, 7));
+  await assert.rejects(verifyManifest({ manifest: bytes, signature: signature.slice(1) }, key, 7));
+  await assert.rejects(verifyManifest({ manifest: bytes, signature }, new Uint8Array(32).fill(1), 7));
+});
+
+test("another version, another publisher, a broken chain, an unknown event are refused", async () => {
+  const refused = {
+    version: manifest({ version: 2 }),
+    publisher: manifest({ publisher: 8 }),
+    "an epoch left out": manifest({ epochs: [1, 3].map(epochEntry) }),
+    "an epoch twice": manifest({ epochs: [1, 1].map(epochEntry) }),
+    event: manifest({ measures: [measure(6, CHANNEL)] }),
+    "no event": manifest({ measures: [measure(0, CHANNEL)] }),
+    "no dimension": manifest({ measures: [measure(SHARE)] }),
+    "no label": manifest({ measures: [measure(SHARE, labelled("channel"))] }),
+    "cut short": manifest().slice(0, -1),
+  };
+  for (const [why, bytes] of Object.entries(refused)) await assert.rejects(verified(bytes), why);
+});
+
+test("a measure of contents names them by labels or by a catalogue, of up to 131,071", async () => {
+  const over = (named: Bytes, name = "content") => message([1, name], [3, named]);
+  const taken = await verified(
+    manifest({
+      measures: [
+        measure(CONTENT_SHARE, CHANNEL, over(catalogue(3, 2))),
+        measure(CONTENT_SHARE, labelled("content", "/a")),
+      ],
+    }),
+  );
+  assert.deepEqual(
+    taken.measures.map(({ event, mechanism }) => [event, mechanism.cells]),
+    [
+      ["content-share", 11],
+      ["content-share", 2],
+    ],
+  );
+  assert.deepEqual(
+    cataloguesOf(taken).map(({ contents, tail }) => [contents, tail]),
+    [[3, 2]],
+  );
+  assert.equal(
+    (await verified(manifest({ measures: [measure(CONTENT_SHARE, over(catalogue(100_000, 31_071)))] }))).measures[0]!
+      .mechanism.cells,
+    131_072,
+  );
+  const refused = {
+    "a cell too many": measure(CONTENT_SHARE, over(catalogue(100_000, 31_072))),
+    "no content": measure(CONTENT_SHARE, CHANNEL),
+    "another name": measure(CONTENT_SHARE, labelled("content", "/a"), over(catalogue(3, 0), "page")),
+    "labels too": measure(CONTENT_SHARE, message([1, "content"], [2, "/a"], [3, catalogue(3, 0)])),
+    "no digest": measure(CONTENT_SHARE, over(catalogue(3, 0, 31))),
+    "an empty catalogue": measure(CONTENT_SHARE, over(catalogue(0, 9))),
+  };
+  for (const [why, one] of Object.entries(refused)) await assert.rejects(verified(manifest({ measures: [one] })), why);
+});
+
+test("a manifest is followed by itself or by a larger revision whose directory goes on, and by nothing else", async () => {
+  const last = await verified(manifest());
+  const offer = async (parts: Parts) => follows(await verified(manifest(parts)), last);
+  assert.ok(await offer({}), "itself");
+  assert.ok(await offer({ revision: 4, measures: [measure(SHARE, CHANNEL)] }));
+  assert.ok(await offer({ revision: 4, epochs: [2, 3].map(epochEntry) }), "the next epoch");
+  assert.ok(await offer({ revision: 4, epochs: [8, 9].map(epochEntry) }), "a gap cannot be checked");
+  assert.ok(!(await offer({ revision: 2 })), "a smaller revision");
+  assert.ok(!(await offer({ measures: [measure(SHARE, CHANNEL)] })), "another manifest of the same revision");
+  const forged = message([1, 3], [2, publicKeyOf(3)], [3, publicKeyOf(99)], [4, 300], [5, 400], [6, 450]);
+  assert.ok(!(await offer({ revision: 4, epochs: [forged] })), "a chain that does not go on");
+  const later = await verified(manifest({ revision: 3, epochs: [3, 4].map(epochEntry) }));
+  assert.ok(
+    !(await follows(await verified(manifest({ revision: 4, epochs: [epochEntry(2)] })), later)),
+    "epochs before all",
+  );
+});
