@@ -112,6 +112,7 @@ fn summary(catalogue: &Catalogue, campaign: &Campaign) -> v1::CampaignSummary {
         name: catalogue.full_name(campaign),
         publishers: campaign.publishers.iter().map(publisher).collect(),
         measures: catalogue.measures_of(campaign.id).map(|counted| (&counted.measure).into()).collect(),
+        declaration: None,
     }
 }
 
@@ -144,6 +145,54 @@ impl ReportingService for Reporting {
             reports.push(self.report(counted, from, to, NonZeroU32::new(top)).await?);
         }
         Ok(Response::new(v1::GetReportResponse { campaign: catalogue.full_name(campaign), measures: reports }))
+    }
+
+    async fn query(&self, _: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
+        Err(Status::unimplemented("not answered yet"))
+    }
+
+    type WatchQueryStream = tokio_stream::Empty<Result<v1::WatchQueryResponse, Status>>;
+
+    async fn watch_query(&self, _: Request<v1::WatchQueryRequest>) -> Result<Response<Self::WatchQueryStream>, Status> {
+        Err(Status::unimplemented("not answered yet"))
+    }
+
+    async fn get_funnel(&self, _: Request<v1::GetFunnelRequest>) -> Result<Response<v1::GetFunnelResponse>, Status> {
+        Err(Status::unimplemented("not answered yet"))
+    }
+
+    async fn get_reconciliation(
+        &self,
+        _: Request<v1::GetReconciliationRequest>,
+    ) -> Result<Response<v1::GetReconciliationResponse>, Status> {
+        Err(Status::unimplemented("not answered yet"))
+    }
+
+    async fn plan_measure(
+        &self,
+        _: Request<v1::PlanMeasureRequest>,
+    ) -> Result<Response<v1::PlanMeasureResponse>, Status> {
+        Err(Status::unimplemented("not answered yet"))
+    }
+
+    async fn declare_campaign(
+        &self,
+        _: Request<v1::DeclareCampaignRequest>,
+    ) -> Result<Response<v1::DeclareCampaignResponse>, Status> {
+        Err(Status::unimplemented("not answered yet"))
+    }
+
+    async fn list_alerts(&self, _: Request<v1::ListAlertsRequest>) -> Result<Response<v1::ListAlertsResponse>, Status> {
+        Err(Status::unimplemented("not answered yet"))
+    }
+
+    type WatchAlertsStream = tokio_stream::Empty<Result<v1::WatchAlertsResponse, Status>>;
+
+    async fn watch_alerts(
+        &self,
+        _: Request<v1::WatchAlertsRequest>,
+    ) -> Result<Response<Self::WatchAlertsStream>, Status> {
+        Err(Status::unimplemented("not answered yet"))
     }
 }
 
