@@ -21,7 +21,8 @@
 //! | `keys` | epochs: published ahead, active, in grace, destroyed |
 //! | `auth` | API keys, and the table of who may call what |
 //! | `ingest` | the way of a batch of reports into the tallies |
-//! | `report` | from tallies to estimates |
+//! | `report` | from a question to its answer |
+//! | `pages` | who may ask from a page |
 //! | `services` | the gRPC methods |
 //! | `server` | the assembly |
 //!
@@ -34,6 +35,7 @@ mod config;
 mod error;
 mod ingest;
 mod keys;
+mod pages;
 mod pool;
 mod refusal;
 mod registry;
@@ -46,4 +48,5 @@ pub use catalogue::LogFault;
 pub use config::{CollectorConfig, Limits, MeasurePolicy, WindowPolicy};
 pub use error::CollectorError;
 pub use keys::KeyMissing;
+pub use report::plan_measure;
 pub use server::{Collector, RunningCollector};
