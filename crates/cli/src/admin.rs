@@ -149,13 +149,26 @@ enum Key {
     },
 }
 
+/// An event as an argument.
 #[derive(Clone, Copy, ValueEnum)]
-enum EventArg {
+pub(crate) enum EventArg {
     Arrival,
     Reach,
     Share,
     Conversion,
     ContentShare,
+}
+
+impl From<EventArg> for v1::Event {
+    fn from(event: EventArg) -> Self {
+        match event {
+            EventArg::Arrival => Self::Arrival,
+            EventArg::Reach => Self::Reach,
+            EventArg::Share => Self::Share,
+            EventArg::Conversion => Self::Conversion,
+            EventArg::ContentShare => Self::ContentShare,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -171,7 +184,8 @@ enum RoleArg {
     Brand,
 }
 
-fn dimension(text: &str) -> Result<v1::Dimension, String> {
+/// Reads a dimension as people write it.
+pub(crate) fn dimension(text: &str) -> Result<v1::Dimension, String> {
     match text.split_once('=') {
         Some((name, labels)) if !name.is_empty() && !labels.is_empty() => Ok(v1::Dimension {
             name: name.to_owned(),
@@ -252,13 +266,6 @@ async fn measure(mut admin: AdminClient, command: Measure) -> Result<()> {
     let Measure::Create { campaign, name, event, epsilon, participation, dimensions, catalogue, tail, window } =
         command;
     let ids = catalogue.map(|file| contents::read(&file)).transpose()?;
-    let event = match event {
-        EventArg::Arrival => v1::Event::Arrival,
-        EventArg::Reach => v1::Event::Reach,
-        EventArg::Share => v1::Event::Share,
-        EventArg::Conversion => v1::Event::Conversion,
-        EventArg::ContentShare => v1::Event::ContentShare,
-    };
     let participation = match participation {
         ParticipationArg::Event => v1::Participation::Event,
         ParticipationArg::Session => v1::Participation::Session,
@@ -266,7 +273,7 @@ async fn measure(mut admin: AdminClient, command: Measure) -> Result<()> {
     let request = v1::CreateMeasureRequest {
         campaign,
         name,
-        event: event.into(),
+        event: v1::Event::from(event).into(),
         participation: participation.into(),
         dimensions,
         epsilon_micro: epsilon.micro(),

@@ -50,6 +50,7 @@ struct File {
     device: Device,
     measures: Measures,
     windows: Windows,
+    dashboard: Dashboard,
 }
 
 #[derive(Deserialize, Default)]
@@ -78,6 +79,12 @@ struct Measures {
 struct Windows {
     max_age: Option<Span>,
     ahead: Option<Span>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Dashboard {
+    origins: Vec<String>,
 }
 
 /// Runs until SIGTERM or SIGINT, then drains.
@@ -128,6 +135,7 @@ fn config(file: &File, data: PathBuf) -> Result<CollectorConfig> {
     let windows = &mut config.window_policy;
     windows.max_age = file.windows.max_age.map_or(windows.max_age, |span| span.0);
     windows.ahead = file.windows.ahead.map_or(windows.ahead, |span| span.0);
+    config.dashboard_origins = file.dashboard.origins.clone();
     Ok(config)
 }
 
@@ -144,6 +152,7 @@ mod tests {
         assert_eq!(from_file.device_policy, default.device_policy);
         assert_eq!(from_file.measure_policy, default.measure_policy);
         assert_eq!(from_file.window_policy, default.window_policy);
+        assert_eq!(from_file.dashboard_origins, default.dashboard_origins);
     }
     #[test]
     fn a_ceiling_of_epsilon_is_taken_within_the_protocols_bounds() {

@@ -9,6 +9,7 @@ mod connect;
 mod contents;
 mod demo;
 mod keys;
+mod plan;
 mod relay;
 mod replay;
 mod report;
@@ -17,6 +18,7 @@ mod simulate;
 mod simulation;
 mod store;
 mod table;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -41,6 +43,8 @@ enum Command {
     Admin(admin::Args),
     Keys(keys::Args),
     Report(report::Args),
+    Watch(watch::Args),
+    Plan(plan::Args),
     Simulate(simulate::Args),
     Replay(replay::Args),
     Bench(bench::Args),
@@ -61,6 +65,8 @@ async fn main() -> ExitCode {
         Command::Keys(args) => keys::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Store(args) => store::run(args).await,
+        Command::Watch(args) => watch::run(args).await,
+        Command::Plan(args) => plan::run(args),
         Command::Simulate(args) => simulate::run(args).await,
         Command::Replay(args) => replay::run(args).await,
         Command::Bench(args) => bench::run(args).await,

@@ -26,6 +26,8 @@ pub struct CollectorConfig {
     pub measure_policy: MeasurePolicy,
     /// What may be under way at once.
     pub limits: Limits,
+    /// Origins whose pages may ask as brands do, over gRPC-Web: `https://dash.example`. None: no page may.
+    pub dashboard_origins: Vec<String>,
 }
 
 /// Where spent sets, tallies and the catalogue are kept.
@@ -74,6 +76,10 @@ pub struct Limits {
     pub issuances_in_flight: usize,
     /// The most reports being estimated for brands at once.
     pub queries_in_flight: usize,
+    /// The most callers that follow a query or alerts at once.
+    pub followers: usize,
+    /// The most bytes of settled tallies to keep in memory, so that questions about the past are not read from the store again.
+    pub kept_tallies_bytes: usize,
     /// Threads for opening reports, and as many again for issuing tokens.
     pub crypto_threads: usize,
     /// How long a shutdown waits for what is under way.
@@ -93,6 +99,7 @@ impl CollectorConfig {
             window_policy: WindowPolicy::default(),
             measure_policy: MeasurePolicy::default(),
             limits: Limits::default(),
+            dashboard_origins: Vec::new(),
         }
     }
 
@@ -142,6 +149,8 @@ impl Default for Limits {
             uploads_in_flight: 256,
             issuances_in_flight: 256,
             queries_in_flight: 16,
+            followers: 256,
+            kept_tallies_bytes: 256 << 20,
             crypto_threads: std::thread::available_parallelism().map_or(2, usize::from),
             drain: Duration::from_secs(10),
         }

@@ -21,7 +21,8 @@
 //! | `keys` | epochs: published ahead, active, in grace, destroyed |
 //! | `auth` | API keys, and the table of who may call what |
 //! | `ingest` | the way of a batch of reports into the tallies |
-//! | `report` | from tallies to estimates |
+//! | `report` | from a question to its answer |
+//! | `pages` | who may ask from a page |
 //! | `services` | the gRPC methods |
 //! | `opening` | the store and the vault, and whether they belong together |
 //! | `server` | the assembly |
@@ -36,6 +37,7 @@ mod error;
 mod ingest;
 mod keys;
 mod opening;
+mod pages;
 mod pool;
 mod refusal;
 mod registry;
@@ -48,4 +50,5 @@ pub use catalogue::LogFault;
 pub use config::{CollectorConfig, Limits, MeasurePolicy, StoreConfig, WindowPolicy};
 pub use error::CollectorError;
 pub use keys::KeyMissing;
+pub use report::plan_measure;
 pub use server::{Collector, RunningCollector};

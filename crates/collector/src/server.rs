@@ -39,8 +39,10 @@ use crate::{
     ingest::Ingest,
     keys::EpochKeeper,
     opening::{OpenStore, fitting_signing_key, open_store},
+    pages::for_pages,
     pool::{CryptoPool, Limit},
     registry::{Registry, RegistryError},
+    report::{Desk, Tallies},
     services::{Admin, Collection, IssuedCounts, Manifests, Reporting, Tokens},
 };
 
@@ -254,6 +256,8 @@ impl Foundation {
             .map_err(|error| CollectorError::Server(error.to_string()))?;
         let health = tonic_health::server::HealthService::from_health_reporter(health);
         Ok(Server::builder()
+            // gRPC-Web comes by HTTP/1.1 too.
+            .accept_http1(true)
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
             .http2_adaptive_window(Some(true))
@@ -262,7 +266,7 @@ impl Foundation {
             .add_service(ManifestServiceServer::new(self.manifests()))
             .add_service(TokenServiceServer::new(self.tokens(issued.clone())?))
             .add_service(CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most))
-            .add_service(ReportingServiceServer::new(self.reporting()))
+            .add_service(for_pages(ReportingServiceServer::new(self.reporting()), &self.config.dashboard_origins)?)
             .add_service(self.guarded_admin(issued)))
     }
 
@@ -309,8 +313,13 @@ impl Foundation {
     }
 
     fn reporting(&self) -> Reporting {
-        let limit = Limit { name: "queries_in_flight", value: self.config.limits.queries_in_flight };
-        Reporting::new(self.registry.clone(), self.store.clone(), limit)
+        let limits = &self.config.limits;
+        let max_age = self.config.window_policy.max_age;
+        let tallies = Tallies::new(self.store.clone(), self.clock.clone(), max_age, limits.kept_tallies_bytes);
+        let desk = Arc::new(Desk::new(tallies, self.clock.clone()));
+        let queries = Limit { name: "queries_in_flight", value: limits.queries_in_flight };
+        let followers = Limit { name: "followers", value: limits.followers };
+        Reporting::new(self.registry.clone(), desk, queries, followers, self.drain.clone())
     }
 
     fn admin(&self, issued: Arc<IssuedCounts>) -> Admin {

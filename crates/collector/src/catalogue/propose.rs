@@ -12,7 +12,7 @@ use tacita_protocol::{
     time::{UnixTime, WindowLength},
 };
 
-use super::{Catalogue, Change, Principal, next_number};
+use super::{Catalogue, Change, Declaration, Principal, next_number};
 use crate::config::MeasurePolicy;
 
 /// A wish that cannot be granted. Says which field, why, and what to do.
@@ -94,6 +94,15 @@ impl Catalogue {
             publishers: self.publishers_named(wish.publishers)?,
             attribution_seconds: attribution(wish.attribution_seconds)?,
         })
+    }
+
+    /// What a brand says of its campaign; [`Refused::AlreadySo`] when it said so before.
+    pub(crate) fn propose_declaration(&self, campaign: CampaignId, said: &Declaration) -> Result<Change, Refused> {
+        let known = self.campaign(campaign).is_some_and(|campaign| *campaign.declaration == *said);
+        match known {
+            true => Err(Refused::AlreadySo),
+            false => Ok(Change::CampaignDeclared { campaign, declaration: Box::new(said.clone()) }),
+        }
     }
 
     fn publishers_named(&self, names: &[String]) -> Result<Vec<PublisherId>, Refused> {
