@@ -194,7 +194,12 @@ mod tests {
             Err(StoreError::Closed)
         }
 
-        async fn spent(&self, _: PublisherId, _: EpochId, _: &[Nullifier]) -> Result<Vec<Option<Fingerprint>>, StoreError> {
+        async fn spent(
+            &self,
+            _: PublisherId,
+            _: EpochId,
+            _: &[Nullifier],
+        ) -> Result<Vec<Option<Fingerprint>>, StoreError> {
             Err(StoreError::Closed)
         }
 
