@@ -181,6 +181,8 @@ export async function newVisitor(
   { userAgent = DESKTOP, agrees = true, script, viewport = { width: 1100, height: 800 } } = {},
 ) {
   const context = await stage.browser.newContext({ userAgent, viewport });
+  // Patience for a slow and busy machine: nothing here asserts how long something takes.
+  context.setDefaultTimeout(60_000);
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: stage.news });
   // A headless Chromium has no share sheet; the page sees one that hands over.
   await context.addInitScript(() => (navigator.share = async () => {}));
