@@ -168,18 +168,20 @@ envelopes = 400000
     reportCommand: `${tacitaBinary()} report --collector ${collectorUrl} --key-file ${folder}/brand.key acme/spring`,
     /** The brand's report of a campaign, read as the brand does; `words` go to `tacita report`. */
     report: (campaign, ...words) =>
-      cells(JSON.parse(
-        run(
-          "report",
-          "--collector",
-          collectorUrl,
-          "--key-file",
-          `${folder}/brand.key`,
-          "--json",
-          `acme/${campaign}`,
-          ...words,
+      cells(
+        JSON.parse(
+          run(
+            "report",
+            "--collector",
+            collectorUrl,
+            "--key-file",
+            `${folder}/brand.key`,
+            "--json",
+            `acme/${campaign}`,
+            ...words,
+          ),
         ),
-      )),
+      ),
     status: () => admin("status"),
     async stop() {
       await relay.kill("SIGTERM");
@@ -191,7 +193,8 @@ envelopes = 400000
 /** Measure by measure, the cells of an answer, `none` first. */
 function cells({ measures, rows }) {
   const cell = (labels, { value, variance }) => ({ labels, estimate: value, variance });
-  const cellsOf = (name) => rows.filter((row) => row.measure === name).map(({ labels, estimate }) => cell(labels, estimate));
+  const cellsOf = (name) =>
+    rows.filter((row) => row.measure === name).map(({ labels, estimate }) => cell(labels, estimate));
   return {
     measures: measures.map(({ measure: { name }, reports, none }) => ({
       measure: name,
