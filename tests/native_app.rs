@@ -40,7 +40,7 @@ async fn counted(deployment: &Deployment, wanted: [u64; 4]) {
     for _ in 0..300 {
         let report: serde_json::Value = serde_json::from_str(&tacita_ok(&args)).unwrap();
         let measures = report["measures"].as_array().unwrap();
-        let of = |name: &str| measures.iter().find(|measure| measure["measure"] == name).unwrap();
+        let of = |name: &str| measures.iter().find(|measure| measure["measure"]["name"] == name).unwrap();
         seen = MEASURES.map(|measure| of(measure[0])["reports"].as_u64().unwrap());
         if seen == wanted {
             return;
