@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Result, anyhow};
 use tacita_tokens::{Context, Envelope, EpochKey, Issuer, MAX_BATCH, Opener, PAYLOAD_LEN, Pending};
 
-use super::process::Used;
+use super::used::Used;
 
 /// How long the opening is measured.
 const LENGTH: Duration = Duration::from_secs(3);

@@ -3,29 +3,24 @@
 //! `ingest` runs collectors in processes of their own, has a second process seal reports beforehand, sends them over loopback gRPC and
 //! sets the result beside what the machine needs at the least: opening the same reports and nothing else.
 
+mod collectors;
 mod floor;
 mod load;
-mod process;
 mod result;
 mod seal;
 mod store;
+mod used;
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
+    process::{self, Command},
 };
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Subcommand;
 use tacita_proto::v1;
 
-use self::{
-    floor::Floor,
-    load::Load,
-    process::{Collector, Used},
-    result::Measured,
-    store::Store,
-};
+use self::{collectors::Collector, floor::Floor, load::Load, result::Measured, store::Store, used::Used};
 use crate::{
     simulation::loopback::{self, Party},
     store::StoreText,
@@ -115,12 +110,14 @@ async fn ingest(args: Ingest) -> Result<()> {
     };
     let urls: Vec<&str> = collectors.iter().map(|collector| &*collector.url).collect();
     let (before, work_before) = (Used::by_all(&collectors)?, store.work().await?.unwrap_or_default());
+    let sender_before = Used::by(process::id())?;
     let taken = load.send(&urls, &party.relay_key).await?;
-    let used = Used::by_all(&collectors)?.since(&before);
+    let (used, sender) = (Used::by_all(&collectors)?.since(&before), Used::by(process::id())?.since(&sender_before));
     let work = store.work().await?.map(|work| work.since(work_before));
     ensure!(taken.counted == args.reports, "{} reports were sent and {} counted", args.reports, taken.counted);
 
-    let result = Measured { args: &args, store: store.name(), floor: &floor, taken: &taken, used: &used, work };
+    let result =
+        Measured { args: &args, store: store.name(), floor: &floor, taken: &taken, used: &used, sender: &sender, work };
     result.print();
     if let Some(path) = &args.json {
         let json = serde_json::to_string_pretty(&result.json())?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Ingest, floor::Floor, load::Taken, process::Used, store::Work};
+use super::{Ingest, floor::Floor, load::Taken, store::Work, used::Used};
 
 /// What came of a run.
 pub(super) struct Measured<'a> {
@@ -12,6 +12,8 @@ pub(super) struct Measured<'a> {
     pub(super) taken: &'a Taken,
     /// By all collectors.
     pub(super) used: &'a Used,
+    /// By the process that sends, on the same cores.
+    pub(super) sender: &'a Used,
     /// By the database, if there is one.
     pub(super) work: Option<Work>,
 }
@@ -49,9 +51,10 @@ impl Measured<'_> {
             self.floor.reports_per_second
         );
         println!(
-            "CPU       {:>10.1} µs a report of the collector's; the floor is {:.1}",
+            "CPU       {:>10.1} µs a report of the collector's; the floor is {:.1}, and sending takes {:.1} more",
             self.per_report(self.used.cpu_seconds) * 1e6,
-            self.floor.cpu_seconds_per_report * 1e6
+            self.floor.cpu_seconds_per_report * 1e6,
+            self.per_report(self.sender.cpu_seconds) * 1e6
         );
         println!(
             "latency   p50 {:.2} ms   p99 {:.2} ms   p99.9 {:.2} ms   (one fsync of this disk: {:.2} ms)",
@@ -78,6 +81,7 @@ impl Measured<'_> {
             "floor_reports_per_second": self.floor.reports_per_second,
             "ratio_to_floor": self.rate() / self.floor.reports_per_second,
             "cpu_seconds_per_report": self.per_report(self.used.cpu_seconds),
+            "sender_cpu_seconds_per_report": self.per_report(self.sender.cpu_seconds),
             "floor_cpu_seconds_per_report": self.floor.cpu_seconds_per_report,
             "latency_seconds": { "p50": p50, "p99": p99, "p999": p999 },
             "fsync_seconds": self.floor.fsync.as_secs_f64(),

@@ -18,6 +18,7 @@ use std::{
 
 use fjall::{
     Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode,
+    compaction::Leveled,
     config::{CompressionPolicy, PinningPolicy},
 };
 use parking_lot::{Mutex, RwLock};
@@ -235,13 +236,16 @@ fn check_schema(db: &Database) -> Result<(), StoreError> {
     }
 }
 
-/// Nullifiers are random: compressing them costs time and saves nothing, and nearly all look-ups are for absent ones, so
-/// the filters of all but the deepest tables stay in memory.
+/// Nullifiers are random: compressing them costs time and saves nothing. Look-ups are rare, since the generations' filters answer for
+/// nearly all absent ones: so tables wait unmerged until about a generation of them is there, and are then merged once. In small
+/// tables, for the next merge takes in again what reaches over the generation's end. At 20 that wait the engine would slow down.
 fn spent_keyspace(options: &EmbeddedOptions) -> KeyspaceCreateOptions {
+    let merging = Leveled::default().with_l0_threshold(12).with_table_target_size(16 << 20);
     KeyspaceCreateOptions::default()
         .max_memtable_size(options.memtable_bytes)
         .data_block_compression_policy(CompressionPolicy::disabled())
         .filter_block_pinning_policy(PinningPolicy::new([true, true, false]))
+        .compaction_strategy(Arc::new(merging))
 }
 
 /// For what is small and written over and over.

@@ -9,7 +9,7 @@
 /// | tallies, outcomes and log not yet in tables | 4 × `memtable_bytes` in all |
 /// | counters | `cached_counters` × 9 bytes |
 /// | commits that wait | `queued_commits` × what the caller puts in one |
-/// | filters of the spent sets | 1.5 bytes for each spent nullifier, and at least 6 MiB for each epoch |
+/// | filters of the spent sets | 1.5 bytes for each spent nullifier, and at least 3 MiB for each epoch |
 /// | index of the tables | about 0.2 bytes for each spent nullifier |
 #[derive(Clone, Debug)]
 pub struct EmbeddedOptions {
@@ -43,11 +43,11 @@ impl Default for EmbeddedOptions {
         Self {
             cache_bytes: 64 * MIB,
             memtable_bytes: 16 * MIB,
-            journal_bytes: 128 * MIB,
+            journal_bytes: 64 * MIB,
             engine_threads: 1,
             cached_counters: 1 << 20,
             queued_commits: 256,
-            generation_entries: 1 << 22,
+            generation_entries: 1 << 21,
             group_entries: 16_384,
             reserved_bytes: 256 * MIB,
         }

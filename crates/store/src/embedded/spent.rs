@@ -66,8 +66,9 @@ impl SpentSet {
 
     /// The fingerprint of a nullifier that is spent.
     pub(super) fn get(&self, nullifier: &Nullifier) -> Result<Option<Fingerprint>, StoreError> {
-        let generations = self.generations.read();
-        for generation in generations.holding(nullifier) {
+        // Looked for without the lock, so that the writer waits for no disk but its own.
+        let holding: Vec<u32> = self.generations.read().holding(nullifier).collect();
+        for generation in holding {
             if let Some(value) = self.keyspace.get(layout::spent_key(generation, nullifier))? {
                 let bytes = value.as_ref().try_into();
                 let bytes = bytes.map_err(|_| layout::malformed(self.keyspace.name(), &value))?;
