@@ -26,6 +26,8 @@ pub struct CollectorConfig {
     pub measure_policy: MeasurePolicy,
     /// What may be under way at once.
     pub limits: Limits,
+    /// How surges are watched for.
+    pub alerts: AlertPolicy,
     /// Origins whose pages may ask as brands do, over gRPC-Web: `https://dash.example`. None: no page may.
     pub dashboard_origins: Vec<String>,
 }
@@ -56,6 +58,15 @@ pub struct MeasurePolicy {
     pub epsilon_ceiling_micro: u32,
     /// The most measures of one campaign: each of them takes from every device's budget.
     pub measures_per_campaign: usize,
+}
+
+/// How surges are watched for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AlertPolicy {
+    /// How often what came is looked at.
+    pub step: Duration,
+    /// Whether brands may have surges posted to a loopback address of this machine, over plain http. For trials.
+    pub loopback_webhooks: bool,
 }
 
 /// What may be under way at once. Past a limit the answer is `RESOURCE_EXHAUSTED`, at once and naming the limit; a limit of 0
@@ -99,6 +110,7 @@ impl CollectorConfig {
             window_policy: WindowPolicy::default(),
             measure_policy: MeasurePolicy::default(),
             limits: Limits::default(),
+            alerts: AlertPolicy::default(),
             dashboard_origins: Vec::new(),
         }
     }
@@ -120,6 +132,7 @@ impl CollectorConfig {
         let least_message = limits.reports_per_batch.saturating_mul(tacita_tokens::ENVELOPE_LEN + 2) + 64;
         let remedy = "a full batch must fit: choose at least 88 bytes for each of limits.reports_per_batch";
         require(limits.message_bytes >= least_message, "limits.message_bytes", remedy)?;
+        require(!self.alerts.step.is_zero(), "alerts.step", "choose at least a second; 5 minutes is usual")?;
         require(limits.batches_per_stream > 0, "limits.batches_per_stream", "choose at least 1")?;
         require(limits.crypto_threads > 0, "limits.crypto_threads", "choose at least 1")
     }
@@ -136,6 +149,13 @@ impl Default for MeasurePolicy {
     /// ε up to 6, 32 measures.
     fn default() -> Self {
         Self { epsilon_ceiling_micro: 6_000_000, measures_per_campaign: 32 }
+    }
+}
+
+impl Default for AlertPolicy {
+    /// Every 5 minutes, no plain http.
+    fn default() -> Self {
+        Self { step: Duration::from_secs(300), loopback_webhooks: false }
     }
 }
 

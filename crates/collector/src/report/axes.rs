@@ -82,14 +82,7 @@ struct Coarser<'a> {
 
 impl<'a> Axis<'a> {
     fn new(counted: &'a CountedMeasure, declaration: &'a Declaration, name: &str) -> Option<Self> {
-        let dimensions = counted.measure.domain.dimensions();
-        let source = |name: &str| {
-            let place = dimensions.iter().position(|dimension| dimension.name.as_str() == name)?;
-            let stride = dimensions[place + 1..].iter().map(Dimension::size).product();
-            Some(Source { dimension: &dimensions[place], stride })
-        };
-        let sources = sources(name).into_iter().map(source).collect::<Option<Vec<_>>>()?;
-        let mut axis = Self { counted, sources, coarser: None };
+        let mut axis = Self::own(counted, &sources(name))?;
         axis.coarser = match name {
             KIND => Some(axis.coarser(|label| kind_of(&label[0]).into(), KINDS.map(Cow::Borrowed).to_vec())),
             CATEGORY => Some(axis.by_category(declaration)),
@@ -100,6 +93,18 @@ impl<'a> Axis<'a> {
             _ => None,
         };
         Some(axis)
+    }
+
+    /// The positions of these dimensions, as they are.
+    fn own(counted: &'a CountedMeasure, names: &[&str]) -> Option<Self> {
+        let dimensions = counted.measure.domain.dimensions();
+        let source = |name: &&str| {
+            let place = dimensions.iter().position(|dimension| dimension.name.as_str() == *name)?;
+            let stride = dimensions[place + 1..].iter().map(Dimension::size).product();
+            Some(Source { dimension: &dimensions[place], stride })
+        };
+        let sources = names.iter().map(source).collect::<Option<Vec<_>>>()?;
+        Some(Self { counted, sources, coarser: None })
     }
 
     fn coarser(&self, name_of: impl Fn(&[Cow<'a, str>]) -> Cow<'a, str>, names: Vec<Cow<'a, str>>) -> Coarser<'a> {
@@ -228,6 +233,15 @@ impl<'a> Groups<'a> {
             let passing = passing(counted, &axis, filter)?;
             kept.push((axis, passing));
         }
+        Ok(Self::of(counted, axes, &kept))
+    }
+
+    /// The cells by one of the measure's own dimensions; none where it has no such.
+    pub(crate) fn of_dimension(counted: &'a CountedMeasure, name: &str) -> Self {
+        Self::of(counted, Axis::own(counted, &[name]).into_iter().collect(), &[])
+    }
+
+    fn of(counted: &CountedMeasure, axes: Vec<Axis<'a>>, kept: &[(Axis<'_>, Vec<bool>)]) -> Self {
         let passes = |cell: u32| kept.iter().all(|(axis, passing)| passing[axis.of(cell) as usize]);
         let key = |cell: u32| axes.iter().fold(0, |key, axis| key * axis.len() as u64 + u64::from(axis.of(cell)));
         let size = counted.mechanism.domain();
@@ -241,7 +255,7 @@ impl<'a> Groups<'a> {
                 _ => groups.push((key, place..place + 1)),
             }
         }
-        Ok(Self { axes, groups, cells: keyed.into_iter().map(|(_, cell)| cell).collect() })
+        Self { axes, groups, cells: keyed.into_iter().map(|(_, cell)| cell).collect() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -306,8 +320,7 @@ fn no_label(counted: &CountedMeasure, axis: &Axis<'_>, filter: &LabelFilter, val
 
 /// What `worth` says of each cell's label on the dimension `name`, by the cell's number; 0 for `none`.
 pub(crate) fn worth_of_cells(counted: &CountedMeasure, name: &str, worth: impl Fn(&str) -> f64) -> Option<Vec<f64>> {
-    let declaration = Declaration::default();
-    let axis = Axis::new(counted, &declaration, name)?;
+    let axis = Axis::own(counted, &[name])?;
     let worths: Vec<f64> = (0..axis.len() as u32).map(|place| worth(&axis.label(place))).collect();
     let cells = counted.mechanism.domain().cells().skip(1);
     Some(std::iter::once(0.0).chain(cells.map(|cell| worths[axis.of(cell.get()) as usize])).collect())

@@ -31,7 +31,7 @@ const MAX_PAGE: usize = 10_000;
 /// Answers questions.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    tallies: Tallies,
+    tallies: Arc<Tallies>,
     clock: Arc<dyn Clock>,
     amplification: Arc<Amplification>,
 }
@@ -46,7 +46,7 @@ impl Drop for Presence {
 }
 
 impl Desk {
-    pub(crate) fn new(tallies: Tallies, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(tallies: Arc<Tallies>, clock: Arc<dyn Clock>) -> Self {
         Self { tallies, clock, amplification: Arc::default() }
     }
 

@@ -39,7 +39,9 @@ mod tallies;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use axes::Groups;
 pub(crate) use desk::Desk;
+pub(crate) use number::estimate as told_estimate;
 pub use plan::plan_measure;
 pub(crate) use question::Question;
-pub(crate) use tallies::Tallies;
+pub(crate) use tallies::{Series, Tallies};

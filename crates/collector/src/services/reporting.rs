@@ -1,14 +1,16 @@
 //! `ReportingService`: who may ask, and what is answered.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::Stream;
 use tacita_proto::v1::{self, reporting_service_server::ReportingService};
-use tokio::sync::Semaphore;
+use tacita_protocol::{id::CampaignId, time::UnixTime};
+use tokio::sync::{Semaphore, broadcast};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::{
+    alerts::{AlertKeeper, Found, Webhooks},
     auth::{Rpc, admit},
     catalogue::{Campaign, Catalogue, Declaration, Principal, Refused},
     pool::{Limit, Overload},
@@ -31,6 +33,8 @@ const VIEW_ROWS: u32 = 10_000;
 pub(crate) struct Reporting {
     registry: Arc<Registry>,
     desk: Arc<Desk>,
+    alerts: Arc<AlertKeeper>,
+    webhooks: Arc<Webhooks>,
     queries: Arc<Semaphore>,
     limit: Limit,
     followers: Arc<Semaphore>,
@@ -42,14 +46,17 @@ impl Reporting {
     pub(crate) fn new(
         registry: Arc<Registry>,
         desk: Arc<Desk>,
-        limit: Limit,
-        follower_limit: Limit,
+        alerts: Arc<AlertKeeper>,
+        webhooks: Arc<Webhooks>,
+        [limit, follower_limit]: [Limit; 2],
         drain: CancellationToken,
     ) -> Self {
         let permits = |limit: Limit| Arc::new(Semaphore::new(limit.value.min(Semaphore::MAX_PERMITS)));
         Self {
             registry,
             desk,
+            alerts,
+            webhooks,
             queries: permits(limit),
             limit,
             followers: permits(follower_limit),
@@ -98,13 +105,35 @@ fn visible_campaign<'a>(
     })
 }
 
-fn summary(catalogue: &Catalogue, campaign: &Campaign) -> v1::CampaignSummary {
+impl Reporting {
+    /// A campaign's declaration with the secrets of its webhooks.
+    fn declared(&self, campaign: &Campaign, said: &Declaration) -> v1::Declaration {
+        let mut told = said.to_wire();
+        for webhook in &mut told.webhooks {
+            webhook.secret = hex::encode(self.webhooks.secret(campaign.brand, &webhook.url));
+        }
+        told
+    }
+
+    /// The campaigns that a request for alerts is about: the one that it names, or all that its caller may see.
+    fn campaigns<T>(&self, request: &Request<T>, name: &str) -> Result<Vec<CampaignId>, Status> {
+        let catalogue = self.registry.snapshot();
+        let principal = admit(&catalogue, request, Rpc::ReadReports)?;
+        if name.is_empty() {
+            let visible = catalogue.campaigns().iter().filter(|campaign| may_see(principal, campaign));
+            return Ok(visible.map(|campaign| campaign.id).collect());
+        }
+        Ok(vec![visible_campaign(&catalogue, principal, name)?.id])
+    }
+}
+
+fn summary(catalogue: &Catalogue, campaign: &Campaign, declaration: v1::Declaration) -> v1::CampaignSummary {
     let publisher = |&id| catalogue.publisher(id).map_or(String::new(), |publisher| publisher.name.to_string());
     v1::CampaignSummary {
         name: catalogue.full_name(campaign),
         publishers: campaign.publishers.iter().map(publisher).collect(),
         measures: catalogue.measures_of(campaign.id).map(|counted| (&counted.measure).into()).collect(),
-        declaration: Some(campaign.declaration.to_wire()),
+        declaration: Some(declaration),
     }
 }
 
@@ -119,7 +148,9 @@ impl ReportingService for Reporting {
         let catalogue = self.registry.snapshot();
         let principal = admit(&catalogue, &request, Rpc::ReadReports)?;
         let visible = catalogue.campaigns().iter().filter(|campaign| may_see(principal, campaign));
-        let campaigns = visible.map(|campaign| summary(&catalogue, campaign)).collect();
+        let campaigns = visible
+            .map(|campaign| summary(&catalogue, campaign, self.declared(campaign, &campaign.declaration)))
+            .collect();
         Ok(Response::new(v1::ListCampaignsResponse { campaigns }))
     }
 
@@ -207,15 +238,19 @@ impl ReportingService for Reporting {
             Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(Response::new(v1::DeclareCampaignResponse { declaration: Some(said.to_wire()) }))
+        Ok(Response::new(v1::DeclareCampaignResponse { declaration: Some(self.declared(&campaign, &said)) }))
     }
 
     async fn list_alerts(
         &self,
         request: Request<v1::ListAlertsRequest>,
     ) -> Result<Response<v1::ListAlertsResponse>, Status> {
-        admit(&self.registry.snapshot(), &request, Rpc::ReadReports)?;
-        Err(Status::unimplemented("not answered yet"))
+        let campaigns = self.campaigns(&request, &request.get_ref().campaign)?;
+        let since = UnixTime(request.get_ref().since);
+        let mut found = self.alerts.since(since);
+        found.retain(|found| campaigns.contains(&found.campaign));
+        let alerts = found.iter().rev().map(|found| found.alert.clone()).collect();
+        Ok(Response::new(v1::ListAlertsResponse { alerts }))
     }
 
     type WatchAlertsStream = Answers<v1::WatchAlertsResponse>;
@@ -224,8 +259,16 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::WatchAlertsRequest>,
     ) -> Result<Response<Self::WatchAlertsStream>, Status> {
-        admit(&self.registry.snapshot(), &request, Rpc::ReadReports)?;
-        Err(Status::unimplemented("not answered yet"))
+        let campaigns = self.campaigns(&request, &request.get_ref().campaign)?;
+        let since = request.get_ref().since;
+        let place = self.followers.clone().try_acquire_owned().map_err(|_| Overload(self.follower_limit))?;
+        let (past, listening) = self.alerts.follow((since > 0).then_some(UnixTime(since)));
+        let listening = Listening { campaigns, past: past.into(), listening, drain: self.drain.clone(), _place: place };
+        let alerts = futures_util::stream::try_unfold(listening, |mut listening| async move {
+            let alert = listening.next().await?;
+            Ok(Some((v1::WatchAlertsResponse { alert: Some(alert) }, listening)))
+        });
+        Ok(Response::new(Box::pin(alerts)))
     }
 }
 
@@ -267,6 +310,37 @@ impl Following {
         tokio::select! {
             () = tokio::time::sleep(self.pause) => Ok(()),
             () = self.drain.cancelled() => Err(ended()),
+        }
+    }
+}
+
+/// One caller who listens for surges.
+struct Listening {
+    campaigns: Vec<CampaignId>,
+    past: VecDeque<Arc<Found>>,
+    listening: broadcast::Receiver<Arc<Found>>,
+    drain: CancellationToken,
+    _place: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl Listening {
+    async fn next(&mut self) -> Result<v1::Alert, Status> {
+        loop {
+            let found = match self.past.pop_front() {
+                Some(found) => found,
+                None => tokio::select! {
+                    told = self.listening.recv() => match told {
+                        Ok(found) => found,
+                        // It listened too slowly: what it missed is in ListAlerts.
+                        Err(broadcast::error::RecvError::Lagged(_)) => continue,
+                        Err(broadcast::error::RecvError::Closed) => return Err(ended()),
+                    },
+                    () = self.drain.cancelled() => return Err(ended()),
+                },
+            };
+            if self.campaigns.contains(&found.campaign) {
+                return Ok(found.alert.clone());
+            }
         }
     }
 }
