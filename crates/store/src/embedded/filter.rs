@@ -31,7 +31,8 @@ pub(super) struct Probe {
 impl From<&Nullifier> for Probe {
     fn from(nullifier: &Nullifier) -> Self {
         let number = u128::from_be_bytes(*nullifier.as_bytes());
-        Self { block: number as u64, bits: (number >> 64) as u64 }
+        // The writer asks in rising order, and so goes through each filter from its beginning to its end.
+        Self { block: (number >> 64) as u64, bits: number as u64 }
     }
 }
 

@@ -113,6 +113,36 @@ async fn counters_forgotten_for_want_of_memory_are_read_again() {
 }
 
 #[tokio::test]
+async fn every_generation_of_an_epoch_is_known_after_a_reopening_with_its_filter_or_without() {
+    let dir = TempDir::new().unwrap();
+    let reopen = || {
+        let options = EmbeddedOptions { generation_entries: 10, ..EmbeddedOptions::default() };
+        EmbeddedStore::open(dir.path(), options).unwrap()
+    };
+    let store = reopen();
+    for number in 0..95 {
+        assert_eq!(store.commit(PARTITION, EPOCH, vec![entry(number)]).await.unwrap(), [Verdict::Counted]);
+    }
+    drop(store);
+    for _ in 0..2 {
+        let store = reopen();
+        let verdicts = store.commit(PARTITION, EPOCH, (0..95).map(entry).collect()).await.unwrap();
+        assert_eq!(verdicts, [Verdict::AlreadyCounted; 95]);
+        let nullifiers = [entry(94), entry(0), entry(200)].map(|entry| entry.nullifier);
+        let held = store.spent(PublisherId(1), EPOCH, &nullifiers).await.unwrap();
+        assert_eq!(held, [Some(entry(94).fingerprint), Some(entry(0).fingerprint), None]);
+        drop(store);
+
+        // As a write that failed leaves it: a full generation without its filter.
+        let db = fjall::Database::builder(dir.path().join("engine")).open().unwrap();
+        let set = db.keyspace(&layout::spent_name(EPOCH), fjall::KeyspaceCreateOptions::default).unwrap();
+        let filters = (0..12).filter(|&generation| set.contains_key(layout::filter_key(generation)).unwrap());
+        assert!(matches!(filters.count(), 8 | 9));
+        set.remove(layout::filter_key(3)).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_dropped_epochs_files_are_gone_after_a_reopening() {
     let dir = TempDir::new().unwrap();
     let keyspaces = || std::fs::read_dir(dir.path().join("engine/keyspaces")).unwrap().count();
