@@ -1,7 +1,7 @@
 // Starts a collector and a relay from the `tacita` binary, with a publisher, a brand and a campaign `acme/spring`.
 // The example runs on it, and so do the browser tests of web/: the same processes that an operator and a publisher run.
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 
@@ -9,8 +9,11 @@ const TARGET = process.env.CARGO_TARGET_DIR ?? fileURLToPath(new URL("../../targ
 const SDK = fileURLToPath(new URL("../../web/sdk/dist", import.meta.url));
 const BUILDS = ["release", "debug"].map((profile) => `${TARGET}/${profile}/tacita`);
 
-/** $TACITA_BIN, or what cargo built; undefined if there is neither. */
-export const findBinary = () => [process.env.TACITA_BIN, ...BUILDS].find((path) => path && existsSync(path));
+/** $TACITA_BIN, or what cargo built last; undefined if there is neither. */
+export function findBinary() {
+  const built = BUILDS.filter((path) => existsSync(path));
+  return process.env.TACITA_BIN ?? built.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
+}
 
 export function tacitaBinary() {
   const found = findBinary();
