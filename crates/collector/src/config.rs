@@ -43,6 +43,8 @@ pub struct MeasurePolicy {
     pub epsilon_ceiling_micro: u32,
     /// The most measures of one campaign: each of them takes from every device's budget.
     pub measures_per_campaign: usize,
+    /// The least people of a cohort.
+    pub people_per_cohort: u64,
 }
 
 /// How surges are watched for.
@@ -128,9 +130,9 @@ impl Default for WindowPolicy {
 }
 
 impl Default for MeasurePolicy {
-    /// ε up to 6, 32 measures.
+    /// ε up to 6, 32 measures, 50 people.
     fn default() -> Self {
-        Self { epsilon_ceiling_micro: 6_000_000, measures_per_campaign: 32 }
+        Self { epsilon_ceiling_micro: 6_000_000, measures_per_campaign: 32, people_per_cohort: 50 }
     }
 }
 
