@@ -74,9 +74,10 @@ async fn report(deployment: &Deployment, more: &[&str]) -> serde_json::Value {
     panic!("not every share was counted");
 }
 
-/// A cell's interval holds `truth`.
-fn holds(cell: &serde_json::Value, truth: f64) -> bool {
-    cell["low"].as_f64().unwrap() <= truth && truth <= cell["high"].as_f64().unwrap()
+/// A row's interval holds `truth`.
+fn holds(row: &serde_json::Value, truth: f64) -> bool {
+    let estimate = &row["estimate"];
+    estimate["low"].as_f64().unwrap() <= truth && truth <= estimate["high"].as_f64().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -90,23 +91,23 @@ async fn of_22_000_contents_the_popular_ones_are_found_with_intervals_that_hold(
     share_everything(&deployment.relay.url(), &deployment.signing_key).await;
 
     let top = report(&deployment, &["--top", "3"]).await;
-    let cells = top["measures"][0]["cells"].as_array().unwrap();
-    let found: Vec<&str> = cells[1..].iter().map(|cell| cell["labels"][0].as_str().unwrap()).collect();
-    assert_eq!(found, ["/story/3", "/story/21999", "/story/11000"], "{cells:?}");
+    let rows = top["rows"].as_array().unwrap();
+    let found: Vec<&str> = rows.iter().map(|row| row["labels"][0].as_str().unwrap()).collect();
+    assert_eq!(found, ["/story/3", "/story/21999", "/story/11000"], "{rows:?}");
 
     let mut truth = vec![0_u32; CONTENTS];
     (0..DEVICES * SHARES).for_each(|share| truth[content(share)] += 1);
     let whole = report(&deployment, &[]).await;
-    let cells = whole["measures"][0]["cells"].as_array().unwrap();
-    assert_eq!(cells.len(), 1 + CONTENTS + 50);
+    let rows = whole["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), CONTENTS + 50);
     for planted in [3, 21_999, 11_000] {
         // Four standard deviations: three fixed cells miss by chance less than once in five thousand runs.
-        let (cell, truth) = (&cells[1 + planted], f64::from(truth[planted]));
-        let deviation = cell["variance"].as_f64().unwrap().sqrt();
-        assert!((cell["estimate"].as_f64().unwrap() - truth).abs() < 4.0 * deviation, "{cell} {truth}");
-        assert_eq!(cell["above_zero"], true, "{cell}");
+        let (estimate, truth) = (&rows[planted]["estimate"], f64::from(truth[planted]));
+        let deviation = estimate["variance"].as_f64().unwrap().sqrt();
+        assert!((estimate["value"].as_f64().unwrap() - truth).abs() < 4.0 * deviation, "{estimate} {truth}");
+        assert_eq!(estimate["above_zero"], true, "{estimate}");
     }
-    let held = truth.iter().zip(&cells[1..]).filter(|&(&truth, cell)| holds(cell, f64::from(truth))).count();
+    let held = truth.iter().zip(rows).filter(|&(&truth, row)| holds(row, f64::from(truth))).count();
     let share = held as f64 / CONTENTS as f64;
     println!("{held} of {CONTENTS} intervals hold: {:.2} %", 100.0 * share);
     assert!((0.92..0.98).contains(&share), "{held} of {CONTENTS}");

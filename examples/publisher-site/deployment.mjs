@@ -104,11 +104,24 @@ tokens = 100000
     relayUrl: `http://127.0.0.1:${relayPort}`,
     reportCommand: `${tacitaBinary()} report --collector ${collectorUrl} --key-file ${folder}/brand.key acme/spring`,
     /** The brand's report, read as the brand does. */
-    report: () => JSON.parse(run("report", "--collector", collectorUrl, "--key-file", `${folder}/brand.key`, "--json", "acme/spring")),
+    report: () => cells(JSON.parse(run("report", "--collector", collectorUrl, "--key-file", `${folder}/brand.key`, "--json", "acme/spring"))),
     status: () => admin("status"),
     async stop() {
       await relay.kill("SIGTERM");
       await collector.kill("SIGTERM");
     },
+  };
+}
+
+/** Measure by measure, the cells of an answer, `none` first. */
+function cells({ measures, rows }) {
+  const cell = (labels, { value, variance }) => ({ labels, estimate: value, variance });
+  const cellsOf = (name) => rows.filter((row) => row.measure === name).map(({ labels, estimate }) => cell(labels, estimate));
+  return {
+    measures: measures.map(({ measure: { name }, reports, none }) => ({
+      measure: name,
+      reports,
+      cells: [cell([], none), ...cellsOf(name)],
+    })),
   };
 }

@@ -13,8 +13,9 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-/// The packages that have benchmarks.
-const PACKAGES: [&str; 3] = ["tacita-tokens", "tacita-dp", "tacita-store"];
+/// The packages that have benchmarks, and what their groups' names begin with.
+const PACKAGES: [(&str, &str); 4] =
+    [("tacita-tokens", "tokens"), ("tacita-dp", "dp"), ("tacita-store", "store"), ("tacita-collector", "report")];
 
 /// Runs those whose name holds one of `names` (all without), writes the list, prints it.
 pub(crate) fn run(names: &[String]) -> Result<()> {
@@ -24,7 +25,7 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     if criterion.exists() {
         fs::remove_dir_all(&criterion).context("cannot clear old results")?;
     }
-    for package in PACKAGES.iter().filter(|package| concerns(package, names)) {
+    for (package, _) in PACKAGES.iter().filter(|(_, area)| concerns(area, names)) {
         super::run(Command::new("cargo").args(["bench", "--package", package, "--"]).args(names.first()))?;
     }
     let rows = rows(&criterion, names)?;
@@ -37,9 +38,8 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Whether a package may hold a benchmark of these names: `tokens/…` live in `tacita-tokens`.
-fn concerns(package: &str, names: &[String]) -> bool {
-    let area = package.trim_start_matches("tacita-");
+/// Whether a package whose groups begin with `area` may hold a benchmark of these names.
+fn concerns(area: &str, names: &[String]) -> bool {
     names.is_empty() || names.iter().any(|name| name.starts_with(area))
 }
 

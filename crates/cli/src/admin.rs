@@ -126,6 +126,12 @@ enum Measure {
         /// How long it counts before it begins anew.
         #[arg(long, value_name = "TIME", default_value = "1d", value_parser = duration)]
         window: std::time::Duration,
+        /// How many people a cohort has, LABEL=PEOPLE: for each that the dimension `cohort` lists.
+        #[arg(long = "cohort", value_name = "LABEL=PEOPLE", value_parser = cohort)]
+        cohorts: Vec<v1::CohortSize>,
+        /// Reports expected in one window; needed with cohorts.
+        #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+        reports: u64,
     },
 }
 
@@ -149,13 +155,26 @@ enum Key {
     },
 }
 
+/// An event as an argument.
 #[derive(Clone, Copy, ValueEnum)]
-enum EventArg {
+pub(crate) enum EventArg {
     Arrival,
     Reach,
     Share,
     Conversion,
     ContentShare,
+}
+
+impl From<EventArg> for v1::Event {
+    fn from(event: EventArg) -> Self {
+        match event {
+            EventArg::Arrival => Self::Arrival,
+            EventArg::Reach => Self::Reach,
+            EventArg::Share => Self::Share,
+            EventArg::Conversion => Self::Conversion,
+            EventArg::ContentShare => Self::ContentShare,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -171,7 +190,15 @@ enum RoleArg {
     Brand,
 }
 
-fn dimension(text: &str) -> Result<v1::Dimension, String> {
+fn cohort(text: &str) -> Result<v1::CohortSize, String> {
+    let parsed = text.split_once('=').and_then(|(label, people)| Some((label.to_owned(), people.parse().ok()?)));
+    let (label, people) =
+        parsed.ok_or_else(|| format!("'{text}' is not a cohort: write LABEL=PEOPLE, for example 7=400"))?;
+    Ok(v1::CohortSize { label, people })
+}
+
+/// Reads a dimension as people write it.
+pub(crate) fn dimension(text: &str) -> Result<v1::Dimension, String> {
     match text.split_once('=') {
         Some((name, labels)) if !name.is_empty() && !labels.is_empty() => Ok(v1::Dimension {
             name: name.to_owned(),
@@ -249,16 +276,20 @@ async fn campaign(mut admin: AdminClient, command: Campaign) -> Result<()> {
 }
 
 async fn measure(mut admin: AdminClient, command: Measure) -> Result<()> {
-    let Measure::Create { campaign, name, event, epsilon, participation, dimensions, catalogue, tail, window } =
-        command;
+    let Measure::Create {
+        campaign,
+        name,
+        event,
+        epsilon,
+        participation,
+        dimensions,
+        catalogue,
+        tail,
+        window,
+        cohorts,
+        reports,
+    } = command;
     let ids = catalogue.map(|file| contents::read(&file)).transpose()?;
-    let event = match event {
-        EventArg::Arrival => v1::Event::Arrival,
-        EventArg::Reach => v1::Event::Reach,
-        EventArg::Share => v1::Event::Share,
-        EventArg::Conversion => v1::Event::Conversion,
-        EventArg::ContentShare => v1::Event::ContentShare,
-    };
     let participation = match participation {
         ParticipationArg::Event => v1::Participation::Event,
         ParticipationArg::Session => v1::Participation::Session,
@@ -266,12 +297,14 @@ async fn measure(mut admin: AdminClient, command: Measure) -> Result<()> {
     let request = v1::CreateMeasureRequest {
         campaign,
         name,
-        event: event.into(),
+        event: v1::Event::from(event).into(),
         participation: participation.into(),
         dimensions,
         epsilon_micro: epsilon.micro(),
         window_seconds: seconds(window)?,
         contents: ids.map(|ids| v1::Contents { ids, tail }),
+        cohorts,
+        reports_per_window: reports,
     };
     let measure = admin.create_measure(request).await.map_err(refused)?.into_inner().measure.unwrap_or_default();
     println!("measure {} has the number {}", measure.name, measure.id);

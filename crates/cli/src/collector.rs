@@ -36,6 +36,8 @@ struct File {
     epochs: Epochs,
     device: Device,
     windows: Windows,
+    alerts: Alerts,
+    dashboard: Dashboard,
 }
 
 #[derive(Deserialize, Default)]
@@ -58,6 +60,19 @@ struct Device {
 struct Windows {
     max_age: Option<Span>,
     ahead: Option<Span>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Alerts {
+    step: Option<Span>,
+    loopback_webhooks: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Dashboard {
+    origins: Vec<String>,
 }
 
 /// Runs until SIGTERM or SIGINT, then drains.
@@ -91,6 +106,9 @@ fn config(file: &File, data: PathBuf) -> Result<CollectorConfig> {
     let windows = &mut config.window_policy;
     windows.max_age = file.windows.max_age.map_or(windows.max_age, |span| span.0);
     windows.ahead = file.windows.ahead.map_or(windows.ahead, |span| span.0);
+    config.alerts.step = file.alerts.step.map_or(config.alerts.step, |span| span.0);
+    config.alerts.loopback_webhooks = file.alerts.loopback_webhooks;
+    config.dashboard_origins = file.dashboard.origins.clone();
     Ok(config)
 }
 
@@ -105,5 +123,7 @@ mod tests {
         assert_eq!(from_file.schedule, default.schedule);
         assert_eq!(from_file.device_policy, default.device_policy);
         assert_eq!(from_file.window_policy, default.window_policy);
+        assert_eq!(from_file.alerts, default.alerts);
+        assert_eq!(from_file.dashboard_origins, default.dashboard_origins);
     }
 }

@@ -68,7 +68,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     bar.finish_and_clear();
 
     println!("\nthe brand's report of {CAMPAIGN}, fetched over gRPC");
-    crate::report::print(&report, &|measure, cell| Some(driven.truth.count(measure, cell)));
+    crate::report::text::print(&report, &|measure, cell| Some(driven.truth.count(measure, cell)));
     print_coverage(&report, &driven);
     print_who_saw_what(&mut loopback, &driven, &report).await?;
     println!("\n{:.1} s in all; the audience is invented, the path is real", began.elapsed().as_secs_f64());
@@ -103,10 +103,10 @@ fn measures() -> Vec<v1::CreateMeasureRequest> {
     ]
 }
 
-fn print_coverage(report: &v1::GetReportResponse, driven: &Driven) {
+fn print_coverage(report: &v1::QueryResponse, driven: &Driven) {
     let mut coverage = Coverage::default();
     for measure in &report.measures {
-        coverage += driven.truth.covered(measure);
+        coverage += driven.truth.covered(report, measure);
     }
     println!(
         "\n{} of {} intervals hold the truth ({:.1} %; 95 % are meant to)",
@@ -116,7 +116,7 @@ fn print_coverage(report: &v1::GetReportResponse, driven: &Driven) {
     );
 }
 
-async fn print_who_saw_what(loopback: &mut Loopback, driven: &Driven, report: &v1::GetReportResponse) -> Result<()> {
+async fn print_who_saw_what(loopback: &mut Loopback, driven: &Driven, report: &v1::QueryResponse) -> Result<()> {
     let seen = loopback.relay.seen();
     let status = loopback.admin.get_status(v1::GetStatusRequest {}).await.map_err(refused)?.into_inner();
     let publisher = status.publishers.into_iter().next().unwrap_or_default();
@@ -124,7 +124,7 @@ async fn print_who_saw_what(loopback: &mut Loopback, driven: &Driven, report: &v
         let of_outcome = publisher.outcomes.iter().filter(|count| count.outcome == wanted.to_wire());
         of_outcome.map(|count| count.reports).sum()
     };
-    let cells: usize = report.measures.iter().map(|measure| measure.cells.len()).sum();
+    let cells = report.rows.len() + report.measures.len();
 
     println!("\nwho saw what");
     let mut table = Table::new(&["party", "saw"]);

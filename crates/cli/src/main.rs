@@ -9,6 +9,7 @@ mod connect;
 mod contents;
 mod demo;
 mod keys;
+mod plan;
 mod relay;
 mod replay;
 mod report;
@@ -16,6 +17,7 @@ mod settings;
 mod simulate;
 mod simulation;
 mod table;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -39,6 +41,8 @@ enum Command {
     Admin(admin::Args),
     Keys(keys::Args),
     Report(report::Args),
+    Watch(watch::Args),
+    Plan(plan::Args),
     Simulate(simulate::Args),
     Replay(replay::Args),
     Bench(bench::Args),
@@ -58,6 +62,8 @@ async fn main() -> ExitCode {
         Command::Admin(args) => admin::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Report(args) => report::run(args).await,
+        Command::Watch(args) => watch::run(args).await,
+        Command::Plan(args) => plan::run(args),
         Command::Simulate(args) => simulate::run(args).await,
         Command::Replay(args) => replay::run(args).await,
         Command::Bench(args) => bench::run(args).await,

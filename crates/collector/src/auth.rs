@@ -73,8 +73,9 @@ pub(crate) enum Rpc {
     IssueTokens,
     SubmitReports,
     UploadReports,
-    ListCampaigns,
-    GetReport,
+    /// All of ReportingService but what is declared.
+    ReadReports,
+    Declare,
     /// All of AdminService.
     Administer,
 }
@@ -96,8 +97,8 @@ impl Rpc {
             Self::IssueTokens   => Admits { operator: false, publisher: true,  brand: false },
             Self::SubmitReports => Admits { operator: false, publisher: true,  brand: false },
             Self::UploadReports => Admits { operator: false, publisher: true,  brand: false },
-            Self::ListCampaigns => Admits { operator: true,  publisher: false, brand: true  },
-            Self::GetReport     => Admits { operator: true,  publisher: false, brand: true  },
+            Self::ReadReports   => Admits { operator: true,  publisher: false, brand: true  },
+            Self::Declare       => Admits { operator: true,  publisher: false, brand: true  },
             Self::Administer    => Admits { operator: true,  publisher: false, brand: false },
         }
     }

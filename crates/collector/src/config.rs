@@ -21,6 +21,10 @@ pub struct CollectorConfig {
     pub measure_policy: MeasurePolicy,
     /// What may be under way at once.
     pub limits: Limits,
+    /// How surges are watched for.
+    pub alerts: AlertPolicy,
+    /// Origins whose pages may ask as brands do, over gRPC-Web: `https://dash.example`. None: no page may.
+    pub dashboard_origins: Vec<String>,
 }
 
 /// Which windows are counted at a given time.
@@ -39,6 +43,17 @@ pub struct MeasurePolicy {
     pub epsilon_ceiling_micro: u32,
     /// The most measures of one campaign: each of them takes from every device's budget.
     pub measures_per_campaign: usize,
+    /// The least people of a cohort.
+    pub people_per_cohort: u64,
+}
+
+/// How surges are watched for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AlertPolicy {
+    /// How often what came is looked at.
+    pub step: Duration,
+    /// Whether brands may have surges posted to a loopback address of this machine, over plain http. For trials.
+    pub loopback_webhooks: bool,
 }
 
 /// What may be under way at once. Past a limit the answer is `RESOURCE_EXHAUSTED`, at once and naming the limit; a limit of 0
@@ -59,6 +74,10 @@ pub struct Limits {
     pub issuances_in_flight: usize,
     /// The most reports being estimated for brands at once.
     pub queries_in_flight: usize,
+    /// The most callers that follow a query or alerts at once.
+    pub followers: usize,
+    /// The most bytes of settled tallies to keep in memory, so that questions about the past are not read from the store again.
+    pub kept_tallies_bytes: usize,
     /// Threads for opening reports, and as many again for issuing tokens.
     pub crypto_threads: usize,
     /// How long a shutdown waits for what is under way.
@@ -75,6 +94,8 @@ impl CollectorConfig {
             window_policy: WindowPolicy::default(),
             measure_policy: MeasurePolicy::default(),
             limits: Limits::default(),
+            alerts: AlertPolicy::default(),
+            dashboard_origins: Vec::new(),
         }
     }
 
@@ -95,6 +116,7 @@ impl CollectorConfig {
         let least_message = limits.reports_per_batch.saturating_mul(tacita_tokens::ENVELOPE_LEN + 2) + 64;
         let remedy = "a full batch must fit: choose at least 88 bytes for each of limits.reports_per_batch";
         require(limits.message_bytes >= least_message, "limits.message_bytes", remedy)?;
+        require(!self.alerts.step.is_zero(), "alerts.step", "choose at least a second; 5 minutes is usual")?;
         require(limits.batches_per_stream > 0, "limits.batches_per_stream", "choose at least 1")?;
         require(limits.crypto_threads > 0, "limits.crypto_threads", "choose at least 1")
     }
@@ -108,9 +130,16 @@ impl Default for WindowPolicy {
 }
 
 impl Default for MeasurePolicy {
-    /// ε up to 6, 32 measures.
+    /// ε up to 6, 32 measures, 50 people.
     fn default() -> Self {
-        Self { epsilon_ceiling_micro: 6_000_000, measures_per_campaign: 32 }
+        Self { epsilon_ceiling_micro: 6_000_000, measures_per_campaign: 32, people_per_cohort: 50 }
+    }
+}
+
+impl Default for AlertPolicy {
+    /// Every 5 minutes, no plain http.
+    fn default() -> Self {
+        Self { step: Duration::from_secs(300), loopback_webhooks: false }
     }
 }
 
@@ -124,6 +153,8 @@ impl Default for Limits {
             uploads_in_flight: 256,
             issuances_in_flight: 256,
             queries_in_flight: 16,
+            followers: 256,
+            kept_tallies_bytes: 256 << 20,
             crypto_threads: std::thread::available_parallelism().map_or(2, usize::from),
             drain: Duration::from_secs(10),
         }

@@ -21,19 +21,23 @@
 //! | `keys` | epochs: published ahead, active, in grace, destroyed |
 //! | `auth` | API keys, and the table of who may call what |
 //! | `ingest` | the way of a batch of reports into the tallies |
-//! | `report` | from tallies to estimates |
+//! | `alerts` | surges: found, kept, told |
+//! | `report` | from a question to its answer |
+//! | `pages` | who may ask from a page |
 //! | `services` | the gRPC methods |
 //! | `server` | the assembly |
 //!
 //! The wire is described in `spec/collection.md`, `spec/reporting.md` and `spec/administration.md`. How stores store is not
 //! known here, and no address of a visitor ever comes here: relays keep those.
 
+mod alerts;
 mod auth;
 mod catalogue;
 mod config;
 mod error;
 mod ingest;
 mod keys;
+mod pages;
 mod pool;
 mod refusal;
 mod registry;
@@ -43,7 +47,8 @@ mod services;
 
 pub use auth::ApiKeyText;
 pub use catalogue::LogFault;
-pub use config::{CollectorConfig, Limits, MeasurePolicy, WindowPolicy};
+pub use config::{AlertPolicy, CollectorConfig, Limits, MeasurePolicy, WindowPolicy};
 pub use error::CollectorError;
 pub use keys::KeyMissing;
+pub use report::plan_measure;
 pub use server::{Collector, RunningCollector};

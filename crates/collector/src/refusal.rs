@@ -36,9 +36,23 @@ pub(crate) fn failed_precondition(reason: &str, message: impl Into<String>) -> S
 
 /// One field of the request cannot be.
 pub(crate) fn invalid(field: &str, problem: impl Into<String>) -> Status {
+    invalid_because("INVALID_FIELD", field, problem)
+}
+
+/// One field of the request cannot be, for a reason that programs may want to know.
+pub(crate) fn invalid_because(reason: &str, field: &str, problem: impl Into<String>) -> Status {
     let problem = problem.into();
-    let details = ErrorDetails::with_bad_request_violation(field, problem.as_str());
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    details.add_bad_request_violation(field, problem.as_str());
     Status::with_error_details(Code::InvalidArgument, format!("{field}: {problem}"), details)
+}
+
+pub(crate) fn unavailable(reason: &str, message: impl Into<String>) -> Status {
+    status(Code::Unavailable, reason, message)
+}
+
+pub(crate) fn aborted(reason: &str, message: impl Into<String>) -> Status {
+    status(Code::Aborted, reason, message)
 }
 
 /// The collector's own fault. The cause is for its log; the caller learns only that nothing is lost by trying again.

@@ -35,15 +35,19 @@ use tonic::{
     },
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
+use zeroize::Zeroizing;
 
 use crate::{
     CollectorConfig, CollectorError,
+    alerts::{AlertKeeper, Webhooks},
     auth::{ApiKeyText, Rpc, admit},
     catalogue::{Principal, Refused},
     ingest::Ingest,
     keys::EpochKeeper,
+    pages::for_pages,
     pool::{CryptoPool, Limit},
     registry::{Registry, RegistryError},
+    report::{Desk, Tallies},
     services::{Admin, Collection, IssuedCounts, Manifests, Reporting, Tokens},
 };
 
@@ -79,6 +83,8 @@ pub struct RunningCollector {
     /// The keeper ends.
     stop: CancellationToken,
     keeper: JoinHandle<()>,
+    /// Ends with the drain.
+    alerts: JoinHandle<()>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     patience: Duration,
 }
@@ -91,6 +97,9 @@ struct Foundation {
     registry: Arc<Registry>,
     keys: Arc<EpochKeeper>,
     signing_key: Arc<SigningKey>,
+    tallies: Arc<Tallies>,
+    webhooks: Arc<Webhooks>,
+    alerts: Arc<AlertKeeper>,
     drain: CancellationToken,
 }
 
@@ -117,6 +126,12 @@ impl Collector {
         let health = HealthReporter::new();
         announce(&health, foundation.keys.is_ready()).await;
         let (drain, stop) = (foundation.drain.clone(), CancellationToken::new());
+        // What is counted already is what came before, and no surge.
+        foundation.alerts.take_turn().await;
+        let alerts = tokio::spawn({
+            let (alerts, drain) = (foundation.alerts.clone(), drain.clone());
+            async move { alerts.keep(drain).await }
+        });
         let (keys, verifying_key) = (foundation.keys.clone(), foundation.signing_key.verifying_key());
         let router = foundation.router(health.clone())?;
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -139,6 +154,7 @@ impl Collector {
             drain,
             stop,
             keeper,
+            alerts,
             server,
             patience,
         })
@@ -186,6 +202,7 @@ impl RunningCollector {
         let ended = tokio::time::timeout(self.patience, &mut self.server).await;
         self.stop.cancel();
         let _ = (&mut self.keeper).await;
+        let _ = (&mut self.alerts).await;
         let result = match ended {
             Ok(Ok(served)) => served.map_err(|error| CollectorError::Server(error.to_string())),
             Ok(Err(crash)) => Err(CollectorError::Server(crash.to_string())),
@@ -240,7 +257,15 @@ impl Foundation {
         set_device_policy(&registry, config.device_policy).await?;
         let keys = Arc::new(EpochKeeper::new(registry.clone(), vault, store.clone(), clock.clone(), config.schedule));
         keys.take_turn().await?;
-        Ok(Self { config, clock, store, registry, keys, signing_key, drain: CancellationToken::new() })
+        let drain = CancellationToken::new();
+        let (kept, max_age) = (config.limits.kept_tallies_bytes, config.window_policy.max_age);
+        let tallies = Arc::new(Tallies::new(store.clone(), clock.clone(), max_age, kept));
+        let root = Zeroizing::new(signing_key.to_bytes());
+        let webhooks = Arc::new(Webhooks::new(root, config.alerts.loopback_webhooks, drain.clone()));
+        let step = config.alerts.step;
+        let alerts = AlertKeeper::new(registry.clone(), tallies.clone(), clock.clone(), webhooks.clone(), step);
+        let alerts = Arc::new(alerts);
+        Ok(Self { config, clock, store, registry, keys, signing_key, tallies, webhooks, alerts, drain })
     }
 
     fn router(self, health: HealthReporter) -> Result<Router, CollectorError> {
@@ -253,6 +278,8 @@ impl Foundation {
             .map_err(|error| CollectorError::Server(error.to_string()))?;
         let health = tonic_health::server::HealthService::from_health_reporter(health);
         Ok(Server::builder()
+            // gRPC-Web comes by HTTP/1.1 too.
+            .accept_http1(true)
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
             .http2_adaptive_window(Some(true))
@@ -261,7 +288,7 @@ impl Foundation {
             .add_service(ManifestServiceServer::new(self.manifests()))
             .add_service(TokenServiceServer::new(self.tokens(issued.clone())?))
             .add_service(CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most))
-            .add_service(ReportingServiceServer::new(self.reporting()))
+            .add_service(for_pages(ReportingServiceServer::new(self.reporting()), &self.config.dashboard_origins)?)
             .add_service(self.guarded_admin(issued)))
     }
 
@@ -307,8 +334,12 @@ impl Foundation {
     }
 
     fn reporting(&self) -> Reporting {
-        let limit = Limit { name: "queries_in_flight", value: self.config.limits.queries_in_flight };
-        Reporting::new(self.registry.clone(), self.store.clone(), limit)
+        let limits = &self.config.limits;
+        let desk = Arc::new(Desk::new(self.tallies.clone(), self.clock.clone()));
+        let queries = Limit { name: "queries_in_flight", value: limits.queries_in_flight };
+        let followers = Limit { name: "followers", value: limits.followers };
+        let (registry, alerts, webhooks) = (self.registry.clone(), self.alerts.clone(), self.webhooks.clone());
+        Reporting::new(registry, desk, alerts, webhooks, [queries, followers], self.drain.clone())
     }
 
     fn admin(&self, issued: Arc<IssuedCounts>) -> Admin {

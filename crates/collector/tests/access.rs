@@ -12,14 +12,21 @@ use tacita_proto::v1::{
 use tonic::{Code, Response, Status};
 use tonic_types::StatusExt as _;
 
-const RPCS: [&str; 18] = [
+const RPCS: [&str; 25] = [
     "GetManifest",
     "GetCatalogue",
     "IssueTokens",
     "SubmitReports",
     "UploadReports",
     "ListCampaigns",
-    "GetReport",
+    "Query",
+    "WatchQuery",
+    "GetFunnel",
+    "GetReconciliation",
+    "PlanMeasure",
+    "DeclareCampaign",
+    "ListAlerts",
+    "WatchAlerts",
     "CreatePublisher",
     "ListPublishers",
     "CreateBrand",
@@ -57,7 +64,14 @@ async fn call(house: &House, key: &str, rpc: &str) -> Result<(), Status> {
         "SubmitReports" => done(collection().submit_reports(v1::SubmitReportsRequest::default()).await),
         "UploadReports" => done(collection().upload_reports(tokio_stream::iter(Vec::new())).await),
         "ListCampaigns" => done(reporting().list_campaigns(v1::ListCampaignsRequest {}).await),
-        "GetReport" => done(reporting().get_report(v1::GetReportRequest::default()).await),
+        "Query" => done(reporting().query(v1::QueryRequest::default()).await),
+        "WatchQuery" => done(reporting().watch_query(v1::WatchQueryRequest::default()).await),
+        "GetFunnel" => done(reporting().get_funnel(v1::GetFunnelRequest::default()).await),
+        "GetReconciliation" => done(reporting().get_reconciliation(v1::GetReconciliationRequest::default()).await),
+        "PlanMeasure" => done(reporting().plan_measure(v1::PlanMeasureRequest::default()).await),
+        "DeclareCampaign" => done(reporting().declare_campaign(v1::DeclareCampaignRequest::default()).await),
+        "ListAlerts" => done(reporting().list_alerts(v1::ListAlertsRequest::default()).await),
+        "WatchAlerts" => done(reporting().watch_alerts(v1::WatchAlertsRequest::default()).await),
         "CreatePublisher" => done(admin().create_publisher(v1::CreatePublisherRequest::default()).await),
         "ListPublishers" => done(admin().list_publishers(v1::ListPublishersRequest {}).await),
         "CreateBrand" => done(admin().create_brand(v1::CreateBrandRequest::default()).await),
@@ -79,7 +93,8 @@ async fn each_role_may_call_its_own_methods_and_no_other() {
     let admits = |role: &str, rpc: &str| match rpc {
         "GetManifest" | "GetCatalogue" => role != "brand",
         "IssueTokens" | "SubmitReports" | "UploadReports" => role == "publisher",
-        "ListCampaigns" | "GetReport" => role != "publisher",
+        "ListCampaigns" | "Query" | "WatchQuery" | "GetFunnel" | "GetReconciliation" | "PlanMeasure"
+        | "DeclareCampaign" | "ListAlerts" | "WatchAlerts" => role != "publisher",
         _ => role == "operator",
     };
     let keys = [("operator", &cast.house.operator), ("publisher", &cast.daily.key), ("brand", &cast.acme)];
@@ -133,10 +148,7 @@ async fn a_brand_sees_its_own_campaigns_and_another_ones_do_not_exist_for_it() {
     assert_eq!(listed[0].publishers, ["daily"]);
     assert_eq!(listed[0].measures[0].name, "arrivals");
 
-    let mut ask = async |campaign: &str| {
-        let request = v1::GetReportRequest { campaign: campaign.into(), ..Default::default() };
-        reporting.get_report(request).await
-    };
+    let ask = async |campaign: &str| cast.house.ask(&cast.acme, support::cells(campaign)).await;
     assert!(ask("acme/spring").await.is_ok());
     let foreign = ask("rival/summer").await.unwrap_err();
     let absent = ask("rival/winter").await.unwrap_err();

@@ -26,7 +26,7 @@ fn estimated_here(measure: &Measure, reports: &[Report]) -> Vec<Estimate> {
 async fn the_intervals_hold_the_truth() {
     let mut cast = Cast::with(|config| config.device_policy.token_batch = 128).await;
     // With six cells at 95 % one seed in four leaves a truth out; this one does not. That nineteen of twenty intervals hold
-    // over many seeds is tested beside the code, in report.rs.
+    // over many seeds is tested in coverage.rs.
     cast.daily.rng = ChaCha20Rng::seed_from_u64(2);
     let arrivals = cast.arrivals.clone();
     let cells = TRUTH.iter().enumerate().flat_map(|(cell, &count)| (0..count).map(move |_| cell as u32));
@@ -38,32 +38,24 @@ async fn the_intervals_hold_the_truth() {
         assert!(outcomes.iter().all(|&outcome| outcome == Outcome::Counted));
     }
 
-    let request = v1::GetReportRequest {
-        campaign: "acme/spring".into(),
-        measures: vec!["arrivals".into()],
-        ..Default::default()
-    };
-    let answer = cast.house.reporting(&cast.acme).get_report(request).await.unwrap().into_inner();
-    let report = &answer.measures[0];
+    let query = v1::Query { measures: vec!["arrivals".into()], ..support::cells("acme/spring") };
+    let answer = cast.house.ask(&cast.acme, query).await.unwrap();
+    let about = &answer.measures[0];
     let total: u64 = TRUTH.iter().sum();
-    assert_eq!((report.reports, report.windows), (total, 1));
-    for (cell, expected) in report.cells.iter().zip(estimated_here(&arrivals, &reports)) {
-        assert!((cell.estimate - expected.count).abs() < 1e-9 && (cell.variance - expected.variance).abs() < 1e-9);
+    assert_eq!((about.reports, about.windows), (total, 1));
+    let rows = answer.rows.iter().map(|row| row.estimate.unwrap());
+    let cells: Vec<v1::Estimate> = std::iter::once(about.none.unwrap()).chain(rows).collect();
+    for (cell, expected) in cells.iter().zip(estimated_here(&arrivals, &reports)) {
+        assert!((cell.value - expected.count).abs() < 1e-9 && (cell.variance - expected.variance).abs() < 1e-9);
     }
-    for (cell, truth) in report.cells.iter().zip(TRUTH) {
+    for (place, (cell, truth)) in cells.iter().zip(TRUTH).enumerate() {
         let truth = truth as f64;
-        assert!(
-            cell.low <= truth && truth <= cell.high,
-            "{:?}: {} to {} lacks {truth}",
-            cell.labels,
-            cell.low,
-            cell.high
-        );
+        assert!(cell.low <= truth && truth <= cell.high, "{place}: {} to {} lacks {truth}", cell.low, cell.high);
     }
-    let sum: f64 = report.cells.iter().map(|cell| cell.estimate).sum();
+    let sum: f64 = cells.iter().map(|cell| cell.value).sum();
     assert!((sum - total as f64).abs() < 1e-6);
-    assert!(report.cells[1].above_zero && report.cells[1].labels == ["whatsapp"]);
-    let privacy = report.privacy.as_ref().unwrap();
+    assert!(cells[1].above_zero && answer.rows[0].labels == ["whatsapp"]);
+    let privacy = about.privacy.as_ref().unwrap();
     assert!(privacy.epsilon > 1.99 && privacy.epsilon < 2.01);
     assert!(privacy.amplified_epsilon < 0.5 && privacy.amplified_over == total);
 }
@@ -82,8 +74,8 @@ async fn a_time_range_takes_the_windows_that_begin_in_it() {
 
     let midnight = arrivals.window.start_of(today.window).0;
     let ask = async |from: u64, to: u64| {
-        let request = v1::GetReportRequest { campaign: "acme/spring".into(), measures: vec![], from, to, top: 0 };
-        let answer = cast.house.reporting(&cast.acme).get_report(request).await?.into_inner();
+        let query = v1::Query { range: Some(v1::TimeRange { from, to }), ..support::cells("acme/spring") };
+        let answer = cast.house.ask(&cast.acme, query).await?;
         Ok::<_, tonic::Status>((answer.measures[0].reports, answer.measures[0].windows))
     };
     assert_eq!(ask(0, 0).await.unwrap(), (3, 2));
@@ -91,7 +83,6 @@ async fn a_time_range_takes_the_windows_that_begin_in_it() {
     assert_eq!(ask(0, midnight).await.unwrap(), (2, 1));
     assert_eq!(ask(midnight + 1, midnight + 10).await.unwrap(), (0, 0));
     assert_eq!(ask(10, 10).await.unwrap_err().code(), Code::InvalidArgument);
-    let request =
-        v1::GetReportRequest { campaign: "acme/spring".into(), measures: vec!["nothing".into()], ..Default::default() };
-    assert_eq!(cast.house.reporting(&cast.acme).get_report(request).await.unwrap_err().code(), Code::NotFound);
+    let query = v1::Query { measures: vec!["nothing".into()], ..support::cells("acme/spring") };
+    assert_eq!(cast.house.ask(&cast.acme, query).await.unwrap_err().code(), Code::NotFound);
 }

@@ -101,8 +101,7 @@ async fn overload_is_refused_at_once_and_names_the_limit() {
     expect(cast.daily.collection().upload_reports(no_batches).await.unwrap_err(), "upload_streams");
     let epoch = cast.daily.active_epoch().await;
     expect(cast.daily.tokens_of(&epoch, 32).await.map(|_| ()).unwrap_err(), "issuances_in_flight");
-    let request = v1::GetReportRequest { campaign: "acme/spring".into(), ..Default::default() };
-    expect(cast.house.reporting(&cast.acme).get_report(request).await.unwrap_err(), "queries_in_flight");
+    expect(cast.house.ask(&cast.acme, support::cells("acme/spring")).await.unwrap_err(), "queries_in_flight");
 }
 
 #[tokio::test]

@@ -87,13 +87,40 @@ impl Histogram {
     /// [`Error::CellOutOfDomain`] for a cell of a larger domain.
     pub fn covariance(&self, left: &[CellIndex], right: &[CellIndex]) -> Result<f64, Error> {
         let (left, right) = (self.as_set(left)?, self.as_set(right)?);
-        let (both, only_left): (Vec<_>, Vec<_>) = left.iter().partition(|cell| right.contains(cell));
-        let only_right: Vec<_> = right.iter().copied().filter(|cell| !left.contains(cell)).collect();
+        let (both, only_left): (Vec<_>, Vec<_>) = left.iter().partition(|cell| right.binary_search(cell).is_ok());
+        let only_right: Vec<_> = right.iter().copied().filter(|cell| left.binary_search(cell).is_err()).collect();
         let mut covariance = self.subset_sum(&both)?.variance;
         for (a, b) in [(&only_left, &only_right), (&only_left, &both), (&both, &only_right)] {
             covariance += self.disjoint_covariance(a, b)?;
         }
         Ok(covariance)
+    }
+
+    /// The sum of the cells' counts, each times its weight (what a conversion of its bucket is worth), with its exact variance.
+    ///
+    /// Cells of one weight are a set: Var = Σᵢ wᵢ²·Var(Sᵢ) + 2·Σᵢ﹤ⱼ wᵢwⱼ·Cov(Sᵢ, Sⱼ). Meant for few different weights.
+    ///
+    /// # Errors
+    /// [`Error::CellOutOfDomain`] for a cell of a larger domain.
+    pub fn weighted_sum(&self, terms: &[(CellIndex, f64)]) -> Result<Estimate, Error> {
+        let mut sets: Vec<(f64, Vec<CellIndex>)> = Vec::new();
+        for &(cell, weight) in terms {
+            match sets.iter_mut().find(|(known, _)| *known == weight) {
+                Some((_, set)) => set.push(cell),
+                None => sets.push((weight, vec![cell])),
+            }
+        }
+        let mut sum = Estimate::default();
+        for (place, (weight, set)) in sets.iter().enumerate() {
+            let part = self.subset_sum(set)?;
+            sum.count += weight * part.count;
+            sum.variance += weight * weight * part.variance;
+            for (other, earlier) in &sets[..place] {
+                sum.variance += 2.0 * weight * other * self.covariance(set, earlier)?;
+            }
+        }
+        sum.variance = sum.variance.max(0.0);
+        Ok(sum)
     }
 
     fn disjoint_covariance(&self, a: &[CellIndex], b: &[CellIndex]) -> Result<f64, Error> {

@@ -34,6 +34,7 @@
 
 pub mod amplification;
 mod confidence;
+mod difference;
 mod domain;
 mod epsilon;
 mod error;
@@ -62,6 +63,7 @@ mod tally;
 
 pub use amplification::{Amplified, Blanket};
 pub use confidence::Confidence;
+pub use difference::Difference;
 pub use domain::{CellIndex, DomainSize};
 pub use epsilon::Epsilon;
 pub use error::{Error, InvalidReport};

@@ -167,6 +167,26 @@ fn the_variance_of_a_subset_sum_is_exact_where_adding_variances_is_not() {
 }
 
 #[test]
+fn a_weighted_sum_has_the_variance_that_its_weights_give_it() {
+    for (cells, epsilon) in [(16, 1), (16, 4), (85, 1)] {
+        let mechanism = mechanism(cells, epsilon);
+        let (truth, runs) = (zipf(cells, 1000), 2000);
+        let worth = |cell: CellIndex| [25.0, 80.0, 300.0][cell.get() as usize % 3];
+        let terms: Vec<(CellIndex, f64)> = mechanism.domain().cells().skip(2).map(|cell| (cell, worth(cell))).collect();
+        let total: f64 = terms.iter().map(|&(cell, worth)| worth * truth[cell.get() as usize] as f64).sum();
+        let mut generator = generator(9);
+        let (mut squares, mut stated) = (0.0, 0.0);
+        for _ in 0..runs {
+            let sum = run(&mechanism, &truth, &mut generator).weighted_sum(&terms).unwrap();
+            squares += (sum.count - total).powi(2);
+            stated += sum.variance;
+        }
+        // Standard error of the ratio: √(2/2000) = 3.2 %.
+        assert!((squares / stated - 1.0).abs() < 0.1, "k = {cells}: {}", squares / stated);
+    }
+}
+
+#[test]
 fn the_brief_s_subset_sum_variances_are_reproduced() {
     // STATISTICS §1, Sums: k = 16, w = 4 (eps = 1), m = 4: 10.23 where adding gives 12.80.
     let mechanism = mechanism(16, 1);

@@ -67,6 +67,12 @@ impl Channel {
         self.row().kind == Kind::Private
     }
 
+    /// Whether it is a public social network, which dark social is compared with.
+    #[must_use]
+    pub fn is_public(self) -> bool {
+        self.row().kind == Kind::Public
+    }
+
     /// Whether a person can share *to* it. One can't share to a search engine, or to `direct`.
     #[must_use]
     pub fn is_share_target(self) -> bool {

@@ -7,7 +7,7 @@
 
 use anyhow::Result;
 use clap::Parser;
-use tacita_proto::v1::{GetReportRequest, reporting_service_client::ReportingServiceClient};
+use tacita_proto::v1::{Query, QueryRequest, reporting_service_client::ReportingServiceClient};
 use tonic::{Request, metadata::MetadataValue};
 
 #[derive(Parser)]
@@ -26,14 +26,21 @@ struct Args {
 async fn main() -> Result<()> {
     let args = Args::parse();
     let mut reporting = ReportingServiceClient::connect(args.collector).await?;
-    let mut request = Request::new(GetReportRequest { campaign: args.campaign, ..Default::default() });
+    // Every measure that tells channels apart, all windows together.
+    let query = Query { campaign: args.campaign, group_by: vec!["channel".into()], ..Default::default() };
+    let mut request = Request::new(QueryRequest { query: Some(query), ..Default::default() });
     request.metadata_mut().insert("authorization", MetadataValue::try_from(format!("Bearer {}", args.key))?);
 
-    for measure in reporting.get_report(request).await?.into_inner().measures {
-        let name = measure.measure.map_or_else(String::new, |measure| measure.name);
-        println!("{name}: {} reports", measure.reports);
-        for cell in measure.cells.iter().filter(|cell| cell.above_zero) {
-            println!("  {:<24} {:>8.0}  ({:.0} to {:.0})", cell.labels.join(", "), cell.estimate, cell.low, cell.high);
+    let answer = reporting.query(request).await?.into_inner();
+    for about in answer.measures {
+        let name = about.measure.map_or_else(String::new, |measure| measure.name);
+        println!("{name}: {} reports", about.reports);
+        for row in answer.rows.iter().filter(|row| row.measure == name) {
+            let estimate = row.estimate.unwrap_or_default();
+            if estimate.above_zero {
+                let (value, low, high) = (estimate.value, estimate.low, estimate.high);
+                println!("  {:<24} {value:>8.0}  ({low:.0} to {high:.0})", row.labels.join(", "));
+            }
         }
     }
     Ok(())

@@ -20,7 +20,7 @@ use tacita_protocol::{
 use self::{contents::ContentLog, map::Map, sessions::SessionLog, top::Top};
 use crate::{
     connect,
-    report::label,
+    report::{name_of, rows_of, text},
     settings::{duration, epsilon, http_address, signing_key},
     simulation::{
         clock::SimulatedClock,
@@ -158,7 +158,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 /// What one seed came to.
 struct Run {
     truth: Truth,
-    report: v1::GetReportResponse,
+    report: v1::QueryResponse,
 }
 
 impl Run {
@@ -224,9 +224,8 @@ fn print(runs: &[(u64, Run)], top: u32) {
     let Some((seed, first)) = runs.first() else { return };
     println!("\nseed {seed}:");
     for measure in &first.report.measures {
-        let found = Top::of(measure, &first.truth, top);
-        let shown = v1::GetReportResponse { measures: vec![found.shown()], ..Default::default() };
-        crate::report::print(&shown, &|measure, cell| Some(first.truth.count(measure, cell)));
+        let found = Top::of(&first.report, measure, &first.truth, top);
+        text::print(&found.shown(), &|measure, cell| Some(first.truth.count(measure, cell)));
         if let Some(told) = found.told() {
             println!("{told}");
         }
@@ -240,9 +239,9 @@ fn print(runs: &[(u64, Run)], top: u32) {
     for (index, measure) in first.report.measures.iter().enumerate() {
         let mut coverage = Coverage::default();
         for (_, run) in runs {
-            coverage += run.truth.covered(&run.report.measures[index]);
+            coverage += run.truth.covered(&run.report, &run.report.measures[index]);
         }
-        table.row(row(&measure.measure.clone().unwrap_or_default().name, coverage));
+        table.row(row(name_of(measure), coverage));
     }
     table.row(row("all", coverage(runs)));
     table.print();
@@ -252,7 +251,7 @@ fn coverage(runs: &[(u64, Run)]) -> Coverage {
     let mut coverage = Coverage::default();
     for (_, run) in runs {
         for measure in &run.report.measures {
-            coverage += run.truth.covered(measure);
+            coverage += run.truth.covered(&run.report, measure);
         }
     }
     coverage
@@ -267,25 +266,30 @@ fn json(log: &dyn Log, runs: &[(u64, Run)], top: u32) -> serde_json::Value {
         "share": covered.share(),
         "runs": runs.iter().map(|(seed, run)| serde_json::json!({
             "seed": seed,
-            "measures": run.report.measures.iter().map(|measure| measure_json(measure, &run.truth, top)).collect::<Vec<_>>(),
+            "measures": run.report.measures.iter().map(|measure| measure_json(run, measure, top)).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
     })
 }
 
-fn measure_json(report: &v1::MeasureReport, truth: &Truth, top: u32) -> serde_json::Value {
-    let measure = report.measure.clone().unwrap_or_default();
-    let cell = |cell: &v1::CellEstimate| {
+fn measure_json(run: &Run, about: &v1::MeasureAnswer, top: u32) -> serde_json::Value {
+    let measure = about.measure.clone().unwrap_or_default();
+    let truth = &run.truth;
+    let told = |label: String, cell: u32, estimate: v1::Estimate| {
         serde_json::json!({
-            "cell": label(cell), "truth": truth.count(measure.id, cell.cell as usize), "estimate": cell.estimate,
-            "low": cell.low, "high": cell.high,
+            "cell": label, "truth": truth.count(measure.id, cell as usize), "estimate": estimate.value,
+            "low": estimate.low, "high": estimate.high,
         })
     };
+    let rows = rows_of(&run.report, about);
+    let cells =
+        rows.iter().filter_map(|row| Some(told(text::label(&row.labels, &about.group_by), row.cell?, row.estimate?)));
+    let none = about.none.map(|none| told("none".to_owned(), 0, none));
     serde_json::json!({
         "measure": measure.name,
         "epsilon": f64::from(measure.epsilon_micro) / 1e6,
         "sent": truth.reports(measure.id),
-        "counted": report.reports,
-        "top": Top::of(report, truth, top).json(),
-        "cells": report.cells.iter().map(cell).collect::<Vec<_>>(),
+        "counted": about.reports,
+        "top": Top::of(&run.report, about, truth, top).json(),
+        "cells": none.into_iter().chain(cells).collect::<Vec<_>>(),
     })
 }

@@ -177,12 +177,12 @@ pub(crate) async fn until_counted(
     campaign: &str,
     truth: &Truth,
     patience: Duration,
-) -> Result<tacita_proto::v1::GetReportResponse> {
+) -> Result<tacita_proto::v1::QueryResponse> {
     let deadline = Instant::now() + patience;
     loop {
         let counted = report::counted(reporting, campaign).await?;
         if counted >= truth.all_reports() {
-            return report::whole(reporting, campaign).await;
+            return report::everything(reporting, campaign).await;
         }
         let sent = truth.all_reports();
         anyhow::ensure!(Instant::now() < deadline, "{sent} reports were sent and only {counted} are counted");

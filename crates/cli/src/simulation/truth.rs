@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use tacita_proto::v1;
 
+use crate::report::rows_of;
+
 /// How often each cell of each measure was answered, before noise.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Truth {
@@ -43,14 +45,19 @@ impl Truth {
         self.cells.values().sum()
     }
 
-    /// How many of a report's intervals hold the truth, of how many.
-    pub(crate) fn covered(&self, report: &v1::MeasureReport) -> Coverage {
-        let measure = report.measure.as_ref().map_or(0, |measure| measure.id);
-        let holds = |estimate: &&v1::CellEstimate| {
-            (estimate.low..=estimate.high).contains(&(self.count(measure, estimate.cell as usize) as f64))
-        };
-        let held = report.cells.iter().filter(holds).count();
-        Coverage { held, of: report.cells.len() }
+    /// How many of the intervals of a measure's cells hold the truth, `none` among them, of how many.
+    pub(crate) fn covered(&self, answer: &v1::QueryResponse, about: &v1::MeasureAnswer) -> Coverage {
+        let measure = about.measure.as_ref().map_or(0, |measure| measure.id);
+        let none = about.none.iter().map(|estimate| (0, estimate));
+        let rows = rows_of(answer, about);
+        let cells = rows.iter().filter_map(|row| Some((row.cell?, row.estimate.as_ref()?))).chain(none);
+        let mut coverage = Coverage::default();
+        for (cell, estimate) in cells {
+            let truth = self.count(measure, cell as usize) as f64;
+            let held = usize::from((estimate.low..=estimate.high).contains(&truth));
+            coverage += Coverage { held, of: 1 };
+        }
+        coverage
     }
 }
 
@@ -85,13 +92,16 @@ mod tests {
     fn an_interval_holds_the_truth_or_misses_it() {
         let mut truth = Truth::default();
         (0..10).for_each(|_| truth.add(1, 1));
-        let cell = |cell, low, high| v1::CellEstimate { cell, low, high, ..Default::default() };
-        let report = v1::MeasureReport {
+        let estimate = |low, high| Some(v1::Estimate { low, high, ..Default::default() });
+        let cell = |cell, low, high| v1::Row { cell: Some(cell), estimate: estimate(low, high), ..Default::default() };
+        let about = v1::MeasureAnswer {
             measure: Some(v1::Measure { id: 1, ..Default::default() }),
-            cells: vec![cell(0, -1.0, 1.0), cell(1, 10.0, 12.0), cell(2, 1.0, 2.0)],
+            none: estimate(-1.0, 1.0),
             ..Default::default()
         };
-        assert_eq!(truth.covered(&report), Coverage { held: 2, of: 3 });
+        let rows = vec![cell(1, 10.0, 12.0), cell(2, 1.0, 2.0)];
+        let answer = v1::QueryResponse { rows, ..Default::default() };
+        assert_eq!(truth.covered(&answer, &about), Coverage { held: 2, of: 3 });
         assert_eq!((truth.reports(1), truth.reports(2), truth.all_reports()), (10, 0, 10));
     }
 }

@@ -9,7 +9,7 @@ use tacita_protocol::{
     time::UnixTime,
 };
 
-use super::Principal;
+use super::{Declaration, Principal};
 
 /// The version of the entries that this program writes, and the newest it reads.
 const VERSION: u32 = 1;
@@ -42,6 +42,11 @@ pub(crate) enum Change {
         name: Name,
         publishers: Vec<PublisherId>,
         attribution_seconds: u32,
+    },
+    /// What the brand says of its campaign; replaces what it said before.
+    CampaignDeclared {
+        campaign: CampaignId,
+        declaration: Box<Declaration>,
     },
     /// Contents that measures may be over. An entry of its own, before the first measure over them: several measures share
     /// them.

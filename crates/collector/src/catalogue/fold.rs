@@ -39,7 +39,13 @@ impl Catalogue {
                 self.brands.push(Brand { id, name });
             }
             Change::CampaignCreated { id, brand, name, publishers, attribution_seconds } => {
-                self.take_in_campaign(Campaign { id, brand, name, publishers, attribution_seconds })?;
+                let declaration = Arc::default();
+                self.take_in_campaign(Campaign { id, brand, name, publishers, attribution_seconds, declaration })?;
+            }
+            Change::CampaignDeclared { campaign, declaration } => {
+                let place = campaign.0.checked_sub(1).and_then(|place| self.campaigns.get_mut(place as usize));
+                let campaign = place.ok_or("the campaign's number")?;
+                *campaign = Arc::new(Campaign { declaration: Arc::from(declaration), ..Campaign::clone(campaign) });
             }
             Change::ContentsListed { digest, ids } => self.take_in_contents(digest, ids)?,
             Change::MeasureCreated(measure) => self.take_in_measure(*measure)?,

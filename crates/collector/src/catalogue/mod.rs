@@ -4,6 +4,8 @@
 //! keeping the log and sharing the result is the [`Registry`](crate::registry::Registry)'s affair.
 
 mod change;
+mod cohorts;
+mod declaration;
 mod fold;
 mod propose;
 
@@ -22,6 +24,8 @@ use tacita_protocol::{
 
 pub use change::LogFault;
 pub(crate) use change::{Change, Entry};
+pub(crate) use cohorts::Cohorts;
+pub(crate) use declaration::Declaration;
 pub(crate) use propose::{NewCampaign, NewMeasure, Refused};
 
 /// Whom an API key stands for.
@@ -56,6 +60,8 @@ pub(crate) struct Campaign {
     /// Rising, none twice.
     pub(crate) publishers: Vec<PublisherId>,
     pub(crate) attribution_seconds: u32,
+    /// The newest; shared, since answers are made from it.
+    pub(crate) declaration: Arc<Declaration>,
 }
 
 /// A measure, the mechanism that answers it, made once, and the contents that it tells apart.

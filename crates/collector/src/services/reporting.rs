@@ -1,47 +1,86 @@
-//! `ReportingService`: the campaigns a caller may see, and their estimates.
+//! `ReportingService`: who may ask, and what is answered.
 
-use std::{num::NonZeroU32, ops::Range, sync::Arc};
+use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
+use futures_util::Stream;
 use tacita_proto::v1::{self, reporting_service_server::ReportingService};
-use tacita_protocol::time::{UnixTime, WindowId, WindowLength};
-use tacita_store::TallyStore;
-use tokio::sync::Semaphore;
+use tacita_protocol::{id::CampaignId, time::UnixTime};
+use tokio::sync::{Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::{
+    alerts::{AlertKeeper, Found, Webhooks},
     auth::{Rpc, admit},
-    catalogue::{Campaign, Catalogue, CountedMeasure, Principal},
+    catalogue::{Campaign, Catalogue, Declaration, Principal, Refused},
     pool::{Limit, Overload},
     refusal,
-    registry::Registry,
-    report::measure_report,
+    registry::{Registry, RegistryError},
+    report::{
+        Desk, Question,
+        funnel::{self, Funnel},
+        plan_measure,
+        reconciliation::{self, Reconciliation},
+    },
 };
+
+/// How long a follower waits between two answers when it does not say.
+const FOLLOW_SECONDS: u32 = 5;
+/// The most rows of the questions behind a view: one for each channel and grade.
+const VIEW_ROWS: u32 = 10_000;
 
 #[derive(Debug)]
 pub(crate) struct Reporting {
     registry: Arc<Registry>,
-    store: Arc<dyn TallyStore>,
-    queries: Semaphore,
+    desk: Arc<Desk>,
+    alerts: Arc<AlertKeeper>,
+    webhooks: Arc<Webhooks>,
+    queries: Arc<Semaphore>,
     limit: Limit,
+    followers: Arc<Semaphore>,
+    follower_limit: Limit,
+    drain: CancellationToken,
 }
 
 impl Reporting {
-    pub(crate) fn new(registry: Arc<Registry>, store: Arc<dyn TallyStore>, limit: Limit) -> Self {
-        Self { registry, store, queries: Semaphore::new(limit.value.min(Semaphore::MAX_PERMITS)), limit }
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        desk: Arc<Desk>,
+        alerts: Arc<AlertKeeper>,
+        webhooks: Arc<Webhooks>,
+        [limit, follower_limit]: [Limit; 2],
+        drain: CancellationToken,
+    ) -> Self {
+        let permits = |limit: Limit| Arc::new(Semaphore::new(limit.value.min(Semaphore::MAX_PERMITS)));
+        Self {
+            registry,
+            desk,
+            alerts,
+            webhooks,
+            queries: permits(limit),
+            limit,
+            followers: permits(follower_limit),
+            follower_limit,
+            drain,
+        }
     }
 
-    async fn report(
+    /// The campaign that a request names, if its caller may see it.
+    fn campaign<T>(
         &self,
-        counted: Arc<CountedMeasure>,
-        from: UnixTime,
-        to: Option<UnixTime>,
-        top: Option<NonZeroU32>,
-    ) -> Result<v1::MeasureReport, Status> {
-        let windows = windows_within(counted.measure.window, from, to);
-        let series = self.store.tallies(counted.measure.id, windows).await.map_err(refusal::internal)?;
-        let estimate = move || measure_report(&counted, &series, top);
-        let report = tokio::task::spawn_blocking(estimate).await.map_err(refusal::internal)?;
-        report.map_err(refusal::internal)
+        request: &Request<T>,
+        rpc: Rpc,
+        name: impl Fn(&T) -> &str,
+    ) -> Result<(Arc<Catalogue>, Arc<Campaign>), Status> {
+        let catalogue = self.registry.snapshot();
+        let principal = admit(&catalogue, request, rpc)?;
+        let campaign = visible_campaign(&catalogue, principal, name(request.get_ref()))?.clone();
+        Ok((catalogue, campaign))
+    }
+
+    async fn answer(&self, question: Arc<Question>, size: u32, token: String) -> Result<v1::QueryResponse, Status> {
+        let _leave = self.queries.try_acquire().map_err(|_| Overload(self.limit))?;
+        self.desk.page(question, size, token).await
     }
 }
 
@@ -66,55 +105,39 @@ fn visible_campaign<'a>(
     })
 }
 
-/// The measures with these names, or all.
-fn chosen_measures(
-    catalogue: &Catalogue,
-    campaign: &Campaign,
-    names: &[String],
-) -> Result<Vec<Arc<CountedMeasure>>, Status> {
-    if names.is_empty() {
-        return Ok(catalogue.measures_of(campaign.id).cloned().collect());
-    }
-    let find = |name: &String| {
-        let found = catalogue.measures_of(campaign.id).find(|counted| counted.measure.name.as_str() == name);
-        found.cloned().ok_or_else(|| {
-            let name: String = name.chars().take(80).collect();
-            let full = catalogue.full_name(campaign);
-            refusal::not_found("NO_SUCH_MEASURE", format!("campaign '{full}' has no measure '{name}': leave it out"))
-        })
-    };
-    names.iter().map(find).collect()
-}
-
-/// `from` and `to` of a request; no end when `to` is 0.
-fn time_range(from: u64, to: u64) -> Result<(UnixTime, Option<UnixTime>), Status> {
-    match to {
-        0 => Ok((UnixTime(from), None)),
-        to if from < to => Ok((UnixTime(from), Some(UnixTime(to)))),
-        to => {
-            Err(refusal::invalid("to", format!("{to} is not after 'from', {from}: give a later time, or 0 for no end")))
+impl Reporting {
+    /// A campaign's declaration with the secrets of its webhooks.
+    fn declared(&self, campaign: &Campaign, said: &Declaration) -> v1::Declaration {
+        let mut told = said.to_wire();
+        for webhook in &mut told.webhooks {
+            webhook.secret = hex::encode(self.webhooks.secret(campaign.brand, &webhook.url));
         }
+        told
+    }
+
+    /// The campaigns that a request for alerts is about: the one that it names, or all that its caller may see.
+    fn campaigns<T>(&self, request: &Request<T>, name: &str) -> Result<Vec<CampaignId>, Status> {
+        let catalogue = self.registry.snapshot();
+        let principal = admit(&catalogue, request, Rpc::ReadReports)?;
+        if name.is_empty() {
+            let visible = catalogue.campaigns().iter().filter(|campaign| may_see(principal, campaign));
+            return Ok(visible.map(|campaign| campaign.id).collect());
+        }
+        Ok(vec![visible_campaign(&catalogue, principal, name)?.id])
     }
 }
 
-/// The windows that begin in `from..to`.
-fn windows_within(length: WindowLength, from: UnixTime, to: Option<UnixTime>) -> Range<WindowId> {
-    let first_from = |time: UnixTime| {
-        let window = time.0.div_ceil(u64::from(length.seconds()));
-        WindowId(u32::try_from(window).unwrap_or(u32::MAX))
-    };
-    first_from(from)..to.map_or(WindowId(u32::MAX), first_from)
-}
-
-fn summary(catalogue: &Catalogue, campaign: &Campaign) -> v1::CampaignSummary {
+fn summary(catalogue: &Catalogue, campaign: &Campaign, declaration: v1::Declaration) -> v1::CampaignSummary {
     let publisher = |&id| catalogue.publisher(id).map_or(String::new(), |publisher| publisher.name.to_string());
     v1::CampaignSummary {
         name: catalogue.full_name(campaign),
         publishers: campaign.publishers.iter().map(publisher).collect(),
         measures: catalogue.measures_of(campaign.id).map(|counted| (&counted.measure).into()).collect(),
-        declaration: None,
+        declaration: Some(declaration),
     }
 }
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl ReportingService for Reporting {
@@ -123,89 +146,205 @@ impl ReportingService for Reporting {
         request: Request<v1::ListCampaignsRequest>,
     ) -> Result<Response<v1::ListCampaignsResponse>, Status> {
         let catalogue = self.registry.snapshot();
-        let principal = admit(&catalogue, &request, Rpc::ListCampaigns)?;
+        let principal = admit(&catalogue, &request, Rpc::ReadReports)?;
         let visible = catalogue.campaigns().iter().filter(|campaign| may_see(principal, campaign));
-        let campaigns = visible.map(|campaign| summary(&catalogue, campaign)).collect();
+        let campaigns = visible
+            .map(|campaign| summary(&catalogue, campaign, self.declared(campaign, &campaign.declaration)))
+            .collect();
         Ok(Response::new(v1::ListCampaignsResponse { campaigns }))
     }
 
-    async fn get_report(
+    async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
+        let (catalogue, campaign) = self.campaign(&request, Rpc::ReadReports, |asked| campaign_of(&asked.query))?;
+        let v1::QueryRequest { query, page_size, page_token } = request.into_inner();
+        let question = Question::read(&catalogue, &campaign, query.unwrap_or_default())?;
+        Ok(Response::new(self.answer(Arc::new(question), page_size, page_token).await?))
+    }
+
+    type WatchQueryStream = Answers<v1::WatchQueryResponse>;
+
+    async fn watch_query(
         &self,
-        request: Request<v1::GetReportRequest>,
-    ) -> Result<Response<v1::GetReportResponse>, Status> {
-        let catalogue = self.registry.snapshot();
-        let principal = admit(&catalogue, &request, Rpc::GetReport)?;
-        let v1::GetReportRequest { campaign, measures, from, to, top } = request.into_inner();
-        let campaign = visible_campaign(&catalogue, principal, &campaign)?;
-        let (from, to) = time_range(from, to)?;
-        let chosen = chosen_measures(&catalogue, campaign, &measures)?;
-        let _leave = self.queries.try_acquire().map_err(|_| Overload(self.limit))?;
-        let mut reports = Vec::with_capacity(chosen.len());
-        for counted in chosen {
-            reports.push(self.report(counted, from, to, NonZeroU32::new(top)).await?);
+        request: Request<v1::WatchQueryRequest>,
+    ) -> Result<Response<Self::WatchQueryStream>, Status> {
+        let (catalogue, campaign) = self.campaign(&request, Rpc::ReadReports, |asked| campaign_of(&asked.query))?;
+        let v1::WatchQueryRequest { query, page_size, min_seconds } = request.into_inner();
+        let question = Arc::new(Question::read(&catalogue, &campaign, query.unwrap_or_default())?);
+        let place = self.followers.clone().try_acquire_owned().map_err(|_| Overload(self.follower_limit))?;
+        let pause = Duration::from_secs(u64::from(if min_seconds == 0 { FOLLOW_SECONDS } else { min_seconds }));
+        let following = Following {
+            desk: self.desk.clone(),
+            queries: self.queries.clone(),
+            question,
+            page_size,
+            pause,
+            drain: self.drain.clone(),
+            known: None,
+            _place: place,
+        };
+        let answers = futures_util::stream::try_unfold(following, |mut following| async move {
+            let answer = following.next().await?;
+            Ok(Some((answer, following)))
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn get_funnel(
+        &self,
+        request: Request<v1::GetFunnelRequest>,
+    ) -> Result<Response<v1::GetFunnelResponse>, Status> {
+        let (catalogue, campaign) = self.campaign(&request, Rpc::ReadReports, |asked| &asked.campaign)?;
+        let Funnel { steps, generations } = Funnel::read(&catalogue, &campaign, request.into_inner())?;
+        let mut response = funnel::steps(self.answer(steps, VIEW_ROWS, String::new()).await?);
+        let mut answers = Vec::new();
+        for question in generations {
+            answers.push(self.answer(question, VIEW_ROWS, String::new()).await?);
         }
-        Ok(Response::new(v1::GetReportResponse { campaign: catalogue.full_name(campaign), measures: reports }))
-    }
-
-    async fn query(&self, _: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
-        Err(Status::unimplemented("not answered yet"))
-    }
-
-    type WatchQueryStream = tokio_stream::Empty<Result<v1::WatchQueryResponse, Status>>;
-
-    async fn watch_query(&self, _: Request<v1::WatchQueryRequest>) -> Result<Response<Self::WatchQueryStream>, Status> {
-        Err(Status::unimplemented("not answered yet"))
-    }
-
-    async fn get_funnel(&self, _: Request<v1::GetFunnelRequest>) -> Result<Response<v1::GetFunnelResponse>, Status> {
-        Err(Status::unimplemented("not answered yet"))
+        response.generations = funnel::generations(answers);
+        Ok(Response::new(response))
     }
 
     async fn get_reconciliation(
         &self,
-        _: Request<v1::GetReconciliationRequest>,
+        request: Request<v1::GetReconciliationRequest>,
     ) -> Result<Response<v1::GetReconciliationResponse>, Status> {
-        Err(Status::unimplemented("not answered yet"))
+        let (catalogue, campaign) = self.campaign(&request, Rpc::ReadReports, |asked| &asked.campaign)?;
+        let view = Reconciliation::read(&catalogue, &campaign, request.into_inner())?;
+        let groups = self.answer(view.groups, VIEW_ROWS, String::new()).await?;
+        let parts = self.answer(view.parts, VIEW_ROWS, String::new()).await?;
+        let ratios = self.answer(view.ratios, VIEW_ROWS, String::new()).await?;
+        Ok(Response::new(reconciliation::view(groups, parts, ratios)))
     }
 
     async fn plan_measure(
         &self,
-        _: Request<v1::PlanMeasureRequest>,
+        request: Request<v1::PlanMeasureRequest>,
     ) -> Result<Response<v1::PlanMeasureResponse>, Status> {
-        Err(Status::unimplemented("not answered yet"))
+        admit(&self.registry.snapshot(), &request, Rpc::ReadReports)?;
+        let _leave = self.queries.try_acquire().map_err(|_| Overload(self.limit))?;
+        let asked = request.into_inner();
+        let planned = tokio::task::spawn_blocking(move || plan_measure(asked)).await.map_err(refusal::internal)?;
+        Ok(Response::new(planned?))
     }
 
     async fn declare_campaign(
         &self,
-        _: Request<v1::DeclareCampaignRequest>,
+        request: Request<v1::DeclareCampaignRequest>,
     ) -> Result<Response<v1::DeclareCampaignResponse>, Status> {
-        Err(Status::unimplemented("not answered yet"))
+        let (_, campaign) = self.campaign(&request, Rpc::Declare, |asked| &asked.campaign)?;
+        let said =
+            Declaration::read(request.into_inner().declaration.unwrap_or_default()).map_err(RegistryError::from)?;
+        match self.registry.apply(|catalogue| catalogue.propose_declaration(campaign.id, &said)).await {
+            Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Response::new(v1::DeclareCampaignResponse { declaration: Some(self.declared(&campaign, &said)) }))
     }
 
-    async fn list_alerts(&self, _: Request<v1::ListAlertsRequest>) -> Result<Response<v1::ListAlertsResponse>, Status> {
-        Err(Status::unimplemented("not answered yet"))
+    async fn list_alerts(
+        &self,
+        request: Request<v1::ListAlertsRequest>,
+    ) -> Result<Response<v1::ListAlertsResponse>, Status> {
+        let campaigns = self.campaigns(&request, &request.get_ref().campaign)?;
+        let since = UnixTime(request.get_ref().since);
+        let mut found = self.alerts.since(since);
+        found.retain(|found| campaigns.contains(&found.campaign));
+        let alerts = found.iter().rev().map(|found| found.alert.clone()).collect();
+        Ok(Response::new(v1::ListAlertsResponse { alerts }))
     }
 
-    type WatchAlertsStream = tokio_stream::Empty<Result<v1::WatchAlertsResponse, Status>>;
+    type WatchAlertsStream = Answers<v1::WatchAlertsResponse>;
 
     async fn watch_alerts(
         &self,
-        _: Request<v1::WatchAlertsRequest>,
+        request: Request<v1::WatchAlertsRequest>,
     ) -> Result<Response<Self::WatchAlertsStream>, Status> {
-        Err(Status::unimplemented("not answered yet"))
+        let campaigns = self.campaigns(&request, &request.get_ref().campaign)?;
+        let since = request.get_ref().since;
+        let place = self.followers.clone().try_acquire_owned().map_err(|_| Overload(self.follower_limit))?;
+        let (past, listening) = self.alerts.follow((since > 0).then_some(UnixTime(since)));
+        let listening = Listening { campaigns, past: past.into(), listening, drain: self.drain.clone(), _place: place };
+        let alerts = futures_util::stream::try_unfold(listening, |mut listening| async move {
+            let alert = listening.next().await?;
+            Ok(Some((v1::WatchAlertsResponse { alert: Some(alert) }, listening)))
+        });
+        Ok(Response::new(Box::pin(alerts)))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn campaign_of(query: &Option<v1::Query>) -> &str {
+    query.as_ref().map_or("", |query| &query.campaign)
+}
 
-    #[test]
-    fn a_window_is_in_the_range_when_it_begins_there() {
-        let windows = |from, to| windows_within(WindowLength::DAY, UnixTime(from), to);
-        let day = u64::from(WindowLength::DAY.seconds());
-        assert_eq!(windows(0, None), WindowId(0)..WindowId(u32::MAX));
-        assert_eq!(windows(day, Some(UnixTime(3 * day))), WindowId(1)..WindowId(3));
-        assert_eq!(windows(day + 1, Some(UnixTime(3 * day + 1))), WindowId(2)..WindowId(4));
+/// One caller who follows a query. Dropped when the caller leaves, and with it the work that is under way for it.
+struct Following {
+    desk: Arc<Desk>,
+    queries: Arc<Semaphore>,
+    question: Arc<Question>,
+    page_size: u32,
+    pause: Duration,
+    drain: CancellationToken,
+    /// The state of the last answer.
+    known: Option<String>,
+    _place: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl Following {
+    /// The first answer at once, any later one as soon as it differs.
+    async fn next(&mut self) -> Result<v1::WatchQueryResponse, Status> {
+        loop {
+            if self.known.is_some() {
+                self.wait().await?;
+            }
+            // A follower waits for its turn among the questions, of which only so many are worked on at once.
+            let _turn = self.queries.acquire().await.map_err(|_| ended())?;
+            let known = self.known.clone().unwrap_or_default();
+            if let Some(answer) = self.desk.page_unless(self.question.clone(), self.page_size, known).await? {
+                self.known = Some(answer.state.clone());
+                return Ok(v1::WatchQueryResponse { at: self.desk.now(), answer: Some(answer) });
+            }
+        }
     }
+
+    async fn wait(&self) -> Result<(), Status> {
+        tokio::select! {
+            () = tokio::time::sleep(self.pause) => Ok(()),
+            () = self.drain.cancelled() => Err(ended()),
+        }
+    }
+}
+
+/// One caller who listens for surges.
+struct Listening {
+    campaigns: Vec<CampaignId>,
+    past: VecDeque<Arc<Found>>,
+    listening: broadcast::Receiver<Arc<Found>>,
+    drain: CancellationToken,
+    _place: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl Listening {
+    async fn next(&mut self) -> Result<v1::Alert, Status> {
+        loop {
+            let found = match self.past.pop_front() {
+                Some(found) => found,
+                None => tokio::select! {
+                    told = self.listening.recv() => match told {
+                        Ok(found) => found,
+                        // It listened too slowly: what it missed is in ListAlerts.
+                        Err(broadcast::error::RecvError::Lagged(_)) => continue,
+                        Err(broadcast::error::RecvError::Closed) => return Err(ended()),
+                    },
+                    () = self.drain.cancelled() => return Err(ended()),
+                },
+            };
+            if self.campaigns.contains(&found.campaign) {
+                return Ok(found.alert.clone());
+            }
+        }
+    }
+}
+
+fn ended() -> Status {
+    refusal::unavailable("SHUTTING_DOWN", "the collector shuts down: ask again in a moment")
 }

@@ -143,10 +143,15 @@ impl House {
         own.outcomes.iter().map(|count| (Outcome::from_wire(count.outcome).unwrap(), count.reports)).collect()
     }
 
-    /// Everything that is told of a campaign.
-    pub async fn report(&self, campaign: &str) -> v1::GetReportResponse {
-        let request = v1::GetReportRequest { campaign: campaign.into(), ..Default::default() };
-        self.reporting(&self.operator).get_report(request).await.unwrap().into_inner()
+    /// Every cell of every measure of a campaign.
+    pub async fn report(&self, campaign: &str) -> v1::QueryResponse {
+        self.ask(&self.operator, cells(campaign)).await.unwrap()
+    }
+
+    /// The first page of an answer.
+    pub async fn ask(&self, key: &str, query: v1::Query) -> Result<v1::QueryResponse, Status> {
+        let request = v1::QueryRequest { query: Some(query), ..Default::default() };
+        Ok(self.reporting(key).query(request).await?.into_inner())
     }
 
     /// Waits until the keeper has brought the key directory where `holds` wants it.
@@ -159,6 +164,11 @@ impl House {
         }
         panic!("the epoch keeper did not get there: {:?}", self.status().await.epochs);
     }
+}
+
+/// Every cell of every measure of a campaign.
+pub fn cells(campaign: &str) -> v1::Query {
+    v1::Query { campaign: campaign.into(), group_by: vec!["*".into()], ..Default::default() }
 }
 
 async fn start(config: &CollectorConfig, clock: &ManualClock) -> (RunningCollector, Channel) {

@@ -1,0 +1,241 @@
+//! What `report` and `watch` ask: a query out of arguments, and its answer with all pages.
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use clap::ValueEnum;
+use tacita_proto::v1;
+use tonic::{Code, Status};
+
+use crate::connect::{ReportingClient, refused};
+
+/// Rows of a page.
+const PAGE: u32 = 10_000;
+/// How often the pages are begun anew when reports are counted meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// A question about a campaign.
+#[derive(clap::Args, Clone)]
+pub(crate) struct Question {
+    /// Only this measure; repeat for several.
+    #[arg(long = "measure", value_name = "NAME")]
+    measures: Vec<String>,
+    /// A ratio, instead of counts; repeat for several.
+    #[arg(long = "ratio", value_name = "RATIO", value_enum)]
+    ratios: Vec<RatioName>,
+    /// The first day, YYYY-MM-DD (UTC).
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    from: Option<u64>,
+    /// The day after the last one, YYYY-MM-DD (UTC).
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    to: Option<u64>,
+    /// Tell apart by these dimensions, or `publisher`, `kind`, `category`, `analytics`; `total` for none. All dimensions of each
+    /// measure if not given; none for ratios.
+    #[arg(long, value_name = "DIMENSION,…", value_delimiter = ',')]
+    by: Vec<String>,
+    /// Keep these labels (DIMENSION=LABEL,…) or all others (DIMENSION!=LABEL,…); repeat for several dimensions.
+    #[arg(long, value_name = "FILTER", value_parser = filter)]
+    filter: Vec<v1::Filter>,
+    /// How long a period is.
+    #[arg(long, value_enum, default_value_t = Granularity::Total)]
+    granularity: Granularity,
+    /// Beside each number that of another period; needs --from and --to.
+    #[arg(long, value_name = "PERIOD", value_enum)]
+    compare: Option<Compare>,
+    /// Only the N rows with the largest estimates of each measure and period.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    top: u32,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Granularity {
+    Total,
+    Hour,
+    Day,
+    Week,
+    Month,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Compare {
+    /// As long, right before.
+    Previous,
+    /// 364 days earlier.
+    Year,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RatioName {
+    DarkShare,
+    DirectConfirmed,
+    DirectInferred,
+    ConversionRate,
+    CostPerConversion,
+    Roi,
+    ArrivalsPerShare,
+    ResharesPerArrival,
+    GenerationGrowth,
+}
+
+impl RatioName {
+    fn kind(self) -> v1::RatioKind {
+        match self {
+            Self::DarkShare => v1::RatioKind::DarkShare,
+            Self::DirectConfirmed => v1::RatioKind::DirectConfirmed,
+            Self::DirectInferred => v1::RatioKind::DirectInferred,
+            Self::ConversionRate => v1::RatioKind::ConversionRate,
+            Self::CostPerConversion => v1::RatioKind::CostPerConversion,
+            Self::Roi => v1::RatioKind::Roi,
+            Self::ArrivalsPerShare => v1::RatioKind::ArrivalsPerShare,
+            Self::ResharesPerArrival => v1::RatioKind::ResharesPerArrival,
+            Self::GenerationGrowth => v1::RatioKind::GenerationGrowth,
+        }
+    }
+}
+
+fn day(text: &str) -> Result<u64, String> {
+    let parse = || {
+        let date: jiff::civil::Date = text.parse().ok()?;
+        let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        u64::try_from(midnight.timestamp().as_second()).ok()
+    };
+    parse().ok_or_else(|| format!("'{text}' is not a day: write YYYY-MM-DD, for example 2026-11-22"))
+}
+
+fn filter(text: &str) -> Result<v1::Filter, String> {
+    let (dimension, values) = text
+        .split_once('=')
+        .filter(|(dimension, values)| !dimension.is_empty() && !values.is_empty())
+        .ok_or_else(|| format!("'{text}' is not a filter: write DIMENSION=LABEL,… or DIMENSION!=LABEL,…"))?;
+    let (dimension, exclude) = dimension.strip_suffix('!').map_or((dimension, false), |dimension| (dimension, true));
+    let values = values.split(',').map(str::to_owned).collect();
+    Ok(v1::Filter { dimension: dimension.to_owned(), values, exclude })
+}
+
+impl Question {
+    /// The query about a campaign.
+    pub(crate) fn query(&self, campaign: &str) -> Result<v1::Query> {
+        if self.compare.is_some() && (self.from.is_none() || self.to.is_none()) {
+            bail!("--compare needs --from and --to: the range to compare must have both ends");
+        }
+        let group_by = match self.by.as_slice() {
+            [] if self.ratios.is_empty() => vec!["*".to_owned()],
+            [only] if only == "total" => Vec::new(),
+            names => names.to_vec(),
+        };
+        let ratio = |ratio: &RatioName| v1::RatioRequest { kind: ratio.kind().into(), custom: None };
+        Ok(v1::Query {
+            campaign: campaign.to_owned(),
+            measures: self.measures.clone(),
+            ratios: self.ratios.iter().map(ratio).collect(),
+            range: self.range(),
+            granularity: match self.granularity {
+                Granularity::Total => v1::Granularity::Total,
+                Granularity::Hour => v1::Granularity::Hour,
+                Granularity::Day => v1::Granularity::Day,
+                Granularity::Week => v1::Granularity::Week,
+                Granularity::Month => v1::Granularity::Month,
+            }
+            .into(),
+            group_by,
+            filters: self.filter.clone(),
+            compare: self.compare.map(|compare| v1::Comparison {
+                period: Some(match compare {
+                    Compare::Previous => v1::comparison::Period::PreviousPeriod(true),
+                    Compare::Year => v1::comparison::Period::PreviousYear(true),
+                }),
+            }),
+            top: self.top,
+        })
+    }
+
+    /// The range, if one is given.
+    pub(crate) fn range(&self) -> Option<v1::TimeRange> {
+        let (from, to) = (self.from.unwrap_or(0), self.to.unwrap_or(0));
+        (from > 0 || to > 0).then_some(v1::TimeRange { from, to })
+    }
+
+    /// The filters.
+    pub(crate) fn filters(&self) -> Vec<v1::Filter> {
+        self.filter.clone()
+    }
+
+    /// The one dimension that a funnel is told apart by, empty for none.
+    pub(crate) fn group_of_funnel(&self) -> Result<String> {
+        match self.by.as_slice() {
+            [] => Ok(String::new()),
+            [only] if only == "total" => Ok(String::new()),
+            [only] => Ok(only.clone()),
+            _ => bail!("--by: a funnel is told apart by one dimension"),
+        }
+    }
+}
+
+/// All pages of an answer as one.
+pub(crate) async fn ask(reporting: &mut ReportingClient, query: v1::Query) -> Result<v1::QueryResponse> {
+    for _ in 0..ATTEMPTS {
+        match pages(reporting, &query).await {
+            Err(status) if status.code() == Code::Aborted => {}
+            answered => return answered.map_err(refused),
+        }
+    }
+    Err(anyhow!("reports are counted faster than the pages can be read: end the range before today"))
+}
+
+async fn pages(reporting: &mut ReportingClient, query: &v1::Query) -> Result<v1::QueryResponse, Status> {
+    let mut whole: Option<v1::QueryResponse> = None;
+    loop {
+        let page_token = whole.as_ref().map_or_else(String::new, |whole| whole.next_page_token.clone());
+        let request = v1::QueryRequest { query: Some(query.clone()), page_size: PAGE, page_token };
+        let page = reporting.query(request).await?.into_inner();
+        let whole = match &mut whole {
+            None => whole.insert(page),
+            Some(whole) => {
+                whole.rows.extend(page.rows);
+                whole.ratios.extend(page.ratios);
+                whole.next_page_token = page.next_page_token;
+                whole
+            }
+        };
+        if whole.next_page_token.is_empty() {
+            return Ok(std::mem::take(whole));
+        }
+    }
+}
+
+/// Every cell of every measure of a campaign, all windows together.
+pub(crate) async fn everything(reporting: &mut ReportingClient, campaign: &str) -> Result<v1::QueryResponse> {
+    let query = v1::Query { campaign: campaign.to_owned(), group_by: vec!["*".to_owned()], ..Default::default() };
+    ask(reporting, query).await.with_context(|| format!("the report of {campaign}"))
+}
+
+/// How many reports of a campaign are counted, of all measures.
+pub(crate) async fn counted(reporting: &mut ReportingClient, campaign: &str) -> Result<u64> {
+    let query = v1::Query { campaign: campaign.to_owned(), top: 1, ..Default::default() };
+    let answer = ask(reporting, query).await.with_context(|| format!("the report of {campaign}"))?;
+    Ok(answer.measures.iter().map(|measure| measure.reports).sum())
+}
+
+/// The measure's own part of an answer.
+pub(crate) fn rows_of<'a>(answer: &'a v1::QueryResponse, about: &'a v1::MeasureAnswer) -> Vec<&'a v1::Row> {
+    let name = name_of(about);
+    answer.rows.iter().filter(|row| row.measure == name).collect()
+}
+
+/// The name of an answer's measure.
+pub(crate) fn name_of(about: &v1::MeasureAnswer) -> &str {
+    about.measure.as_ref().map_or("", |measure| &measure.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_keeps_labels_or_leaves_them_out() {
+        let kept = filter("channel=whatsapp,sms").unwrap();
+        assert_eq!((kept.dimension.as_str(), kept.values.len(), kept.exclude), ("channel", 2, false));
+        assert!(filter("channel!=whatsapp").unwrap().exclude);
+        for bad in ["", "channel", "=whatsapp", "channel="] {
+            assert!(filter(bad).unwrap_err().contains("DIMENSION=LABEL"), "{bad}");
+        }
+    }
+}

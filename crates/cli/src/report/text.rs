@@ -1,0 +1,354 @@
+//! An answer as tables: estimates with their intervals, in figures and as error bars.
+
+use tacita_proto::v1;
+
+use super::ask::rows_of;
+use crate::table::{Table, count, utc};
+
+/// Characters of an error bar.
+const BAR: usize = 25;
+/// A measure with more rows leaves out those that cannot be told from zero.
+const SHORT: usize = 12;
+
+/// What was true before noise, where a simulation knows it: by measure's number and cell.
+pub(crate) type Truth<'a> = &'a dyn Fn(u32, usize) -> Option<u64>;
+
+/// Prints counts, then ratios, then what is to know.
+pub(crate) fn print(answer: &v1::QueryResponse, truth: Truth<'_>) {
+    print!("{}", render(answer, truth));
+}
+
+/// The same as text.
+pub(crate) fn render(answer: &v1::QueryResponse, truth: Truth<'_>) -> String {
+    let mut out = String::new();
+    for about in &answer.measures {
+        out.push_str(&measure(answer, about, truth));
+    }
+    if !answer.ratios.is_empty() {
+        out.push_str(&ratios(&answer.ratios, &answer.query.clone().unwrap_or_default()));
+    }
+    for notice in &answer.notices {
+        out.push_str(&format!("\nnote: {}\n", notice.message));
+    }
+    out
+}
+
+fn measure(answer: &v1::QueryResponse, about: &v1::MeasureAnswer, truth: Truth<'_>) -> String {
+    let measure = about.measure.clone().unwrap_or_default();
+    let event = measure.event().as_str_name().trim_start_matches("EVENT_").to_lowercase();
+    let mut out = format!("\n{} · {event} · {} reports\n", measure.name, count(about.reports as f64));
+    if let Some(privacy) = &about.privacy {
+        out.push_str(&format!("{}\n", privacy_line(privacy)));
+    }
+    let rows = rows_of(answer, about);
+    let true_count = |row: &v1::Row| truth(measure.id, row.cell? as usize);
+    let known = rows.iter().any(|row| true_count(row).is_some());
+    let by_time = rows.iter().any(|row| row.period != rows[0].period);
+    let compared = rows.iter().any(|row| row.compared.is_some());
+    let scale = Scale::of(rows.iter().filter_map(|row| row.estimate.as_ref()).map(|one| (one.low, one.high)));
+
+    let mut heads = Vec::new();
+    heads.extend(by_time.then(|| "from".to_owned()));
+    heads.push(if about.group_by.is_empty() { "total".to_owned() } else { about.group_by.join(" × ") });
+    heads.push("estimate".to_owned());
+    heads.extend(known.then(|| "truth".to_owned()));
+    heads.extend(["95 % interval".to_owned(), String::new()]);
+    heads.extend(compared.then(|| "change".to_owned()));
+    heads.push(String::new());
+    let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut left_out = 0;
+    for row in &rows {
+        let Some(estimate) = &row.estimate else { continue };
+        let truth = true_count(row);
+        if truth.unwrap_or(0) == 0 && !estimate.above_zero && rows.len() > SHORT && !by_time {
+            left_out += 1;
+            continue;
+        }
+        let mut cells = Vec::new();
+        cells.extend(by_time.then(|| utc(row.period.unwrap_or_default().from)));
+        cells.push(label(&row.labels, &about.group_by));
+        cells.push(count(estimate.value));
+        cells.extend(known.then(|| truth.map_or_else(String::new, |truth| count(truth as f64))));
+        cells.push(format!("{} … {}", count(estimate.low), count(estimate.high)));
+        cells.push(scale.bar(estimate.low, estimate.value, estimate.high));
+        cells.extend(compared.then(|| row.compared.as_ref().map_or_else(String::new, change)));
+        cells.push(note(estimate, truth));
+        table.row(cells);
+    }
+    out.push_str(&table.render());
+    if left_out > 0 {
+        out.push_str(&format!("and {left_out} rows that cannot be told from zero\n"));
+    }
+    if let Some(none) = about.none.as_ref().filter(|none| none.above_zero) {
+        let interval = format!("{} … {}", count(none.low), count(none.high));
+        out.push_str(&format!(
+            "nothing to report, or the device's budget was spent: {} ({interval})\n",
+            count(none.value)
+        ));
+    }
+    out
+}
+
+/// The labels of a row as one.
+pub(crate) fn label(labels: &[String], group_by: &[String]) -> String {
+    if group_by.is_empty() && labels.is_empty() { "all".to_owned() } else { labels.join(" × ") }
+}
+
+fn note(estimate: &v1::Estimate, truth: Option<u64>) -> String {
+    let missed = truth.is_some_and(|truth| !(estimate.low..=estimate.high).contains(&(truth as f64)));
+    match (missed, estimate.above_zero, estimate.reports_needed) {
+        (true, ..) => "interval misses the truth".to_owned(),
+        (false, true, _) => String::new(),
+        (false, false, Some(needed)) => {
+            format!("not told from zero; about {} more reports would", count(needed as f64))
+        }
+        (false, false, None) => "not told from zero".to_owned(),
+    }
+}
+
+/// A change against the period compared with: in per cent where that can be said.
+fn change(compared: &v1::ComparedRow) -> String {
+    let difference = compared.difference.unwrap_or_default();
+    let sign = if difference.value >= 0.0 { "+" } else { "" };
+    let relative = compared.ratio.as_ref().and_then(|ratio| ratio.value);
+    let relative = relative.map_or_else(String::new, |ratio| format!(" ({:+.0} %)", 100.0 * (ratio - 1.0)));
+    let sure = if difference.significant { "" } else { ", may be noise" };
+    format!("{sign}{}{relative}{sure}", count(difference.value))
+}
+
+fn ratios(rows: &[v1::RatioRow], query: &v1::Query) -> String {
+    let mut out = String::new();
+    let mut names: Vec<&str> = rows.iter().map(|row| row.ratio.as_str()).collect();
+    names.dedup();
+    for name in names {
+        let rows: Vec<_> = rows.iter().filter(|row| row.ratio == name).collect();
+        let ends = |row: &&&v1::RatioRow| {
+            let ratio = row.estimate.as_ref()?;
+            Some((ratio.low?, ratio.high?))
+        };
+        let scale = Scale::of(rows.iter().filter_map(|row| ends(&row)));
+        let by_time = rows.iter().any(|row| row.period != rows[0].period);
+        let compared = rows.iter().any(|row| row.compared.is_some());
+        let of = format!("{} ÷ {}", side(&rows[0].numerator_measure), side(&rows[0].denominator_measure));
+        out.push_str(&format!("\n{} · {of}\n", name.replace('_', " ")));
+        let by = if query.group_by.is_empty() { "total".to_owned() } else { query.group_by.join(" × ") };
+        let mut heads = Vec::new();
+        heads.extend(by_time.then_some("from"));
+        heads.extend([by.as_str(), "ratio", "95 % interval", ""]);
+        heads.extend(compared.then_some("before"));
+        heads.push("");
+        let mut table = Table::new(&heads);
+        for row in rows {
+            let ratio = row.estimate.unwrap_or_default();
+            let mut cells = Vec::new();
+            cells.extend(by_time.then(|| utc(row.period.unwrap_or_default().from)));
+            cells.push(label(&row.labels, &query.group_by));
+            let (value, interval) = figures(&ratio);
+            cells.extend([value, interval]);
+            cells.push(match (ratio.low, ratio.value, ratio.high) {
+                (Some(low), Some(value), Some(high)) => scale.bar(low, value, high),
+                _ => String::new(),
+            });
+            if compared {
+                let before = row.compared.as_ref().and_then(|compared| compared.estimate.as_ref());
+                let sure = row.compared.as_ref().and_then(|compared| compared.difference.as_ref());
+                let sure = sure.map_or("", |one| if one.significant { "" } else { ", may be noise" });
+                cells.push(before.map_or_else(String::new, |ratio| format!("{}{sure}", figures(ratio).0)));
+            }
+            cells.push(match (ratio.value, ratio.reports_needed) {
+                (Some(_), _) => String::new(),
+                (None, Some(needed)) => format!("not estimable; about {} more reports would", count(needed as f64)),
+                (None, None) => "not estimable".to_owned(),
+            });
+            table.row(cells);
+        }
+        out.push_str(&table.render());
+    }
+    out
+}
+
+fn side(measure: &str) -> &str {
+    if measure.is_empty() { "declared cost" } else { measure }
+}
+
+/// A ratio and its interval in figures.
+pub(crate) fn figures(ratio: &v1::RatioEstimate) -> (String, String) {
+    match (ratio.value, ratio.low, ratio.high) {
+        (Some(value), Some(low), Some(high)) => {
+            // As many digits as the interval lets mean something.
+            let digits = (1.0 - (high - low).abs().max(1e-9).log10()).ceil().clamp(0.0, 6.0) as usize;
+            (format!("{value:.digits$}"), format!("{low:.digits$} … {high:.digits$}"))
+        }
+        _ => ("?".to_owned(), String::new()),
+    }
+}
+
+/// The funnel, and its generations.
+pub(crate) fn funnel(funnel: &v1::GetFunnelResponse) -> String {
+    let heads = [
+        "",
+        "shares",
+        "return visits",
+        "conversions",
+        "visits per share",
+        "conversions per visit",
+        "conversions per share",
+    ];
+    let mut table = Table::new(&heads);
+    let plus_minus = |one: &Option<v1::Estimate>| {
+        one.as_ref()
+            .map_or_else(String::new, |one| format!("{} ± {}", count(one.value), count((one.high - one.low) / 2.0)))
+    };
+    let ratio = |one: &Option<v1::RatioEstimate>| {
+        one.as_ref().map_or_else(String::new, |one| {
+            let (value, interval) = figures(one);
+            if interval.is_empty() { "not estimable".to_owned() } else { format!("{value} ({interval})") }
+        })
+    };
+    for group in &funnel.groups {
+        let name = if group.label.is_empty() { "all".to_owned() } else { group.label.clone() };
+        table.row([
+            name,
+            plus_minus(&group.shares),
+            plus_minus(&group.arrivals),
+            plus_minus(&group.conversions),
+            ratio(&group.arrivals_per_share),
+            ratio(&group.conversions_per_arrival),
+            ratio(&group.conversions_per_share),
+        ]);
+    }
+    let mut out = format!("\n{}", table.render());
+    if !funnel.generations.is_empty() {
+        let mut table = Table::new(&["generation", "shares", "arrivals", "re-shares per arrival", "growth"]);
+        for one in &funnel.generations {
+            table.row([
+                one.generation.to_string(),
+                plus_minus(&one.shares),
+                plus_minus(&one.arrivals),
+                ratio(&one.reshares_per_arrival),
+                ratio(&one.growth),
+            ]);
+        }
+        out.push_str(&format!("\n{}", table.render()));
+    }
+    for notice in &funnel.notices {
+        out.push_str(&format!("\nnote: {}\n", notice.message));
+    }
+    out
+}
+
+/// What Google Analytics 4 would have said, next to what was.
+pub(crate) fn reconciliation(view: &v1::GetReconciliationResponse) -> String {
+    let mut table = Table::new(&["Google Analytics 4", "arrivals", "95 % interval", "of these"]);
+    for group in &view.groups {
+        let estimate = group.arrivals.unwrap_or_default();
+        let told = |part: &&v1::AnalyticsPart| part.arrivals.as_ref().is_some_and(|one| one.above_zero);
+        let parts = group.parts.iter().filter(told).map(|part| {
+            let arrivals = part.arrivals.map_or(0.0, |one| one.value);
+            format!("{} {} {}", part.channel, part.grade, count(arrivals))
+        });
+        table.row([
+            group.name.clone(),
+            count(estimate.value),
+            format!("{} … {}", count(estimate.low), count(estimate.high)),
+            parts.collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    let mut out = format!("\n{} · {} reports\n{}", view.measure, count(view.reports as f64), table.render());
+    let mut say = |what: &str, ratio: &Option<v1::RatioEstimate>| {
+        let Some(ratio) = ratio else { return };
+        let (value, interval) = figures(ratio);
+        let interval = if interval.is_empty() { "not estimable".to_owned() } else { interval };
+        out.push_str(&format!("{what}: {value} ({interval})\n"));
+    };
+    say("of what it calls Direct, shared in private by evidence", &view.direct_confirmed);
+    say("of what it calls Direct, without evidence on a deep page (an upper bound)", &view.direct_inferred);
+    for notice in &view.notices {
+        out.push_str(&format!("\nnote: {}\n", notice.message));
+    }
+    out
+}
+
+/// A surge in a line.
+pub(crate) fn alert(alert: &v1::Alert) -> String {
+    let observed = alert.observed.unwrap_or_default();
+    format!(
+        "{} {} {} {} {}: {} reports where {} were expected, {:.1} σ (alert from {:.1})",
+        utc(alert.period.unwrap_or_default().from),
+        alert.campaign,
+        alert.measure,
+        alert.dimension,
+        alert.label,
+        count(observed.value),
+        count(alert.expected),
+        alert.score,
+        alert.threshold,
+    )
+}
+
+/// What one report reveals, and to whom.
+pub(crate) fn privacy_line(privacy: &v1::Privacy) -> String {
+    format!(
+        "privacy of one report: ε = {:.3} against everyone; ε = {:.3}, δ = {:.0e} against who sees only totals of {} \
+         reports ({})",
+        privacy.epsilon,
+        privacy.amplified_epsilon,
+        privacy.delta,
+        count(privacy.amplified_over as f64),
+        privacy.mechanism,
+    )
+}
+
+/// Where intervals lie, in characters.
+struct Scale {
+    low: f64,
+    high: f64,
+}
+
+impl Scale {
+    /// From the lowest to the highest end, zero among them.
+    fn of(ends: impl Iterator<Item = (f64, f64)>) -> Self {
+        let widen = |scale: Self, (low, high): (f64, f64)| Self { low: scale.low.min(low), high: scale.high.max(high) };
+        ends.fold(Self { low: 0.0, high: 0.0 }, widen)
+    }
+
+    fn place(&self, value: f64) -> usize {
+        let width = self.high - self.low;
+        let share = if width > 0.0 { (value - self.low) / width } else { 0.0 };
+        (share * (BAR - 1) as f64).round().clamp(0.0, (BAR - 1) as f64) as usize
+    }
+
+    /// `├──●──┤` where the interval lies, `│` where zero is.
+    fn bar(&self, low: f64, value: f64, high: f64) -> String {
+        let mut bar = vec![' '; BAR];
+        bar[self.place(0.0)] = '│';
+        let (from, to) = (self.place(low), self.place(high));
+        bar[from..=to].fill('─');
+        (bar[from], bar[to]) = ('├', '┤');
+        bar[self.place(value)] = '●';
+        bar.into_iter().collect::<String>().trim_end().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_bar_reaches_from_low_to_high_and_shows_zero() {
+        let scale = Scale { low: 0.0, high: 240.0 };
+        assert_eq!(scale.bar(100.0, 120.0, 140.0), "│         ├─●─┤");
+        assert_eq!(scale.bar(-0.0, 0.0, 0.0), "●");
+        assert_eq!(Scale { low: 0.0, high: 0.0 }.bar(0.0, 0.0, 0.0), "●");
+    }
+
+    #[test]
+    fn a_ratio_has_the_digits_that_its_interval_lets_mean_something() {
+        let of = |value, low, high| {
+            figures(&v1::RatioEstimate { value: Some(value), low: Some(low), high: Some(high), ..Default::default() })
+        };
+        assert_eq!(of(0.84123, 0.83, 0.86), ("0.841".into(), "0.830 … 0.860".into()));
+        assert_eq!(of(12.34, 8.0, 18.0), ("12".into(), "8 … 18".into()));
+        assert_eq!(figures(&v1::RatioEstimate::default()).0, "?");
+    }
+}

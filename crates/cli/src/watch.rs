@@ -1,0 +1,84 @@
+//! `tacita watch`: a brand's report that follows what is counted.
+
+use anyhow::Result;
+use tacita_proto::v1;
+use tonic::Code;
+
+use crate::{
+    connect::{CollectorArgs, refused},
+    report::{ask::Question, text},
+    table::utc,
+};
+
+/// How many rows are followed.
+const ROWS: u32 = 1_000;
+
+/// Print a report now, and again whenever something was counted, until Ctrl-C.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    collector: CollectorArgs,
+    /// BRAND/CAMPAIGN.
+    campaign: String,
+    #[command(flatten)]
+    question: Question,
+    /// The least seconds between two reports.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    every: u32,
+    /// Print surges as they are found, instead of a report.
+    #[arg(long)]
+    alerts: bool,
+    /// End after so many reports, or surges.
+    #[arg(long, value_name = "N")]
+    times: Option<u32>,
+}
+
+/// Follows and prints.
+pub(crate) async fn run(args: Args) -> Result<()> {
+    let following = async {
+        match args.alerts {
+            true => alerts(&args).await,
+            false => reports(&args).await,
+        }
+    };
+    tokio::select! {
+        ended = following => ended,
+        stopped = crate::settings::until_told_to_stop() => stopped,
+    }
+}
+
+async fn reports(args: &Args) -> Result<()> {
+    let mut reporting = args.collector.reporting().await?;
+    let query = Some(args.question.query(&args.campaign)?);
+    let request = v1::WatchQueryRequest { query, page_size: ROWS, min_seconds: args.every };
+    let mut answers = reporting.watch_query(request).await.map_err(refused)?.into_inner();
+    let mut printed = 0;
+    while let Some(v1::WatchQueryResponse { answer, at }) = answers.message().await.map_err(refused)? {
+        println!("\n── {} · {}", args.campaign, utc(at));
+        text::print(&answer.unwrap_or_default(), &|_, _| None);
+        printed += 1;
+        if args.times == Some(printed) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn alerts(args: &Args) -> Result<()> {
+    let mut reporting = args.collector.reporting().await?;
+    let request = v1::WatchAlertsRequest { campaign: args.campaign.clone(), since: 0 };
+    let mut alerts = reporting.watch_alerts(request).await.map_err(refused)?.into_inner();
+    let mut printed = 0;
+    loop {
+        match alerts.message().await {
+            Ok(Some(v1::WatchAlertsResponse { alert })) => println!("{}", text::alert(&alert.unwrap_or_default())),
+            Ok(None) => return Ok(()),
+            Err(status) if status.code() == Code::Cancelled => return Ok(()),
+            Err(status) => return Err(refused(status)),
+        }
+        printed += 1;
+        if args.times == Some(printed) {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Where questions are taken in: evidence is read from the store, then answered on a thread that may take its time.
+//!
+//! A caller who leaves, or whose deadline passes, drops the future; the thread then finds that nobody waits, and stops.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use tacita_proto::v1;
+use tacita_protocol::time::Clock;
+use tacita_store::StoreError;
+use tonic::Status;
+
+use super::{
+    answer::{Answer, Evidence, Unanswered},
+    number::Amplification,
+    question::Question,
+    tallies::Tallies,
+};
+use crate::refusal;
+
+/// Rows of a page when nobody says.
+const PAGE: usize = 1_000;
+/// The most rows of a page.
+const MAX_PAGE: usize = 10_000;
+
+/// Answers questions.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    tallies: Arc<Tallies>,
+    clock: Arc<dyn Clock>,
+    amplification: Arc<Amplification>,
+}
+
+/// Tells the thread that works for a future when the future is dropped.
+struct Presence(Arc<AtomicBool>);
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+impl Desk {
+    pub(crate) fn new(tallies: Arc<Tallies>, clock: Arc<dyn Clock>) -> Self {
+        Self { tallies, clock, amplification: Arc::default() }
+    }
+
+    /// The time that answers go by.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now().0
+    }
+
+    /// One page of the answer.
+    pub(crate) async fn page(
+        &self,
+        question: Arc<Question>,
+        page_size: u32,
+        page_token: String,
+    ) -> Result<v1::QueryResponse, Status> {
+        let size = page_size_of(page_size)?;
+        self.work(question, move |answer| answer.page(size, &page_token)).await
+    }
+
+    /// One page of the answer, unless it is still as it was when it had the state `known`.
+    pub(crate) async fn page_unless(
+        &self,
+        question: Arc<Question>,
+        page_size: u32,
+        known: String,
+    ) -> Result<Option<v1::QueryResponse>, Status> {
+        let size = page_size_of(page_size)?;
+        let answer = move |answer: &Answer<'_>| match answer.state() == known {
+            true => Ok(None),
+            false => answer.page(size, "").map(Some),
+        };
+        self.work(question, answer).await
+    }
+
+    /// Reads what a question needs and puts it to work.
+    async fn work<T: Send + 'static>(
+        &self,
+        question: Arc<Question>,
+        work: impl FnOnce(&Answer<'_>) -> Result<T, Unanswered> + Send + 'static,
+    ) -> Result<T, Status> {
+        let evidence = self.evidence(&question).await.map_err(refusal::internal)?;
+        let amplification = self.amplification.clone();
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let _presence = Presence(abandoned.clone());
+        let answered = tokio::task::spawn_blocking(move || {
+            let answer = Answer::new(&question, &evidence, &amplification, &abandoned)?;
+            work(&answer)
+        });
+        Ok(answered.await.map_err(refusal::internal)??)
+    }
+
+    async fn evidence(&self, question: &Question) -> Result<Evidence, StoreError> {
+        let whole = question.span.whole();
+        let (mut series, mut compared, mut first_open) = (HashMap::new(), HashMap::new(), HashMap::new());
+        for counted in question.needed() {
+            let measure = &counted.measure;
+            first_open.insert(measure.id, self.tallies.first_open(measure));
+            series.insert(measure.id, self.tallies.read(measure, whole.windows(measure.window)).await?);
+            if let Some(shift) = question.shift {
+                let earlier = whole.earlier(shift).windows(measure.window);
+                compared.insert(measure.id, self.tallies.read(measure, earlier).await?);
+            }
+        }
+        Ok(Evidence { series, compared, first_open, now: self.clock.now() })
+    }
+}
+
+fn page_size_of(asked: u32) -> Result<usize, Status> {
+    match asked as usize {
+        0 => Ok(PAGE),
+        size if size <= MAX_PAGE => Ok(size),
+        size => Err(refusal::invalid("page_size", format!("{size}: at most {MAX_PAGE}"))),
+    }
+}

@@ -1,0 +1,302 @@
+//! The rows of a ratio: by period, then by publisher, then by group; only groups that both sides have.
+
+use std::{cmp::Ordering, collections::HashMap, ops::Range};
+
+use tacita_dp::{CellIndex, Estimate, fieller_correlated};
+use tacita_proto::v1;
+use tacita_protocol::{domain::Dimension, id::PublisherId};
+
+use super::{
+    answer::{Answer, Histograms, Unanswered},
+    axes::{Groups, KIND, LabelFilter, PUBLISHER, kind_of, worth_of_cells},
+    merge::Slices,
+    number,
+    period::Period,
+    ratio::{Ratio, Side},
+};
+use crate::catalogue::{CountedMeasure, Declaration};
+
+pub(crate) struct Fractions<'a> {
+    answer: &'a Answer<'a>,
+    ratio: &'a Ratio,
+    numerator: Part<'a>,
+    denominator: Part<'a>,
+    /// Labels of each group, and its place on either side.
+    groups: Vec<(Vec<String>, usize, usize)>,
+    publishers: Vec<Option<PublisherId>>,
+    per_period: usize,
+}
+
+/// A side with its groups of cells.
+enum Part<'a> {
+    Cells { counted: &'a CountedMeasure, groups: Groups<'a>, worth: Option<Vec<f64>> },
+    Cost,
+}
+
+/// One side's number, and what it was made of.
+struct Found {
+    estimate: Estimate,
+    reports: u64,
+}
+
+impl<'a> Part<'a> {
+    fn new(answer: &'a Answer<'a>, side: &'a Side) -> Result<Self, Unanswered> {
+        let question = answer.question;
+        let declaration = &*question.campaign.declaration;
+        let (counted, own, has_worth) = match side {
+            Side::Cost => return Ok(Self::Cost),
+            Side::Count(counted, own) => (counted, own, false),
+            Side::Profit(counted, own) => (counted, own, true),
+        };
+        let filters: Vec<LabelFilter> = question.filters.iter().chain(own).cloned().collect();
+        let groups = Groups::new(counted, declaration, question.grouping.axes(), &filters)?;
+        let worth =
+            has_worth.then(|| worth_of_cells(counted, Dimension::VALUE, |bucket| worth(declaration, bucket))).flatten();
+        Ok(Self::Cells { counted, groups, worth })
+    }
+
+    fn labels(&self) -> Option<Vec<Vec<String>>> {
+        match self {
+            Self::Cells { groups, .. } => Some((0..groups.len()).map(|group| groups.labels(group)).collect()),
+            Self::Cost => None,
+        }
+    }
+
+    fn counted(&self) -> Option<&'a CountedMeasure> {
+        match self {
+            Self::Cells { counted, .. } => Some(counted),
+            Self::Cost => None,
+        }
+    }
+
+    fn histograms<'s>(
+        &self,
+        all: &'s HashMap<tacita_protocol::id::MeasureId, Slices>,
+        period: usize,
+    ) -> Option<Histograms<'s>>
+    where
+        'a: 's,
+    {
+        let counted = self.counted()?;
+        Some(Histograms::new(all.get(&counted.measure.id)?, counted, period))
+    }
+
+    fn cells(&self, group: usize) -> &[CellIndex] {
+        match self {
+            Self::Cells { groups, .. } => groups.cells(group),
+            Self::Cost => &[],
+        }
+    }
+
+    /// The number of one group. `cost` is what was declared for it.
+    fn find(
+        &self,
+        group: usize,
+        publisher: Option<PublisherId>,
+        histograms: Option<&mut Histograms<'_>>,
+        cost: f64,
+    ) -> Result<Found, Unanswered> {
+        let (Self::Cells { groups, worth, .. }, Some(histograms)) = (self, histograms) else {
+            return Ok(Found { estimate: Estimate { count: cost, variance: 0.0 }, reports: 0 });
+        };
+        let histogram = histograms.get(publisher)?;
+        let estimate = match worth {
+            None => histogram.subset_sum(groups.cells(group))?,
+            Some(worth) => {
+                let value = histogram.weighted_sum(&groups.weighted(group, worth))?;
+                Estimate { count: value.count - cost, ..value }
+            }
+        };
+        Ok(Found { estimate, reports: histograms.reports(publisher) })
+    }
+}
+
+/// What a conversion in a bucket is worth: as declared, else the middle, else the lower end of an open bucket, else nothing.
+fn worth(declaration: &Declaration, bucket: &str) -> f64 {
+    if let Some((_, value)) = declaration.bucket_values.iter().find(|(label, _)| label == bucket) {
+        return *value;
+    }
+    let ends = bucket.split_once("..").and_then(|(low, high)| {
+        let low: f64 = low.parse().ok()?;
+        Some((low, if high.is_empty() { low } else { high.parse().ok()? }))
+    });
+    ends.map_or(0.0, |(low, high): (f64, f64)| (low + high) / 2.0)
+}
+
+impl<'a> Fractions<'a> {
+    pub(crate) fn new(answer: &'a Answer<'a>, ratio: &'a Ratio) -> Result<Self, Unanswered> {
+        let numerator = Part::new(answer, &ratio.numerator)?;
+        let denominator = Part::new(answer, &ratio.denominator)?;
+        let groups = match (numerator.labels(), denominator.labels()) {
+            (Some(above), Some(below)) => {
+                let places: HashMap<Vec<String>, usize> = above.into_iter().zip(0..).collect();
+                let both = |(place, labels): (usize, Vec<String>)| {
+                    let above = *places.get(&labels)?;
+                    Some((labels, above, place))
+                };
+                below.into_iter().enumerate().filter_map(both).collect()
+            }
+            // A cost stands beside every group of the other side.
+            (Some(only), None) | (None, Some(only)) => {
+                only.into_iter().enumerate().map(|(place, labels)| (labels, place, place)).collect()
+            }
+            (None, None) => Vec::new(),
+        };
+        let publishers = answer.publishers();
+        let per_period = groups.len().saturating_mul(publishers.len()).min(answer.question.top.unwrap_or(usize::MAX));
+        Ok(Self { answer, ratio, numerator, denominator, groups, publishers, per_period })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.per_period.saturating_mul(self.answer.periods.len())
+    }
+
+    /// Adds the rows `part` of this ratio.
+    pub(crate) fn rows(&self, part: Range<usize>, rows: &mut Vec<v1::RatioRow>) -> Result<(), Unanswered> {
+        let mut next = part.start;
+        while next < part.end {
+            self.answer.go_on()?;
+            let period = next / self.per_period;
+            let first = period * self.per_period;
+            let end = part.end.min(first + self.per_period);
+            rows.extend(self.rows_of_period(period, next - first..end - first)?);
+            next = end;
+        }
+        Ok(())
+    }
+
+    fn rows_of_period(&self, period: usize, part: Range<usize>) -> Result<Vec<v1::RatioRow>, Unanswered> {
+        let wanted = match self.answer.question.top {
+            Some(_) => 0..self.groups.len() * self.publishers.len(),
+            None => part.clone(),
+        };
+        let mut page = Page::new(self, period);
+        let mut rows = wanted
+            .map(|place| {
+                let publisher = self.publishers[place / self.groups.len()];
+                self.row(&mut page, period, publisher, &self.groups[place % self.groups.len()])
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        if self.answer.question.top.is_some() {
+            let value = |row: &v1::RatioRow| row.estimate.as_ref().and_then(|ratio| ratio.value);
+            rows.sort_by(|a, b| value(b).partial_cmp(&value(a)).unwrap_or(Ordering::Equal));
+            rows = rows.drain(part).collect();
+        }
+        Ok(rows)
+    }
+
+    fn row(
+        &self,
+        page: &mut Page<'_>,
+        period: usize,
+        publisher: Option<PublisherId>,
+        (labels, above, below): &(Vec<String>, usize, usize),
+    ) -> Result<v1::RatioRow, Unanswered> {
+        let whole = self.answer.periods[period];
+        let (this, numerator, denominator) = self.at(&mut page.now, whole, publisher, labels, *above, *below)?;
+        let compared = match (&mut page.before, self.answer.compared_with(period)) {
+            (Some(before), Some(earlier)) => {
+                let (that, ..) = self.at(before, earlier, publisher, labels, *above, *below)?;
+                let difference = number::change_of_ratios(&this, &that);
+                Some(v1::ComparedRatio { period: Some(earlier.into()), estimate: Some(that), difference })
+            }
+            _ => None,
+        };
+        let name = |part: &Part<'_>| part.counted().map_or(String::new(), |one| one.measure.name.to_string());
+        let settled = |part: &Part<'_>| part.counted().is_none_or(|one| self.answer.is_settled(one, whole));
+        let labels = self.answer.with_publisher(labels.clone(), publisher);
+        Ok(v1::RatioRow {
+            ratio: self.ratio.name.clone(),
+            period: Some(whole.into()),
+            labels: [self.ratio.prefix.clone(), labels].concat(),
+            estimate: Some(this),
+            numerator: Some(number::estimate(numerator.estimate, numerator.reports)),
+            denominator: Some(number::estimate(denominator.estimate, denominator.reports)),
+            numerator_measure: name(&self.numerator),
+            denominator_measure: name(&self.denominator),
+            settled: settled(&self.numerator) && settled(&self.denominator),
+            compared,
+        })
+    }
+
+    /// The ratio of one group in one period.
+    fn at(
+        &self,
+        sides: &mut Sides<'_>,
+        period: Period,
+        publisher: Option<PublisherId>,
+        labels: &[String],
+        above: usize,
+        below: usize,
+    ) -> Result<(v1::RatioEstimate, Found, Found), Unanswered> {
+        let cost = self.cost(period, labels);
+        let numerator = self.numerator.find(above, publisher, sides.numerator.as_mut(), cost)?;
+        let denominator = self.denominator.find(below, publisher, sides.denominator.as_mut(), cost)?;
+        let covariance = match (self.numerator.counted(), self.denominator.counted(), sides.denominator.as_mut()) {
+            (Some(one), Some(other), Some(histograms)) if one.measure.id == other.measure.id => {
+                let histogram = histograms.get(publisher)?;
+                histogram.covariance(self.numerator.cells(above), self.denominator.cells(below))?
+            }
+            // Separate reports: independent noise.
+            _ => 0.0,
+        };
+        let ratio = fieller_correlated(numerator.estimate, denominator.estimate, covariance, number::LEVEL);
+        Ok((number::ratio(ratio, denominator.reports), numerator, denominator))
+    }
+
+    /// The declared cost of a group in a period: spent evenly over its range; those for a channel count where that channel does.
+    fn cost(&self, period: Period, labels: &[String]) -> f64 {
+        let question = self.answer.question;
+        let axes: Vec<&String> = question.grouping.axes().iter().filter(|axis| *axis != PUBLISHER).collect();
+        let by_channel = !axes.is_empty() || question.filters.iter().any(|filter| filter.dimension != PUBLISHER);
+        let label_of =
+            |channel: &str, axis: &str| if axis == KIND { kind_of(channel).to_owned() } else { channel.to_owned() };
+        let counts = |channel: &Option<String>| match channel {
+            None => !by_channel,
+            Some(channel) => {
+                let grouped = axes.iter().zip(labels).all(|(axis, label)| label_of(channel, axis) == *label);
+                let passes = |filter: &LabelFilter| filter.passes(&label_of(channel, &filter.dimension));
+                grouped && question.filters.iter().filter(|one| one.dimension != PUBLISHER).all(passes)
+            }
+        };
+        let costs = question.campaign.declaration.costs.iter().filter(|cost| counts(&cost.channel));
+        costs.map(|cost| cost.amount * Period { from: cost.from, to: cost.to }.part_within(period)).sum()
+    }
+}
+
+/// The histograms of either side in one period.
+struct Sides<'a> {
+    numerator: Option<Histograms<'a>>,
+    denominator: Option<Histograms<'a>>,
+}
+
+/// What the rows of one period are made from.
+struct Page<'a> {
+    now: Sides<'a>,
+    before: Option<Sides<'a>>,
+}
+
+impl<'a> Page<'a> {
+    fn new(fractions: &'a Fractions<'a>, period: usize) -> Self {
+        let answer = fractions.answer;
+        let sides = |all: &'a HashMap<_, Slices>| Sides {
+            numerator: fractions.numerator.histograms(all, period),
+            denominator: fractions.denominator.histograms(all, period),
+        };
+        let before = answer.question.shift.map(|_| sides(&answer.compared));
+        Self { now: sides(&answer.slices), before }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_worth_what_was_declared_or_its_middle() {
+        let declared = Declaration { bucket_values: vec![("50..".into(), 80.0)], ..Declaration::default() };
+        for (bucket, value) in [("0..50", 25.0), ("50..", 80.0), ("100..", 100.0), ("other", 0.0)] {
+            assert_eq!(worth(&declared, bucket), value, "{bucket}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! From a question to an answer: the only way from tallies to a number that a brand is told.
+//!
+//! ```text
+//!  query ─ question: names become things ─┐
+//!                                         ├─ answer: periods × publishers × groups ─ rows
+//!  store ─ tallies: settled ones are kept ┘     merge: tallies are added, then estimated once
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | `question`, `ratio` | what is asked, checked against the catalogue |
+//! | `period` | ranges, granularities |
+//! | `axes`, `analytics` | which cells are one row |
+//! | `tallies`, `merge` | reading and adding up |
+//! | `answer`, `fraction` | rows of counts, rows of ratios |
+//! | `funnel`, `reconciliation` | views: ratios and rows of queries, put side by side |
+//! | `plan` | what a measure will be able to tell |
+//! | `number` | estimates, intervals, privacy as they are told |
+//! | `desk` | takes questions in: reads, then answers on a thread of its own |
+
+mod analytics;
+mod answer;
+mod axes;
+#[cfg(test)]
+mod coverage;
+mod desk;
+mod fraction;
+pub(crate) mod funnel;
+mod merge;
+mod number;
+mod period;
+mod plan;
+mod question;
+mod ratio;
+pub(crate) mod reconciliation;
+#[cfg(test)]
+mod scene;
+mod tallies;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use axes::Groups;
+pub(crate) use desk::Desk;
+pub(crate) use number::estimate as told_estimate;
+pub use plan::plan_measure;
+pub(crate) use question::Question;
+pub(crate) use tallies::{Series, Tallies};

@@ -1,0 +1,273 @@
+//! Ratios by name: which cells of which measures stand above and below the line (spec/reporting.md §5).
+
+use std::{str::FromStr as _, sync::Arc};
+
+use tacita_proto::v1;
+use tacita_protocol::{
+    domain::{Dimension, Values},
+    measure::Event,
+};
+use tonic::Status;
+
+use super::{
+    analytics::DIRECT,
+    axes::{ANALYTICS, KIND, LabelFilter, PUBLISHER, has_axis},
+    question::{Demand, Grouping, measure_named, read_filters},
+};
+use crate::{
+    catalogue::{Campaign, CountedMeasure},
+    refusal,
+};
+
+/// One side of the line.
+#[derive(Clone)]
+pub(crate) enum Side {
+    /// The reports of some cells.
+    Count(Arc<CountedMeasure>, Vec<LabelFilter>),
+    /// What the conversions of some cells are worth, less the declared cost.
+    Profit(Arc<CountedMeasure>, Vec<LabelFilter>),
+    /// The declared cost.
+    Cost,
+}
+
+/// A ratio that can be answered.
+#[derive(Clone)]
+pub(crate) struct Ratio {
+    pub(crate) asked: v1::RatioRequest,
+    /// What rows call it.
+    pub(crate) name: String,
+    /// Labels that come before those of the groups.
+    pub(crate) prefix: Vec<String>,
+    pub(crate) numerator: Side,
+    pub(crate) denominator: Side,
+}
+
+impl Side {
+    pub(crate) fn measure(&self) -> Option<&Arc<CountedMeasure>> {
+        match self {
+            Self::Count(counted, _) | Self::Profit(counted, _) => Some(counted),
+            Self::Cost => None,
+        }
+    }
+}
+
+impl Ratio {
+    /// The measures that it rests on.
+    pub(crate) fn measures(&self) -> impl Iterator<Item = &Arc<CountedMeasure>> {
+        [&self.numerator, &self.denominator].into_iter().filter_map(Side::measure)
+    }
+}
+
+/// A kind's name in rows.
+pub(crate) fn name_of(kind: v1::RatioKind) -> String {
+    kind.as_str_name().trim_start_matches("RATIO_KIND_").to_lowercase()
+}
+
+/// The measures of a campaign that a ratio may be of.
+struct Choice<'a> {
+    kind: v1::RatioKind,
+    all: &'a [Arc<CountedMeasure>],
+    named: &'a [Arc<CountedMeasure>],
+    demand: &'a Demand<'a>,
+}
+
+impl Choice<'_> {
+    /// The measure of `event` that has these axes and all that the question asks for, and the fewest cells: the least noise. Measures
+    /// that the question names go before others.
+    fn find(&self, event: Event, axes: &[&str]) -> Option<Arc<CountedMeasure>> {
+        let fits = |counted: &&Arc<CountedMeasure>| {
+            counted.measure.event == event
+                && axes.iter().all(|axis| has_axis(counted, axis))
+                && self.demand.is_met_by(counted)
+        };
+        let smallest = |measures: &[Arc<CountedMeasure>]| {
+            measures.iter().filter(fits).min_by_key(|counted| counted.measure.domain.cells()).cloned()
+        };
+        smallest(self.named).or_else(|| smallest(self.all))
+    }
+
+    fn require(&self, event: Event, axes: &[&str]) -> Result<Arc<CountedMeasure>, Status> {
+        self.find(event, axes).ok_or_else(|| self.missing(event, axes))
+    }
+
+    fn missing(&self, event: Event, axes: &[&str]) -> Status {
+        let filtered = self.demand.filters.iter().map(|filter| filter.dimension.as_str());
+        let grouped = self.demand.grouping.axes().iter().map(String::as_str);
+        let mut wanted: Vec<&str> = axes.iter().copied().chain(grouped).chain(filtered).collect();
+        wanted.retain(|name| *name != PUBLISHER);
+        wanted.sort_unstable();
+        wanted.dedup();
+        let wanted = match wanted.is_empty() {
+            true => String::new(),
+            false => format!(" that tells apart {}", wanted.join(", ")),
+        };
+        let message = format!(
+            "{} needs a measure of event {}{wanted}, with windows no longer than the granularity; this campaign has none: \
+             ask for less, or have its operator create one",
+            name_of(self.kind),
+            event.name()
+        );
+        refusal::failed_precondition("MEASURE_MISSING", message)
+    }
+
+    fn count(&self, event: Event, filters: Vec<LabelFilter>) -> Result<Side, Status> {
+        let axes: Vec<&str> = filters.iter().map(|filter| filter.dimension.as_str()).collect();
+        Ok(Side::Count(self.require(event, &axes)?, filters))
+    }
+
+    /// Arrivals by shared links: those with a tag, where grades or generations are told apart; else those by a channel that one shares to.
+    fn shared_arrivals(&self) -> Result<Side, Status> {
+        if let Some(graded) = self.find(Event::Arrival, &[Dimension::GRADE]) {
+            return Ok(Side::Count(graded, vec![LabelFilter::keep(Dimension::GRADE, &["confirmed"])]));
+        }
+        if let Some(by_generation) = self.find(Event::Arrival, &[Dimension::GENERATION]) {
+            let listed = generations(&by_generation);
+            let listed: Vec<&str> = listed.iter().map(String::as_str).collect();
+            return Ok(Side::Count(by_generation, vec![LabelFilter::keep(Dimension::GENERATION, &listed)]));
+        }
+        self.count(Event::Arrival, vec![LabelFilter::keep(KIND, &["private", "public"])])
+    }
+}
+
+/// The generations that a measure tells apart, in order.
+pub(crate) fn generations(counted: &CountedMeasure) -> Vec<String> {
+    let dimensions = counted.measure.domain.dimensions().iter();
+    let labels =
+        dimensions.filter(|one| one.name.as_str() == Dimension::GENERATION).flat_map(|one| match &one.values {
+            Values::Labels(labels) => labels.as_slice(),
+            Values::Catalogue(_) => &[],
+        });
+    let mut numbers: Vec<u32> = labels.filter_map(|label| u32::from_str(label).ok()).collect();
+    numbers.sort_unstable();
+    numbers.into_iter().map(|number| number.to_string()).collect()
+}
+
+fn generation(number: &str) -> Vec<LabelFilter> {
+    vec![LabelFilter::keep(Dimension::GENERATION, &[number])]
+}
+
+/// What a request for a ratio comes to: one ratio, or one for each generation.
+pub(crate) fn resolve(
+    asked: v1::RatioRequest,
+    all: &[Arc<CountedMeasure>],
+    named: &[Arc<CountedMeasure>],
+    demand: &Demand<'_>,
+    campaign: &Campaign,
+) -> Result<Vec<Ratio>, Status> {
+    use v1::RatioKind as Kind;
+    let kind = Kind::try_from(asked.kind).unwrap_or(Kind::Unspecified);
+    if *demand.grouping == Grouping::Cells {
+        let problem = "'*' is for measures alone: name the dimensions that both sides of a ratio have";
+        return Err(refusal::invalid("group_by", problem));
+    }
+    let choice = Choice { kind, all, named, demand };
+    let one = |numerator: Side, denominator: Side| {
+        let (name, prefix) = (name_of(kind), Vec::new());
+        vec![Ratio { asked: asked.clone(), name, prefix, numerator, denominator }]
+    };
+    let direct = || vec![LabelFilter::keep(ANALYTICS, &[DIRECT])];
+    let evidenced = |mut filters: Vec<LabelFilter>| {
+        filters.push(LabelFilter::keep(KIND, &["private"]));
+        filters.push(LabelFilter { exclude: true, ..LabelFilter::keep(Dimension::GRADE, &["inferred"]) });
+        filters
+    };
+    let inferred = |mut filters: Vec<LabelFilter>| {
+        filters.push(LabelFilter::keep(Dimension::GRADE, &["inferred"]));
+        filters
+    };
+    Ok(match kind {
+        Kind::Unspecified => return Err(refusal::invalid("ratios", "name the kind of each")),
+        Kind::Custom => vec![custom(&asked, all, demand)?],
+        Kind::DarkShare => one(
+            choice.count(Event::Share, vec![LabelFilter::keep(KIND, &["private"])])?,
+            Side::Count(choice.require(Event::Share, &[KIND])?, Vec::new()),
+        ),
+        Kind::DirectConfirmed => {
+            one(choice.count(Event::Arrival, evidenced(direct()))?, choice.count(Event::Arrival, direct())?)
+        }
+        Kind::DirectInferred => {
+            one(choice.count(Event::Arrival, inferred(direct()))?, choice.count(Event::Arrival, direct())?)
+        }
+        Kind::ConversionRate => {
+            one(choice.count(Event::Conversion, Vec::new())?, choice.count(Event::Arrival, Vec::new())?)
+        }
+        Kind::CostPerConversion => {
+            check_costs(campaign, demand)?;
+            one(Side::Cost, choice.count(Event::Conversion, Vec::new())?)
+        }
+        Kind::Roi => {
+            check_costs(campaign, demand)?;
+            one(Side::Profit(choice.require(Event::Conversion, &[Dimension::VALUE])?, Vec::new()), Side::Cost)
+        }
+        Kind::ArrivalsPerShare => one(choice.shared_arrivals()?, choice.count(Event::Share, Vec::new())?),
+        Kind::ResharesPerArrival | Kind::GenerationGrowth => by_generation(&choice, &asked)?,
+    })
+}
+
+/// The next generation's shares, or arrivals, over this one's arrivals.
+fn by_generation(choice: &Choice<'_>, asked: &v1::RatioRequest) -> Result<Vec<Ratio>, Status> {
+    let arrivals = choice.require(Event::Arrival, &[Dimension::GENERATION])?;
+    let above = match choice.kind {
+        v1::RatioKind::GenerationGrowth => arrivals.clone(),
+        _ => choice.require(Event::Share, &[Dimension::GENERATION])?,
+    };
+    let (known, next) = (generations(&arrivals), generations(&above));
+    let ratio = |number: &String| {
+        let after = (u32::from_str(number).ok()? + 1).to_string();
+        Some(Ratio {
+            asked: asked.clone(),
+            name: name_of(choice.kind),
+            prefix: vec![number.clone()],
+            numerator: Side::Count(above.clone(), next.contains(&after).then(|| generation(&after))?),
+            denominator: Side::Count(arrivals.clone(), generation(number)),
+        })
+    };
+    Ok(known.iter().filter_map(ratio).collect())
+}
+
+fn custom(asked: &v1::RatioRequest, all: &[Arc<CountedMeasure>], demand: &Demand<'_>) -> Result<Ratio, Status> {
+    let wish = asked.custom.clone().ok_or_else(|| refusal::invalid("ratios", "a custom ratio says what it is of"))?;
+    let side = |selection: Option<v1::Selection>| {
+        let v1::Selection { measure, filters } = selection.unwrap_or_default();
+        let counted = measure_named("this one", all, &measure)?.clone();
+        Ok::<_, Status>(Side::Count(counted, read_filters(filters)?))
+    };
+    let ratio = Ratio {
+        name: wish.name.clone(),
+        prefix: Vec::new(),
+        numerator: side(wish.numerator)?,
+        denominator: side(wish.denominator)?,
+        asked: asked.clone(),
+    };
+    if wish.name.is_empty() || wish.name.len() > Dimension::MAX_LABEL {
+        return Err(refusal::invalid(
+            "ratios",
+            format!("give a custom ratio a name of 1 to {} bytes", Dimension::MAX_LABEL),
+        ));
+    }
+    if let Some(unfit) = ratio.measures().find(|counted| !demand.is_met_by(counted)) {
+        let name = &unfit.measure.name;
+        let problem = format!("measure '{name}' cannot be grouped and filtered so, or its windows are too long");
+        return Err(refusal::invalid_because("NO_SUCH_DIMENSION", "ratios", problem));
+    }
+    Ok(ratio)
+}
+
+/// Costs are declared by channel at the finest: nothing else may tell them apart.
+fn check_costs(campaign: &Campaign, demand: &Demand<'_>) -> Result<(), Status> {
+    if campaign.declaration.costs.is_empty() {
+        let message = "no cost is declared for this campaign: declare it with DeclareCampaign";
+        return Err(refusal::failed_precondition("COST_MISSING", message));
+    }
+    let filtered = demand.filters.iter().map(|filter| filter.dimension.as_str());
+    let mut told_apart = demand.grouping.axes().iter().map(String::as_str).chain(filtered);
+    match told_apart.find(|name| ![Dimension::CHANNEL, KIND].contains(name)) {
+        Some(name) => {
+            let name: String = name.chars().take(80).collect();
+            let problem =
+                format!("costs are declared by channel, not by '{name}': group and filter by channel or kind");
+            Err(refusal::invalid("group_by", problem))
+        }
+        None => Ok(()),
+    }
+}
