@@ -8,13 +8,14 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 fn main() -> io::Result<()> {
-    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/dashboard");
+    // Asked for at run time: a build script that was compiled for one checkout may run for another.
+    let variable = |name| env::var_os(name).map(PathBuf::from).ok_or(io::ErrorKind::NotFound);
+    let web = variable("CARGO_MANIFEST_DIR")?.join("../../web/dashboard");
     let dist = web.join("dist");
     // A path that is not there would have every build run this again.
     let watched = if dist.is_dir() { &dist } else { &web };
     println!("cargo:rerun-if-changed={}", watched.display());
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
-    fs::write(out.join("files.rs"), listed(&dist)?)
+    fs::write(variable("OUT_DIR")?.join("files.rs"), listed(&dist)?)
 }
 
 /// A Rust expression: the files, each with its compressed forms.

@@ -13,11 +13,15 @@ const FILES = ["tacita/v1/manifest", "tacita/v1/reporting"];
 const TOOLS = ["@bufbuild/buf@1.75.0", "@bufbuild/protoc-gen-es@2.17.0"];
 
 const generated = (file) => at(`${OUT}/${file}_pb.ts`);
-const stamp = (file) => `// proto/${file}.proto, SHA-256 ${createHash("sha256").update(readFileSync(`${PROTO}/${file}.proto`)).digest("hex")}\n`;
+const stamp = (file) =>
+  `// proto/${file}.proto, SHA-256 ${createHash("sha256")
+    .update(readFileSync(`${PROTO}/${file}.proto`))
+    .digest("hex")}\n`;
 
 if (process.argv.includes("--check")) {
   const stale = FILES.filter((file) => !readFileSync(generated(file), "utf8").startsWith(stamp(file)));
-  for (const file of stale) console.error(`${OUT}/${file}_pb.ts is not of the present proto/${file}.proto: npm run generate`);
+  for (const file of stale)
+    console.error(`${OUT}/${file}_pb.ts is not of the present proto/${file}.proto: npm run generate`);
   process.exit(stale.length ? 1 : 0);
 }
 
@@ -25,5 +29,8 @@ const plugin = { local: "protoc-gen-es", out: at(OUT), opt: ["target=ts", "impor
 const template = JSON.stringify({ version: "v2", plugins: [plugin] });
 const paths = FILES.flatMap((file) => ["--path", `${PROTO}/${file}.proto`]);
 const packages = TOOLS.flatMap((tool) => ["--package", tool]);
-execFileSync("npx", ["--yes", ...packages, "--", "buf", "generate", PROTO, "--template", template, ...paths], { cwd: at("."), stdio: "inherit" });
+execFileSync("npx", ["--yes", ...packages, "--", "buf", "generate", PROTO, "--template", template, ...paths], {
+  cwd: at("."),
+  stdio: "inherit",
+});
 for (const file of FILES) writeFileSync(generated(file), stamp(file) + readFileSync(generated(file), "utf8"));

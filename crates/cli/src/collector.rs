@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// A TOML file of settings; flags and environment go before it (`examples/collector.toml` has them all).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Do not serve the dashboard, the brand's page, at `/`.
+    #[arg(long)]
+    no_dashboard: bool,
 }
 
 /// The settings of `--config`.
@@ -72,6 +75,7 @@ struct Alerts {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Dashboard {
+    serve: Option<bool>,
     origins: Vec<String>,
 }
 
@@ -83,7 +87,9 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let data = args.data.or_else(|| file.data.clone()).unwrap_or_else(|| "data/collector".into());
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
-    let running = Collector::start(config(&file, data.clone())?, listener, Arc::new(SystemClock)).await?;
+    let mut config = config(&file, data.clone())?;
+    config.serve_dashboard &= !args.no_dashboard;
+    let running = Collector::start(config, listener, Arc::new(SystemClock)).await?;
     eprintln!("collector on http://{}; state in {}", running.address(), data.display());
     eprintln!("signing key, for publishers to pin: {}", hex::encode(running.signing_key().to_bytes()));
     eprintln!("operator's API key: {}", data.join("operator.key").display());
@@ -109,6 +115,7 @@ fn config(file: &File, data: PathBuf) -> Result<CollectorConfig> {
     config.alerts.step = file.alerts.step.map_or(config.alerts.step, |span| span.0);
     config.alerts.loopback_webhooks = file.alerts.loopback_webhooks;
     config.dashboard_origins = file.dashboard.origins.clone();
+    config.serve_dashboard = file.dashboard.serve.unwrap_or(config.serve_dashboard);
     Ok(config)
 }
 
@@ -125,5 +132,6 @@ mod tests {
         assert_eq!(from_file.window_policy, default.window_policy);
         assert_eq!(from_file.alerts, default.alerts);
         assert_eq!(from_file.dashboard_origins, default.dashboard_origins);
+        assert_eq!(from_file.serve_dashboard, default.serve_dashboard);
     }
 }

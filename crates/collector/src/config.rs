@@ -25,6 +25,8 @@ pub struct CollectorConfig {
     pub alerts: AlertPolicy,
     /// Origins whose pages may ask as brands do, over gRPC-Web: `https://dash.example`. None: no page may.
     pub dashboard_origins: Vec<String>,
+    /// Whether the brand's page is served beside the services.
+    pub serve_dashboard: bool,
 }
 
 /// Which windows are counted at a given time.
@@ -96,6 +98,7 @@ impl CollectorConfig {
             limits: Limits::default(),
             alerts: AlertPolicy::default(),
             dashboard_origins: Vec::new(),
+            serve_dashboard: true,
         }
     }
 

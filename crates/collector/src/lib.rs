@@ -34,6 +34,7 @@ mod alerts;
 mod auth;
 mod catalogue;
 mod config;
+mod dashboard;
 mod error;
 mod ingest;
 mod keys;

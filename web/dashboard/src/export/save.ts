@@ -1,7 +1,24 @@
 // Files of what is on screen.
 
 /** Properties that a drawing's look rests on. */
-const LOOK = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "stroke-opacity", "opacity", "font-family", "font-size", "font-weight", "font-variant-numeric", "text-anchor", "dominant-baseline", "letter-spacing"] as const;
+const LOOK = [
+  "fill",
+  "fill-opacity",
+  "stroke",
+  "stroke-width",
+  "stroke-dasharray",
+  "stroke-linecap",
+  "stroke-linejoin",
+  "stroke-opacity",
+  "opacity",
+  "font-family",
+  "font-size",
+  "font-weight",
+  "font-variant-numeric",
+  "text-anchor",
+  "dominant-baseline",
+  "letter-spacing",
+] as const;
 
 const MARGIN = 16;
 const SVG = "http://www.w3.org/2000/svg";
@@ -12,7 +29,10 @@ const SVG = "http://www.w3.org/2000/svg";
  */
 export function standalone(drawing: SVGSVGElement, title: string): string {
   const copy = drawing.cloneNode(true) as SVGSVGElement;
-  const [from, to] = [drawing, copy].map((root) => [root, ...root.querySelectorAll<SVGElement>("*")]) as [SVGElement[], SVGElement[]];
+  const [from, to] = [drawing, copy].map((root) => [root, ...root.querySelectorAll<SVGElement>("*")]) as [
+    SVGElement[],
+    SVGElement[],
+  ];
   for (const [place, element] of from.entries()) {
     const style = getComputedStyle(element);
     const twin = to[place]!;
@@ -28,7 +48,8 @@ export function standalone(drawing: SVGSVGElement, title: string): string {
   const page = getComputedStyle(document.body);
   const whole = document.createElementNS(SVG, "svg");
   const [wide, high] = [width + 2 * MARGIN, height + 2 * MARGIN + 28];
-  for (const [name, value] of Object.entries({ xmlns: SVG, width: wide, height: high, viewBox: `0 0 ${wide} ${high}` })) whole.setAttribute(name, String(value));
+  for (const [name, value] of Object.entries({ xmlns: SVG, width: wide, height: high, viewBox: `0 0 ${wide} ${high}` }))
+    whole.setAttribute(name, String(value));
   const add = (name: string, attributes: Record<string, string | number>) => {
     const element = document.createElementNS(SVG, name);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
@@ -36,7 +57,14 @@ export function standalone(drawing: SVGSVGElement, title: string): string {
     return element;
   };
   add("rect", { width: wide, height: high, fill: page.getPropertyValue("background-color") });
-  add("text", { x: MARGIN, y: MARGIN + 12, fill: page.color, "font-family": page.fontFamily, "font-size": 15, "font-weight": 600 }).textContent = title;
+  add("text", {
+    x: MARGIN,
+    y: MARGIN + 12,
+    fill: page.color,
+    "font-family": page.fontFamily,
+    "font-size": 15,
+    "font-weight": 600,
+  }).textContent = title;
   const body = add("g", { transform: `translate(${MARGIN} ${MARGIN + 28})`, "font-family": page.fontFamily });
   body.append(...copy.childNodes);
   return new XMLSerializer().serializeToString(whole);
@@ -52,7 +80,9 @@ export async function picture(svg: string): Promise<Blob> {
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [image.width * 2, image.height * 2];
     canvas.getContext("2d")!.drawImage(image, 0, 0, canvas.width, canvas.height);
-    return await new Promise((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no picture"))), "image/png"));
+    return await new Promise((resolve, reject) =>
+      canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no picture"))), "image/png"),
+    );
   } finally {
     URL.revokeObjectURL(address);
   }
@@ -69,4 +99,9 @@ export function save(name: string, content: string | Blob, type: string): void {
 
 /** A name for a file: what it holds, of which campaign and days. */
 export const fileName = (...parts: readonly string[]): string =>
-  parts.filter(Boolean).join("-").toLowerCase().replace(/[^a-z0-9.]+/g, "-").replace(/^-|-$/g, "");
+  parts
+    .filter(Boolean)
+    .join("-")
+    .toLowerCase()
+    .replace(/[^a-z0-9.]+/g, "-")
+    .replace(/^-|-$/g, "");

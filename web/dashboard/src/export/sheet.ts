@@ -22,13 +22,18 @@ export interface Sheet {
 
 /** RFC 4180: a head line, CRLF, quotes where needed. Times are ISO 8601; a number is the service's own, in full. */
 export function csvOf({ columns, rows }: Sheet): string {
-  const lines = [columns.map(({ key }) => key), ...rows.map((row) => row.map((cell, place) => plain(cell, columns[place]!.kind)))];
+  const lines = [
+    columns.map(({ key }) => key),
+    ...rows.map((row) => row.map((cell, place) => plain(cell, columns[place]!.kind))),
+  ];
   return lines.map((line) => line.map(quoted).join(",") + "\r\n").join("");
 }
 
 function plain(cell: Cell, kind: Kind): string {
   if (cell === undefined) return "";
-  return kind === "time" && typeof cell === "number" ? new Date(cell * 1000).toISOString().replace(".000Z", "Z") : String(cell);
+  return kind === "time" && typeof cell === "number"
+    ? new Date(cell * 1000).toISOString().replace(".000Z", "Z")
+    : String(cell);
 }
 
 /**

@@ -1,7 +1,7 @@
 // The link builder's form, and the link that it makes: by the tag writer of the web SDK, so that it is the same byte for byte.
 
-import { CHANNELS, channelByName, type Channel } from "../../../sdk/src/protocol/channel.js";
-import { tagAddress, utmAddress, type LinkTag, type TagStyle } from "../../../sdk/src/protocol/tag.js";
+import { CHANNELS, type Channel, channelByName } from "../../../sdk/src/protocol/channel.js";
+import { type LinkTag, type TagStyle, tagAddress, utmAddress } from "../../../sdk/src/protocol/tag.js";
 
 export interface LinkForm {
   readonly address: string;
@@ -30,7 +30,12 @@ export function linkFormOf(form: Readonly<Record<string, string>>): LinkForm {
 }
 
 /** A link that a brand gives out has not been passed on yet. */
-export const tagOf = (form: LinkForm, campaign: number): LinkTag => ({ campaign, channel: form.channel, cohort: form.cohort, generation: 0 });
+export const tagOf = (form: LinkForm, campaign: number): LinkTag => ({
+  campaign,
+  channel: form.channel,
+  cohort: form.cohort,
+  generation: 0,
+});
 
 /** The link; undefined if the address is no absolute web address. `name` is the campaign's, for UTM. */
 export function linkOf(form: LinkForm, campaign: number, name: string): string | undefined {

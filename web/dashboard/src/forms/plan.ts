@@ -1,9 +1,14 @@
 // The planner's form, and the question that it makes.
 
+import { type Question, question } from "../state/question.js";
 import { Event, Participation } from "../wire/tacita/v1/manifest_pb.js";
-import { question, type Question } from "../state/question.js";
 
-export const PLAN_EVENTS = { arrival: Event.ARRIVAL, share: Event.SHARE, conversion: Event.CONVERSION, reach: Event.REACH } as const;
+export const PLAN_EVENTS = {
+  arrival: Event.ARRIVAL,
+  share: Event.SHARE,
+  conversion: Event.CONVERSION,
+  reach: Event.REACH,
+} as const;
 export const PLAN_WINDOWS = { hour: 3_600, day: 86_400, week: 604_800 } as const;
 
 /** The form as written; missing fields are as at the start. */
@@ -27,7 +32,8 @@ export const PLAN: Plan = {
 
 /** The form out of an address. */
 export function planOf(form: Readonly<Record<string, string>>): Plan {
-  const one = <T extends string>(known: readonly T[], value: string | undefined, otherwise: T): T => known.find((name) => name === value) ?? otherwise;
+  const one = <T extends string>(known: readonly T[], value: string | undefined, otherwise: T): T =>
+    known.find((name) => name === value) ?? otherwise;
   return {
     event: one(Object.keys(PLAN_EVENTS) as Plan["event"][], form.event, PLAN.event),
     labels: form.labels ?? PLAN.labels,
@@ -40,7 +46,10 @@ export function planOf(form: Readonly<Record<string, string>>): Plan {
 
 /** A line is a label, and its expected share in per cent if that is known. */
 export function labelsOf(text: string): { label: string; share: number | undefined }[] {
-  const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
+  const lines = text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean);
   return lines.map((line) => {
     const [, label = line, share] = /^(\S+)\s+([\d.,]+)\s*%?$/.exec(line) ?? [];
     return { label, share: share === undefined ? undefined : number(share) / 100 };

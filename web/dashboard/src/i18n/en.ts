@@ -55,7 +55,6 @@ export const en = {
     compareYear: "Year before",
     compareShort: { none: "", previous: "than the period before", year: "than the year before" },
     compareNeedsEnds: "“All time” has no period before it.",
-    filters: "Filters",
     filter: "Filter",
     exclude: "Leave these out",
     clear: "Clear all",
@@ -90,7 +89,10 @@ export const en = {
     open: "still counting",
     left: (dimensions: string) => `Not filtered by ${dimensions}: this measure does not tell it apart.`,
     missing: (what: string) => `No measure answers this: it takes ${what}.`,
+    missingShort: "No measure tells this.",
+    largest: "The largest of many: noise upwards is favoured.",
     empty: "No reports in this range.",
+    ahead: "This range lies in the future: nothing is counted there yet.",
     failed: "This could not be answered.",
     away: "The server does not answer; these are the last figures it gave.",
   },
@@ -137,11 +139,14 @@ export const en = {
   cards: {
     label: "Key figures",
     darkShare: "Shared in private",
-    darkShareAbout: "Shares to private channels ÷ all shares made with the page’s buttons and by copying (RadiumOne’s “share of sharing”).",
+    darkShareAbout:
+      "Shares to private channels ÷ all shares made with the page’s buttons and by copying (RadiumOne’s “share of sharing”).",
     directConfirmed: "Direct that is dark, proven",
-    directConfirmedAbout: "Of the arrivals that analytics calls direct, those with evidence of a private channel: a tagged link, or an app that says so.",
+    directConfirmedAbout:
+      "Of the arrivals that analytics calls direct, those with evidence of a private channel: a tagged link, or an app that says so.",
     directInferred: "Direct that may be dark",
-    directInferredAbout: "Of the arrivals that analytics calls direct, those on a deep page without any evidence. An upper bound (Madrigal), never added to the proven ones.",
+    directInferredAbout:
+      "Of the arrivals that analytics calls direct, those on a deep page without any evidence. An upper bound (Madrigal), never added to the proven ones.",
     arrivals: "Visits",
     arrivalsAbout: "Page sessions, by all ways of arriving.",
     shares: "Shares",
@@ -161,7 +166,8 @@ export const en = {
 
   channels: {
     title: "Channels",
-    about: "Where it came from, or went to. The bar is the estimate, the line across its end the 95 % interval: the true number lies within it 19 times out of 20.",
+    about:
+      "Where it came from, or went to. The bar is the estimate, the line across its end the 95 % interval: the true number lies within it 19 times out of 20.",
     private: "Private",
     maybe: "Perhaps private: an upper bound",
     public: "Public",
@@ -174,7 +180,8 @@ export const en = {
 
   series: {
     title: "Over time",
-    about: "The line is the estimate of each period, the band its 95 % interval. A mark is a surge: more than the time before explains, privacy noise included.",
+    about:
+      "The line is the estimate of each period, the band its 95 % interval. A mark is a surge: more than the time before explains, privacy noise included.",
     by: "By",
     grain: { auto: "Auto", hour: "Hour", day: "Day", week: "Week", month: "Month" },
     split: "Split",
@@ -182,14 +189,16 @@ export const en = {
     before: "Before",
     open: "The last period is not over, or still takes reports.",
     alerts: "Surges",
-    alert: (label: string, when: string, score: string) => `${label}: surge on ${when}, ${score} σ above what was expected`,
+    alert: (label: string, when: string, score: string) =>
+      `${label}: surge on ${when}, ${score} σ above what was expected`,
     needs: "a measure of this event",
     keys: "Left and right arrows move through the periods.",
   },
 
   funnel: {
     title: "From share to conversion",
-    about: "How many visits shared links brought, and how many conversions followed. Each step has its own measure and its own interval.",
+    about:
+      "How many visits shared links brought, and how many conversions followed. Each step has its own measure and its own interval.",
     shares: "Shares",
     arrivals: "Visits by shared links",
     conversions: "Conversions",
@@ -199,9 +208,19 @@ export const en = {
 
   generations: {
     title: "How far it travels",
-    about: "Generation 0 are links shared by somebody who had not come by one; each re-share adds one. Growth above 1 means that it spreads by itself.",
+    about:
+      "Generation 0 are links shared by somebody who had not come by one; each re-share adds one. Growth above 1 means that it spreads by itself.",
     zero: "First shares",
-    nth: (n: number) => (n === 1 ? "1st re-share" : n === 2 ? "2nd re-share" : n === 3 ? "3rd re-share" : n >= 7 ? "7th and later" : `${n}th re-share`),
+    nth: (n: number) =>
+      n === 1
+        ? "1st re-share"
+        : n === 2
+          ? "2nd re-share"
+          : n === 3
+            ? "3rd re-share"
+            : n >= 7
+              ? "7th and later"
+              : `${n}th re-share`,
     growth: "growth",
     reshares: "re-shares per visit",
     none: "No measure tells generations apart: create one with the dimension generation.",
@@ -209,7 +228,8 @@ export const en = {
 
   contents: {
     title: "Most shared contents",
-    about: "Out of all contents of the measure’s catalogue, those with the largest estimates. Picking the largest of many favours upward noise: read the intervals.",
+    about:
+      "Out of all contents of the measure’s catalogue, those with the largest estimates. Picking the largest of many favours upward noise: read the intervals.",
     categoriesTitle: "Categories",
     categoriesAbout: "Groups of contents as the brand declared them.",
     show: "Show",
@@ -228,7 +248,8 @@ export const en = {
 
   cohorts: {
     title: "Cohorts",
-    about: "Squads, newsletters and referral programmes. A cohort is never one person: it declares its size, and small ones are refused.",
+    about:
+      "Squads, newsletters and referral programmes. A cohort is never one person: it declares its size, and small ones are refused.",
     needs: "a measure with the dimension cohort",
     unnamed: "No cohort",
     why: "A campaign with many small cohorts is refused, because no interval would tell them apart. The planner says how much traffic a split takes.",
@@ -243,11 +264,21 @@ export const en = {
     inferred: "deep page without evidence: at most this much more is dark",
     rest: "What GA4 calls Direct holds both, and never tells.",
     part: "What it was",
-    legend: { private: "Shared in private, with evidence", maybe: "Deep page, no evidence", public: "Public social", other: "Other ways" },
+    legend: {
+      private: "Shared in private, with evidence",
+      maybe: "Deep page, no evidence",
+      public: "Public social",
+      other: "Other ways",
+    },
   },
 
   grade: {
-    confirmed: "tagged link", declared: "UTM", app: "in an app’s browser", referrer: "referrer", inferred: "deep page, no evidence", direct: "typed or bookmarked",
+    confirmed: "tagged link",
+    declared: "UTM",
+    app: "in an app’s browser",
+    referrer: "referrer",
+    inferred: "deep page, no evidence",
+    direct: "typed or bookmarked",
   } as Readonly<Record<string, string>>,
 
   planner: {
@@ -303,17 +334,21 @@ export const en = {
 
   privacy: {
     title: "What one report reveals",
-    about: "Each visitor’s device answers with noise before anything leaves it. These figures say how little a single answer gives away.",
+    about:
+      "Each visitor’s device answers with noise before anything leaves it. These figures say how little a single answer gives away.",
     measure: "Measure",
     local: "To anyone",
-    localAbout: "Local ε: even if publisher, collector and brand all worked together, one report changes the odds of any guess about its sender by at most this factor.",
+    localAbout:
+      "Local ε: even if publisher, collector and brand all worked together, one report changes the odds of any guess about its sender by at most this factor.",
     amplified: "To you",
-    amplifiedAbout: "Seeing only totals of windows, a brand can improve its odds by at most this factor (with δ of one in a million), as long as relay and collector do not tell it more.",
+    amplifiedAbout:
+      "Seeing only totals of windows, a brand can improve its odds by at most this factor (with δ of one in a million), as long as relay and collector do not tell it more.",
     factor: (factor: string) => `× ${factor}`,
     epsilon: (epsilon: string) => `ε ${epsilon}`,
     crowd: (reports: string) => `among ${reports} reports`,
     none: "Not answered",
-    noneAbout: "Reports of devices that had nothing to say, or whose privacy budget was spent. They still report, so that silence tells nothing.",
+    noneAbout:
+      "Reports of devices that had nothing to say, or whose privacy budget was spent. They still report, so that silence tells nothing.",
     mechanism: "Mechanism",
     plainTitle: "In plain words",
     plain: [
@@ -327,15 +362,35 @@ export const en = {
   kinds: { private: "Private", public: "Public", other: "Other ways" } as Readonly<Record<string, string>>,
 
   dimensions: {
-    channel: "Channel", kind: "Kind", grade: "Evidence", content: "Content", category: "Category", cohort: "Cohort", generation: "Generation",
-    publisher: "Publisher", value: "Value",
+    channel: "Channel",
+    kind: "Kind",
+    grade: "Evidence",
+    content: "Content",
+    category: "Category",
+    cohort: "Cohort",
+    generation: "Generation",
+    publisher: "Publisher",
+    value: "Value",
   } as Readonly<Record<string, string>>,
 
   /** Labels that are words and not names. Names of apps are the same in every language (names.ts). */
   labels: {
-    email: "E-mail", sms: "SMS", copy: "Copied address", native: "Share sheet (app not told)", direct: "Direct", inferred: "Deep page, no evidence",
-    search: "Search", "ai-assistant": "AI assistant", newsletter: "Newsletter", campaign: "Advertising", referral: "Other sites",
-    unattributed: "Not attributed", other: "Everything else", social: "Other social", "instagram-direct": "Instagram Direct", uncategorised: "Without a category",
+    email: "E-mail",
+    sms: "SMS",
+    copy: "Copied address",
+    native: "Share sheet (app not told)",
+    direct: "Direct",
+    inferred: "Deep page, no evidence",
+    search: "Search",
+    "ai-assistant": "AI assistant",
+    newsletter: "Newsletter",
+    campaign: "Advertising",
+    referral: "Other sites",
+    unattributed: "Not attributed",
+    other: "Everything else",
+    social: "Other social",
+    "instagram-direct": "Instagram Direct",
+    uncategorised: "Without a category",
   } as Readonly<Record<string, string>>,
 };
 

@@ -30,14 +30,26 @@ export function formats(locale: string): Formats {
     const made = new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...options });
     return (seconds: number) => made.format(seconds * 1000);
   };
-  const [whole, compact, ratio] = [number({ maximumFractionDigits: 0 }), number({ notation: "compact", maximumFractionDigits: 1 }), number({ maximumSignificantDigits: 3 })];
-  const [percent0, percent1] = [0, 1].map((digits) => number({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  const [whole, compact, ratio] = [
+    number({ maximumFractionDigits: 0 }),
+    number({ notation: "compact", maximumFractionDigits: 1 }),
+    number({ maximumSignificantDigits: 3 }),
+  ];
+  const [percent0, percent1] = [0, 1].map((digits) =>
+    number({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }),
+  );
   const [hour, day, month, shortHour, shortDay, shortMonth] = [
-    date({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }), date({ weekday: "short", day: "numeric", month: "short", year: "numeric" }), date({ month: "long", year: "numeric" }),
-    date({ hour: "2-digit", minute: "2-digit" }), date({ day: "numeric", month: "short" }), date({ month: "short", year: "2-digit" }),
+    date({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
+    date({ weekday: "short", day: "numeric", month: "short", year: "numeric" }),
+    date({ month: "long", year: "numeric" }),
+    date({ hour: "2-digit", minute: "2-digit" }),
+    date({ day: "numeric", month: "short" }),
+    date({ month: "short", year: "2-digit" }),
   ];
   const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-  const [words, choice] = (["conjunction", "disjunction"] as const).map((type) => new Intl.ListFormat(locale, { type }));
+  const [words, choice] = (["conjunction", "disjunction"] as const).map(
+    (type) => new Intl.ListFormat(locale, { type }),
+  );
   const money = new Map<string, Intl.NumberFormat>();
   // Adding 0 turns −0 into 0.
   const rounded = (value: number) => Math.round(value) + 0;
@@ -48,11 +60,13 @@ export function formats(locale: string): Formats {
     ratio: (value) => ratio.format(value + 0),
     money(value, currency) {
       let made = money.get(currency);
-      if (!made) money.set(currency, (made = number(currency ? { style: "currency", currency } : { maximumFractionDigits: 2 })));
-      return made.format(value);
+      if (!made)
+        money.set(currency, (made = number(currency ? { style: "currency", currency } : { maximumFractionDigits: 2 })));
+      return made.format(Math.abs(value) < 0.005 ? 0 : value);
     },
     period: (from, seconds) => (seconds < DAY ? hour : seconds < 28 * DAY ? day : month)!(from),
-    tick: (from, seconds) => (seconds < DAY ? (from % DAY === 0 ? shortDay : shortHour) : seconds < 28 * DAY ? shortDay : shortMonth)!(from),
+    tick: (from, seconds) =>
+      (seconds < DAY ? (from % DAY === 0 ? shortDay : shortHour) : seconds < 28 * DAY ? shortDay : shortMonth)!(from),
     time: (seconds) => clock.format(seconds * 1000),
     list: (all) => words!.format(all),
     either: (all) => choice!.format(all),

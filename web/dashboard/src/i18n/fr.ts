@@ -57,7 +57,6 @@ export const fr: Messages = {
     compareYear: "Année précédente",
     compareShort: { none: "", previous: "que la période précédente", year: "que l’année précédente" },
     compareNeedsEnds: "« Depuis le début » n’a pas de période précédente.",
-    filters: "Filtres",
     filter: "Filtrer",
     exclude: "Exclure ceux-ci",
     clear: "Tout effacer",
@@ -92,7 +91,10 @@ export const fr: Messages = {
     open: "comptage en cours",
     left: (dimensions) => `Non filtré par ${dimensions} : cette mesure ne le distingue pas.`,
     missing: (what) => `Aucune mesure ne répond à cette question : il faut ${what}.`,
+    missingShort: "Aucune mesure ne le dit.",
+    largest: "Les plus grands parmi beaucoup : le bruit vers le haut est favorisé.",
     empty: "Aucun rapport sur cette période.",
+    ahead: "Cette période est à venir : rien n’y est encore compté.",
     failed: "Impossible de répondre.",
     away: "Le serveur ne répond pas ; voici ses derniers chiffres.",
   },
@@ -139,17 +141,21 @@ export const fr: Messages = {
   cards: {
     label: "Chiffres clés",
     darkShare: "Partagé en privé",
-    darkShareAbout: "Partages vers des canaux privés ÷ tous les partages faits par les boutons de la page et par copie (le « share of sharing » de RadiumOne).",
+    darkShareAbout:
+      "Partages vers des canaux privés ÷ tous les partages faits par les boutons de la page et par copie (le « share of sharing » de RadiumOne).",
     directConfirmed: "Direct privé, prouvé",
-    directConfirmedAbout: "Parmi les arrivées que l’analyse d’audience dit directes, celles qui portent la preuve d’un canal privé : un lien marqué, ou une application qui le dit.",
+    directConfirmedAbout:
+      "Parmi les arrivées que l’analyse d’audience dit directes, celles qui portent la preuve d’un canal privé : un lien marqué, ou une application qui le dit.",
     directInferred: "Direct peut-être privé",
-    directInferredAbout: "Parmi les arrivées dites directes, celles sur une page profonde sans aucun indice. Une borne supérieure (Madrigal), jamais ajoutée aux arrivées prouvées.",
+    directInferredAbout:
+      "Parmi les arrivées dites directes, celles sur une page profonde sans aucun indice. Une borne supérieure (Madrigal), jamais ajoutée aux arrivées prouvées.",
     arrivals: "Visites",
     arrivalsAbout: "Sessions de page, toutes provenances confondues.",
     shares: "Partages",
     sharesAbout: "Liens transmis : boutons et liens de partage, copies de l’adresse.",
     conversions: "Conversions",
-    conversionsAbout: "Conversions sur le site de la marque, attribuées au dernier lien partagé par lequel l’appareil est arrivé.",
+    conversionsAbout:
+      "Conversions sur le site de la marque, attribuées au dernier lien partagé par lequel l’appareil est arrivé.",
     conversionRate: "Taux de conversion",
     conversionRateAbout: "Conversions ÷ visites.",
     arrivalsPerShare: "Visites par partage",
@@ -163,7 +169,8 @@ export const fr: Messages = {
 
   channels: {
     title: "Canaux",
-    about: "D’où l’on vient, ou vers où l’on partage. La barre est l’estimation, le trait à son bout l’intervalle à 95 % : le vrai nombre s’y trouve 19 fois sur 20.",
+    about:
+      "D’où l’on vient, ou vers où l’on partage. La barre est l’estimation, le trait à son bout l’intervalle à 95 % : le vrai nombre s’y trouve 19 fois sur 20.",
     private: "Privés",
     maybe: "Peut-être privés : une borne supérieure",
     public: "Publics",
@@ -176,7 +183,8 @@ export const fr: Messages = {
 
   series: {
     title: "Au fil du temps",
-    about: "La ligne est l’estimation de chaque période, la bande son intervalle à 95 %. Une marque signale un pic : plus que le passé ne l’explique, bruit de confidentialité compris.",
+    about:
+      "La ligne est l’estimation de chaque période, la bande son intervalle à 95 %. Une marque signale un pic : plus que le passé ne l’explique, bruit de confidentialité compris.",
     by: "Par",
     grain: { auto: "Auto", hour: "Heure", day: "Jour", week: "Semaine", month: "Mois" },
     split: "Répartir",
@@ -191,7 +199,8 @@ export const fr: Messages = {
 
   funnel: {
     title: "Du partage à la conversion",
-    about: "Combien de visites les liens partagés ont amenées, et combien de conversions ont suivi. Chaque étape a sa mesure et son intervalle.",
+    about:
+      "Combien de visites les liens partagés ont amenées, et combien de conversions ont suivi. Chaque étape a sa mesure et son intervalle.",
     shares: "Partages",
     arrivals: "Visites par liens partagés",
     conversions: "Conversions",
@@ -201,7 +210,8 @@ export const fr: Messages = {
 
   generations: {
     title: "Jusqu’où cela voyage",
-    about: "La génération 0 : liens partagés par quelqu’un qui n’était pas venu par l’un d’eux ; chaque repartage en ajoute une. Une croissance au-dessus de 1 se propage d’elle-même.",
+    about:
+      "La génération 0 : liens partagés par quelqu’un qui n’était pas venu par l’un d’eux ; chaque repartage en ajoute une. Une croissance au-dessus de 1 se propage d’elle-même.",
     zero: "Premiers partages",
     nth: (n) => (n >= 7 ? "7ᵉ repartage et suivants" : n === 1 ? "1ᵉʳ repartage" : `${n}ᵉ repartage`),
     growth: "croissance",
@@ -211,7 +221,8 @@ export const fr: Messages = {
 
   contents: {
     title: "Contenus les plus partagés",
-    about: "Parmi tous les contenus du catalogue de la mesure, ceux aux plus fortes estimations. Choisir les plus grands parmi beaucoup favorise le bruit vers le haut : lisez les intervalles.",
+    about:
+      "Parmi tous les contenus du catalogue de la mesure, ceux aux plus fortes estimations. Choisir les plus grands parmi beaucoup favorise le bruit vers le haut : lisez les intervalles.",
     categoriesTitle: "Catégories",
     categoriesAbout: "Groupes de contenus déclarés par la marque.",
     show: "Afficher",
@@ -230,7 +241,8 @@ export const fr: Messages = {
 
   cohorts: {
     title: "Cohortes",
-    about: "Équipes, lettres d’information, parrainages. Une cohorte n’est jamais une personne : elle déclare sa taille, et les petites sont refusées.",
+    about:
+      "Équipes, lettres d’information, parrainages. Une cohorte n’est jamais une personne : elle déclare sa taille, et les petites sont refusées.",
     needs: "une mesure avec la dimension cohort",
     unnamed: "Sans cohorte",
     why: "Une campagne aux nombreuses petites cohortes est refusée : aucun intervalle ne les distinguerait. La planification dit combien de trafic il faut.",
@@ -245,11 +257,21 @@ export const fr: Messages = {
     inferred: "page profonde sans indice : au plus cela en plus est privé",
     rest: "Ce que GA4 appelle Direct contient les deux, sans jamais le dire.",
     part: "Ce que c’était",
-    legend: { private: "Partagé en privé, avec preuve", maybe: "Page profonde, sans indice", public: "Réseaux publics", other: "Autres voies" },
+    legend: {
+      private: "Partagé en privé, avec preuve",
+      maybe: "Page profonde, sans indice",
+      public: "Réseaux publics",
+      other: "Autres voies",
+    },
   },
 
   grade: {
-    confirmed: "lien marqué", declared: "UTM", app: "navigateur d’une application", referrer: "site référent", inferred: "page profonde, sans indice", direct: "saisi ou en favori",
+    confirmed: "lien marqué",
+    declared: "UTM",
+    app: "navigateur d’une application",
+    referrer: "site référent",
+    inferred: "page profonde, sans indice",
+    direct: "saisi ou en favori",
   },
 
   planner: {
@@ -266,7 +288,8 @@ export const fr: Messages = {
     windowNames: { hour: "Heure", day: "Jour", week: "Semaine" },
     ask: "Calculer",
     smallest: "Plus petite part visible",
-    smallestNone: "Aucune part n’est visible avec ce trafic : prenez un ε plus grand, plus de fenêtres ou moins de canaux.",
+    smallestNone:
+      "Aucune part n’est visible avec ce trafic : prenez un ε plus grand, plus de fenêtres ou moins de canaux.",
     cells: "Cellules",
     share: "Part attendue",
     expected: "Nombre attendu",
@@ -305,17 +328,21 @@ export const fr: Messages = {
 
   privacy: {
     title: "Ce que révèle un rapport",
-    about: "L’appareil de chaque visiteur répond avec du bruit avant que rien ne le quitte. Ces chiffres disent combien peu une réponse isolée trahit.",
+    about:
+      "L’appareil de chaque visiteur répond avec du bruit avant que rien ne le quitte. Ces chiffres disent combien peu une réponse isolée trahit.",
     measure: "Mesure",
     local: "À quiconque",
-    localAbout: "ε local : même si éditeur, collecteur et marque s’alliaient, un rapport ne multiplie les chances d’une supposition sur son auteur que par ce facteur au plus.",
+    localAbout:
+      "ε local : même si éditeur, collecteur et marque s’alliaient, un rapport ne multiplie les chances d’une supposition sur son auteur que par ce facteur au plus.",
     amplified: "À vous",
-    amplifiedAbout: "Ne voyant que des totaux par fenêtre, une marque n’améliore ses chances que de ce facteur au plus (à δ près, un sur un million), tant que relais et collecteur ne lui en disent pas plus.",
+    amplifiedAbout:
+      "Ne voyant que des totaux par fenêtre, une marque n’améliore ses chances que de ce facteur au plus (à δ près, un sur un million), tant que relais et collecteur ne lui en disent pas plus.",
     factor: (factor) => `× ${factor}`,
     epsilon: (epsilon) => `ε ${epsilon}`,
     crowd: (reports) => `parmi ${reports} rapports`,
     none: "Sans réponse",
-    noneAbout: "Rapports d’appareils qui n’avaient rien à dire, ou dont le budget de confidentialité était épuisé. Ils répondent quand même : le silence ne dit rien.",
+    noneAbout:
+      "Rapports d’appareils qui n’avaient rien à dire, ou dont le budget de confidentialité était épuisé. Ils répondent quand même : le silence ne dit rien.",
     mechanism: "Mécanisme",
     plainTitle: "En clair",
     plain: [
@@ -329,13 +356,33 @@ export const fr: Messages = {
   kinds: { private: "Privés", public: "Publics", other: "Autres voies" },
 
   dimensions: {
-    channel: "Canal", kind: "Nature", grade: "Indice", content: "Contenu", category: "Catégorie", cohort: "Cohorte", generation: "Génération",
-    publisher: "Éditeur", value: "Valeur",
+    channel: "Canal",
+    kind: "Nature",
+    grade: "Indice",
+    content: "Contenu",
+    category: "Catégorie",
+    cohort: "Cohorte",
+    generation: "Génération",
+    publisher: "Éditeur",
+    value: "Valeur",
   },
 
   labels: {
-    email: "E-mail", sms: "SMS", copy: "Adresse copiée", native: "Menu de partage (appli non dite)", direct: "Direct", inferred: "Page profonde, sans indice",
-    search: "Recherche", "ai-assistant": "Assistant IA", newsletter: "Lettre d’information", campaign: "Publicité", referral: "Autres sites",
-    unattributed: "Non attribué", other: "Tout le reste", social: "Autres réseaux", "instagram-direct": "Instagram Direct", uncategorised: "Sans catégorie",
+    email: "E-mail",
+    sms: "SMS",
+    copy: "Adresse copiée",
+    native: "Menu de partage (appli non dite)",
+    direct: "Direct",
+    inferred: "Page profonde, sans indice",
+    search: "Recherche",
+    "ai-assistant": "Assistant IA",
+    newsletter: "Lettre d’information",
+    campaign: "Publicité",
+    referral: "Autres sites",
+    unattributed: "Non attribué",
+    other: "Tout le reste",
+    social: "Autres réseaux",
+    "instagram-direct": "Instagram Direct",
+    uncategorised: "Sans catégorie",
   },
 };

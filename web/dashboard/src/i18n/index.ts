@@ -43,4 +43,9 @@ export function labelText(dimension: string, label: string): string {
 export const dimensionText = (dimension: string): string => messages.value.dimensions[dimension] ?? dimension;
 
 /** A dimension's column in a sheet. */
-export const labelColumn = (dimension: string): Column => ({ key: dimension, title: dimensionText(dimension), kind: "text", say: (label) => labelText(dimension, label) });
+export const labelColumn = (dimension: string): Column => ({
+  key: dimension,
+  title: dimensionText(dimension),
+  kind: "text",
+  say: (label) => labelText(dimension, label),
+});

@@ -12,7 +12,10 @@ export function Overview({ scope }: { scope: Scope }) {
       <Cards scope={scope} />
       <OverTime scope={scope} />
       <Channels scope={scope} />
-      <div class="columns"><Funnel scope={scope} /><Generations scope={scope} /></div>
+      <div class="columns">
+        <Funnel scope={scope} />
+        <Generations scope={scope} />
+      </div>
     </>
   );
 }

@@ -2,7 +2,7 @@
 
 import { format, labelText, messages } from "../i18n/index.js";
 import { useAnswer } from "../state/answer.js";
-import { contentsRatio, topContents, type Scope } from "../state/questions.js";
+import { contentsRatio, type Scope, topContents } from "../state/questions.js";
 import { show } from "../state/view.js";
 
 export function CompareContents({ scope, top }: { scope: Scope; top: number }) {
@@ -16,24 +16,43 @@ export function CompareContents({ scope, top }: { scope: Scope; top: number }) {
   const ratio = answer.value?.ratios[0]?.estimate;
   const differ = ratio?.low !== undefined && ratio.high !== undefined && (ratio.low > 1 || ratio.high < 1);
   const choice = (field: string, label: string, chosen: string) => (
-    <label class="field"><span>{label}</span>
+    <label class="field">
+      <span>{label}</span>
       <select value={chosen} onChange={(event) => show({ form: { ...form, [field]: event.currentTarget.value } })}>
         <option value="">{m.contents.choose}</option>
-        {[...new Set([...labels, chosen])].filter(Boolean).map((label) => <option key={label} value={label}>{labelText("content", label)}</option>)}
+        {[...new Set([...labels, chosen])].filter(Boolean).map((label) => (
+          <option key={label} value={label}>
+            {labelText("content", label)}
+          </option>
+        ))}
       </select>
     </label>
   );
   return (
     <section class="figure figure-wide" aria-labelledby="compare-contents">
-      <header><h2 id="compare-contents">{m.contents.compareTitle}</h2></header>
+      <header>
+        <h2 id="compare-contents">{m.contents.compareTitle}</h2>
+      </header>
       <p class="about">{m.contents.compareAbout}</p>
-      <div class="pair">{choice("one", m.contents.first, one)}{choice("other", m.contents.second, other)}</div>
+      <div class="pair">
+        {choice("one", m.contents.first, one)}
+        {choice("other", m.contents.second, other)}
+      </div>
       <p class="verdict" role="status">
-        {ratio && (ratio.value === undefined ? m.sure.ratioNo : (
-          <>
-            <strong>{m.contents.times(f.ratio(ratio.value), m.sure.interval(f.ratio(ratio.low ?? 0), f.ratio(ratio.high ?? 0)))}</strong> {differ ? m.contents.differ : m.contents.same}
-          </>
-        ))}
+        {ratio &&
+          (ratio.value === undefined ? (
+            m.sure.ratioNo
+          ) : (
+            <>
+              <strong>
+                {m.contents.times(
+                  f.ratio(ratio.value),
+                  m.sure.interval(f.ratio(ratio.low ?? 0), f.ratio(ratio.high ?? 0)),
+                )}
+              </strong>{" "}
+              {differ ? m.contents.differ : m.contents.same}
+            </>
+          ))}
         {answer.failure && <span lang="en">{answer.failure.message}</span>}
       </p>
     </section>

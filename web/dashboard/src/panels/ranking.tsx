@@ -1,14 +1,15 @@
 // A list of estimates by one dimension: contents, categories, cohorts.
 
 import type { ComponentChildren } from "preact";
-import { Bars } from "../charts/bars.js";
+import { type Bar, Bars } from "../charts/bars.js";
 import { format, labelColumn, labelText, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
-import { useAnswer } from "../state/answer.js";
-import { estimateCells, estimateColumns, moved, withHalf } from "../state/figures.js";
-import type { Asked } from "../state/questions.js";
 import { toggled } from "../state/address.js";
+import { useAnswer } from "../state/answer.js";
+import { drawn, estimateCells, estimateColumns, moved, noteOf } from "../state/figures.js";
+import type { Asked } from "../state/questions.js";
 import { show, view } from "../state/view.js";
+import type { Row } from "../wire/tacita/v1/reporting_pb.js";
 
 interface Props {
   readonly title: string;
@@ -32,30 +33,64 @@ export function Ranking({ title, about, name, dimension, asked, needs, tools, so
   const notice = answer.value?.notices.find(({ code }) => code === "LARGEST_OF_MANY");
   return (
     <Figure
-      title={title} about={about} name={name} answer={answer} left={asked?.left ?? []} tools={tools} wide
+      title={title}
+      about={about}
+      name={name}
+      answer={answer}
+      left={asked?.left ?? []}
+      tools={tools}
+      wide
       missing={asked ? undefined : m.figure.missing(needs)}
-      sheet={answer.value && {
-        columns: [labelColumn(dimension), ...estimateColumns(m), { key: "share", title: m.column.share, kind: "percent" }, { key: "before", title: m.column.before, kind: "count" }],
-        rows: rows.map((row) => [row.labels[0], ...estimateCells(row.estimate), row.share, row.compared?.estimate?.value]),
-      }}
+      sheet={
+        answer.value && {
+          columns: [
+            labelColumn(dimension),
+            ...estimateColumns(m),
+            { key: "share", title: m.column.share, kind: "percent" },
+            { key: "before", title: m.column.before, kind: "count" },
+          ],
+          rows: rows.map((row) => [
+            row.labels[0],
+            ...estimateCells(row.estimate),
+            row.share,
+            row.compared?.estimate?.value,
+          ]),
+        }
+      }
       pick={dimension === "content" ? () => undefined : (place) => pick(rows[place]?.labels[0] ?? "")}
       draw={(width) => (
         <Bars
-          width={width} tick={f.compact}
-          sections={[{ title: "", note: "", bars: rows.flatMap(({ labels: [label = ""], estimate, share, compared }) => {
-            if (!estimate) return [];
-            const change = moved(compared?.difference, compared?.estimate?.value, f, m, "");
-            const sure = estimate.aboveZero ? f.percent(share) : estimate.reportsNeeded === undefined ? m.sure.no : m.sure.needsShort(f.compact(Number(estimate.reportsNeeded)));
-            return [{
-              key: label, label: labelText(dimension, label), text: estimate.aboveZero ? withHalf(estimate, f) : "", tone: "private" as const,
-              note: change && change.direction !== "flat" && estimate.aboveZero ? `${change.direction === "up" ? "▲" : "▼"} ${sure}` : sure,
-              value: estimate.value, low: estimate.low, high: estimate.high, aboveZero: estimate.aboveZero, before: compared?.estimate?.value,
-              onPick: dimension === "content" ? undefined : pick(label),
-            }];
-          }) }]}
+          width={width}
+          tick={f.compact}
+          sections={[
+            {
+              title: "",
+              note: "",
+              bars: rows.flatMap(bar),
+            },
+          ]}
         />
       )}
-      foot={measure && <>{m.figure.from(measure.measure?.name ?? "", f.count(Number(measure.reports)))}{notice && <> · {about}</>}</>}
+      foot={
+        measure && (
+          <>
+            {m.figure.from(measure.measure?.name ?? "", f.count(Number(measure.reports)))}
+            {notice && <> · {m.figure.largest}</>}
+          </>
+        )
+      }
     />
   );
+
+  function bar({ labels: [label = ""], estimate, share, compared }: Row): Bar[] {
+    if (!estimate) return [];
+    const before = compared?.estimate?.value;
+    const change = moved(compared?.difference, before, f, m, "");
+    const arrow = { up: "▲ ", down: "▼ ", flat: "" }[change?.direction ?? "flat"];
+    const note = noteOf(estimate, arrow + f.percent(share), m, f);
+    const onPick = dimension === "content" ? undefined : pick(label);
+    return [
+      { key: label, label: labelText(dimension, label), tone: "private", note, onPick, ...drawn(estimate, before, f) },
+    ];
+  }
 }

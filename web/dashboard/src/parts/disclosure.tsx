@@ -37,7 +37,16 @@ export function Disclosure({ label, face, class: look = "", align = "start", chi
   };
   return (
     <div class={`disclosure ${look}`} ref={ref} onKeyDown={onKeyDown}>
-      <button ref={button} type="button" aria-expanded={open} aria-label={label} title={label} onClick={() => setOpen(!open)}>{face}</button>
+      <button
+        ref={button}
+        type="button"
+        aria-expanded={open}
+        aria-label={label}
+        title={label}
+        onClick={() => setOpen(!open)}
+      >
+        {face}
+      </button>
       {open && <div class={`sheet sheet-${align}`}>{children(close)}</div>}
     </div>
   );

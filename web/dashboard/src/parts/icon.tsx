@@ -13,12 +13,16 @@ const PATHS = {
 } as const;
 
 export const Icon = ({ name }: { name: keyof typeof PATHS }) => (
-  <svg class={`icon icon-${name}`} viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d={PATHS[name]} /></svg>
+  <svg class={`icon icon-${name}`} viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+    <path d={PATHS[name]} />
+  </svg>
 );
 
 /** The mark: a finger before closed lips, as far as sixteen pixels allow: a circle kept, a voice withheld. */
 export const Mark = () => (
   <svg class="mark" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true">
-    <circle cx="12" cy="12" r="10" /><path d="M7.5 13.2c1.4 1.2 2.9 1.8 4.5 1.8s3.100-.6 4.500-1.800" /><path d="M12 6.500v11.500" />
+    <circle cx="12" cy="12" r="10" />
+    <path d="M7.5 13.2c1.4 1.2 2.9 1.8 4.5 1.8s3.1-.6 4.5-1.8" />
+    <path d="M12 6.5v11.5" />
   </svg>
 );

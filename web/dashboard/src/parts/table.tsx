@@ -30,7 +30,13 @@ export function Table({ caption, sheet, pick }: Props) {
       <table>
         <caption class="unseen">{caption}</caption>
         <thead>
-          <tr>{sheet.columns.map((column) => <th key={column.key} scope="col" class={isNumber(column) ? "number" : ""}>{column.title}</th>)}</tr>
+          <tr>
+            {sheet.columns.map((column) => (
+              <th key={column.key} scope="col" class={isNumber(column) ? "number" : ""}>
+                {column.title}
+              </th>
+            ))}
+          </tr>
         </thead>
         <tbody>
           {sheet.rows.map((row, place) => {
@@ -40,8 +46,23 @@ export function Table({ caption, sheet, pick }: Props) {
                 {row.map((cell, at) => {
                   const column = sheet.columns[at]!;
                   const text = written(cell, column);
-                  if (at > 0) return <td key={column.key} class={isNumber(column) ? "number" : ""}>{text}</td>;
-                  return <th key={column.key} scope="row">{onPick ? <button type="button" class="plain" onClick={onPick}>{text}</button> : text}</th>;
+                  if (at > 0)
+                    return (
+                      <td key={column.key} class={isNumber(column) ? "number" : ""}>
+                        {text}
+                      </td>
+                    );
+                  return (
+                    <th key={column.key} scope="row">
+                      {onPick ? (
+                        <button type="button" class="plain" onClick={onPick}>
+                          {text}
+                        </button>
+                      ) : (
+                        text
+                      )}
+                    </th>
+                  );
                 })}
               </tr>
             );

@@ -1,6 +1,6 @@
 // What a page shows, as its address says it: a link to a page shows the same page to a colleague.
 
-import { DEFAULT_RANGE, GRAINS, formatRange, parseRange, type Grain, type Range } from "./range.js";
+import { DEFAULT_RANGE, formatRange, GRAINS, type Grain, parseRange, type Range } from "./range.js";
 
 export const PAGES = ["overview", "contents", "cohorts", "analytics", "planner", "links", "privacy"] as const;
 export type Page = (typeof PAGES)[number];
@@ -40,8 +40,16 @@ export interface View {
 }
 
 export const START: View = {
-  page: "overview", campaign: "", range: DEFAULT_RANGE, compare: "none", grain: "auto", subject: "arrival", split: "",
-  filters: [], language: undefined, form: {},
+  page: "overview",
+  campaign: "",
+  range: DEFAULT_RANGE,
+  compare: "none",
+  grain: "auto",
+  subject: "arrival",
+  split: "",
+  filters: [],
+  language: undefined,
+  form: {},
 };
 
 /** Fields of forms are told from the others by this. */
@@ -50,7 +58,8 @@ const FORM = "f.";
 /** Reads the query of an address; what cannot be read is as if it were not there. */
 export function parseView(query: string): View {
   const params = new URLSearchParams(query);
-  const one = <T extends string>(name: string, known: readonly T[], otherwise: T): T => known.find((value) => value === params.get(name)) ?? otherwise;
+  const one = <T extends string>(name: string, known: readonly T[], otherwise: T): T =>
+    known.find((value) => value === params.get(name)) ?? otherwise;
   const fields = [...params].filter(([name]) => name.startsWith(FORM));
   return {
     page: one("page", PAGES, START.page),
@@ -60,7 +69,10 @@ export function parseView(query: string): View {
     grain: one("by", GRAINS, START.grain),
     subject: one("count", SUBJECTS, START.subject),
     split: params.get("split") ?? "",
-    filters: params.getAll("filter").map(parseFilter).filter((filter) => filter !== undefined),
+    filters: params
+      .getAll("filter")
+      .map(parseFilter)
+      .filter((filter) => filter !== undefined),
     language: LANGUAGES.find((language) => language === params.get("lang")),
     form: Object.fromEntries(fields.map(([name, value]) => [name.slice(FORM.length), value])),
   };
@@ -81,7 +93,12 @@ export function formatView(view: View): string {
   put("lang", view.language ?? "", "");
   for (const [name, value] of Object.entries(view.form)) put(FORM + name, value, "");
   // Slashes, colons, commas and exclamation marks are no separators in a query, and an address is easier to read with them.
-  const text = params.toString().replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%2C", ",").replaceAll("%21", "!");
+  const text = params
+    .toString()
+    .replaceAll("%2F", "/")
+    .replaceAll("%3A", ":")
+    .replaceAll("%2C", ",")
+    .replaceAll("%21", "!");
   return text && `?${text}`;
 }
 
@@ -100,7 +117,9 @@ const formatFilter = ({ dimension, values, exclude }: Filter): string =>
 export function toggled(filters: readonly Filter[], dimension: string, value: string): Filter[] {
   const present = filters.find((filter) => filter.dimension === dimension);
   if (!present) return [...filters, { dimension, values: [value], exclude: false }];
-  const values = present.values.includes(value) ? present.values.filter((other) => other !== value) : [...present.values, value];
+  const values = present.values.includes(value)
+    ? present.values.filter((other) => other !== value)
+    : [...present.values, value];
   const others = filters.filter((filter) => filter !== present);
   return values.length ? [...others, { ...present, values }] : others;
 }

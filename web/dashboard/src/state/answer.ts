@@ -1,8 +1,8 @@
 // Answers, as components read them.
 
 import { useEffect, useState } from "preact/hooks";
-import { failureOf, type Failure } from "../wire/failure.js";
 import { unary } from "../wire/client.js";
+import { type Failure, failureOf } from "../wire/failure.js";
 import { revision } from "./live.js";
 import type { Asked, Question, Told, Unary } from "./question.js";
 import { expel, session } from "./session.js";
@@ -35,11 +35,17 @@ function ask<M extends Unary>({ method, request, key }: Question<M>, turn: numbe
 
 /** The answer to a question, asked again when something was counted. Undefined asks nothing. */
 export function useAnswer<M extends Unary>(asked: Question<M> | undefined): Answer<M> {
-  const [answer, setAnswer] = useState<Answer<M>>({ question: undefined, value: undefined, failure: undefined, waiting: true });
+  const [answer, setAnswer] = useState<Answer<M>>({
+    question: undefined,
+    value: undefined,
+    failure: undefined,
+    waiting: true,
+  });
   const turn = revision.value;
   useEffect(() => {
     let stale = false;
-    const set = (change: Partial<Answer<M>>) => !stale && setAnswer((before) => ({ ...before, question: asked, ...change }));
+    const set = (change: Partial<Answer<M>>) =>
+      !stale && setAnswer((before) => ({ ...before, question: asked, ...change }));
     if (!asked) {
       set({ value: undefined, failure: undefined, waiting: false });
       return undefined;

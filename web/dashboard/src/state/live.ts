@@ -37,7 +37,10 @@ async function keepFollowing(client: Reporting, campaign: string, signal: AbortS
   link.value = "opening";
   while (!signal.aborted) {
     try {
-      for await (const { answer, at } of client.watchQuery({ query: { campaign }, minSeconds: PACE, pageSize: 1 }, { signal })) {
+      for await (const { answer, at } of client.watchQuery(
+        { query: { campaign }, minSeconds: PACE, pageSize: 1 },
+        { signal },
+      )) {
         link.value = "live";
         asOf.value = Number(at);
         if (known !== undefined && known !== answer?.state) revision.value++;

@@ -1,6 +1,12 @@
 // A call of the reporting service: which method, with which request.
 
-import { create, toJsonString, type DescMethodUnary, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMethodUnary,
+  type MessageInitShape,
+  type MessageShape,
+  toJsonString,
+} from "@bufbuild/protobuf";
 import type { Method } from "../wire/grpcurl.js";
 import { ReportingService } from "../wire/tacita/v1/reporting_pb.js";
 

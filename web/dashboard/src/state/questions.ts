@@ -1,12 +1,12 @@
 // The questions behind the figures. Pure: the same view, campaign and hour give the same request.
 
-import type { CampaignSummary } from "../wire/tacita/v1/reporting_pb.js";
 import { Event, type Measure } from "../wire/tacita/v1/manifest_pb.js";
+import type { CampaignSummary } from "../wire/tacita/v1/reporting_pb.js";
 import { Granularity, RatioKind } from "../wire/tacita/v1/reporting_pb.js";
 import type { Compare, Filter, View } from "./address.js";
-import { question, type Question } from "./question.js";
-import { EVENTS, applicable, measureFor, measureWith } from "./measures.js";
-import { grainFor, spanOf, type Span } from "./range.js";
+import { applicable, EVENTS, measureFor, measureWith } from "./measures.js";
+import { type Question, question } from "./question.js";
+import { grainFor, type Span, spanOf } from "./range.js";
 
 /** What every figure of a page shares. */
 export interface Scope {
@@ -28,10 +28,16 @@ export const wireSpan = ({ from, to }: Span) => ({ from: BigInt(from), to: BigIn
 /** A comparison needs a range with two ends. */
 function wireCompare(compare: Compare, span: Span) {
   if (compare === "none" || span.to === 0) return undefined;
-  return { period: compare === "previous" ? { case: "previousPeriod" as const, value: true } : { case: "previousYear" as const, value: true } };
+  return {
+    period:
+      compare === "previous"
+        ? { case: "previousPeriod" as const, value: true }
+        : { case: "previousYear" as const, value: true },
+  };
 }
 
-const wireFilters = (filters: readonly Filter[]) => filters.map(({ dimension, values, exclude }) => ({ dimension, values: [...values], exclude }));
+const wireFilters = (filters: readonly Filter[]) =>
+  filters.map(({ dimension, values, exclude }) => ({ dimension, values: [...values], exclude }));
 
 interface Shape {
   readonly groupBy?: readonly string[];
@@ -71,9 +77,13 @@ export function byChannel(scope: Scope): Asked | undefined {
 /** The sums of what `byChannel` tells apart; of the private channels, those with evidence alone. */
 export function byKind(scope: Scope): Asked | undefined {
   const asked = byChannel(scope);
-  if (!asked?.measure.dimensions.some(({ name, labels }) => name === "channel" && labels.includes("inferred"))) return asked && ofMeasure(scope, asked.measure, { groupBy: ["kind"], compare: false });
+  if (!asked?.measure.dimensions.some(({ name, labels }) => name === "channel" && labels.includes("inferred")))
+    return asked && ofMeasure(scope, asked.measure, { groupBy: ["kind"], compare: false });
   const evident: Filter = { dimension: "channel", values: ["inferred"], exclude: true };
-  return ofMeasure({ ...scope, view: { ...scope.view, filters: [...scope.view.filters, evident] } }, asked.measure, { groupBy: ["kind"], compare: false });
+  return ofMeasure({ ...scope, view: { ...scope.view, filters: [...scope.view.filters, evident] } }, asked.measure, {
+    groupBy: ["kind"],
+    compare: false,
+  });
 }
 
 /** Over time, in all or split by a dimension. */
@@ -95,11 +105,22 @@ export function topContents(scope: Scope, top: number, by: "content" | "category
 /** How often one content was shared for each time that another was. */
 export function contentsRatio(scope: Scope, one: string, other: string): Question<"query"> | undefined {
   const measure = measureFor(scope.campaign.measures, Event.CONTENT_SHARE, ["content"]);
-  const selection = (content: string) => ({ measure: measure?.name ?? "", filters: wireFilters([{ dimension: "content", values: [content], exclude: false }]) });
-  const custom = { name: "contents", numerator: selection(one), denominator: selection(other) };
-  return measure && question("query", {
-    query: { campaign: scope.campaign.name, ratios: [{ kind: RatioKind.CUSTOM, custom }], range: wireSpan(spanOf(scope.view.range, scope.now)), granularity: Granularity.TOTAL },
+  const selection = (content: string) => ({
+    measure: measure?.name ?? "",
+    filters: wireFilters([{ dimension: "content", values: [content], exclude: false }]),
   });
+  const custom = { name: "contents", numerator: selection(one), denominator: selection(other) };
+  return (
+    measure &&
+    question("query", {
+      query: {
+        campaign: scope.campaign.name,
+        ratios: [{ kind: RatioKind.CUSTOM, custom }],
+        range: wireSpan(spanOf(scope.view.range, scope.now)),
+        granularity: Granularity.TOTAL,
+      },
+    })
+  );
 }
 
 /** By squad, newsletter or referral programme. */
@@ -124,18 +145,35 @@ export function ratio(scope: Scope, kind: RatioKind): Question<"query"> {
 }
 
 export function funnel(scope: Scope): Question<"getFunnel"> {
-  return question("getFunnel", { campaign: scope.campaign.name, range: wireSpan(spanOf(scope.view.range, scope.now)), filters: wireFilters(scope.view.filters) });
+  return question("getFunnel", {
+    campaign: scope.campaign.name,
+    range: wireSpan(spanOf(scope.view.range, scope.now)),
+    filters: wireFilters(scope.view.filters),
+  });
 }
 
 export function reconciliation(scope: Scope): Question<"getReconciliation"> {
-  return question("getReconciliation", { campaign: scope.campaign.name, range: wireSpan(spanOf(scope.view.range, scope.now)), filters: wireFilters(scope.view.filters) });
+  return question("getReconciliation", {
+    campaign: scope.campaign.name,
+    range: wireSpan(spanOf(scope.view.range, scope.now)),
+    filters: wireFilters(scope.view.filters),
+  });
 }
 
 /** All measures in total: what each report of them reveals. */
 export function everything(scope: Scope): Question<"query"> {
-  return question("query", { query: { campaign: scope.campaign.name, range: wireSpan(spanOf(scope.view.range, scope.now)), granularity: Granularity.TOTAL } });
+  return question("query", {
+    query: {
+      campaign: scope.campaign.name,
+      range: wireSpan(spanOf(scope.view.range, scope.now)),
+      granularity: Granularity.TOTAL,
+    },
+  });
 }
 
 export function alerts(scope: Scope): Question<"listAlerts"> {
-  return question("listAlerts", { campaign: scope.campaign.name, since: BigInt(spanOf(scope.view.range, scope.now).from) });
+  return question("listAlerts", {
+    campaign: scope.campaign.name,
+    since: BigInt(spanOf(scope.view.range, scope.now).from),
+  });
 }

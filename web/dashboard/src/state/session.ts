@@ -1,8 +1,8 @@
 // Who is signed in. The key stays in this tab's sessionStorage: it goes when the tab does, and no other tab or site reads it.
 
 import { computed, signal } from "@preact/signals";
-import { reporting, unary, type Reporting } from "../wire/client.js";
-import { failureOf, type Failure } from "../wire/failure.js";
+import { type Reporting, reporting, unary } from "../wire/client.js";
+import { type Failure, failureOf } from "../wire/failure.js";
 import type { CampaignSummary } from "../wire/tacita/v1/reporting_pb.js";
 import { view } from "./view.js";
 

@@ -18,6 +18,7 @@ export function show(change: Partial<View>, step: "new" | "same" = "new"): void 
 }
 
 /** The address of the page with a change, for links. */
-export const addressOf = (change: Partial<View>): string => location.pathname + formatView({ ...current.value, ...change });
+export const addressOf = (change: Partial<View>): string =>
+  location.pathname + formatView({ ...current.value, ...change });
 
 addEventListener("popstate", () => (current.value = parseView(location.search)));

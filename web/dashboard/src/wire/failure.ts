@@ -26,7 +26,8 @@ export function failureOf(error: unknown): Failure | undefined {
 /** `google.rpc.ErrorInfo` has its reason in field 1. */
 function reasonOf(error: ConnectError): string {
   for (const detail of error.details) {
-    if ("type" in detail && detail.type === "google.rpc.ErrorInfo") return textOf(readFields(new Uint8Array(detail.value)), 1);
+    if ("type" in detail && detail.type === "google.rpc.ErrorInfo")
+      return textOf(readFields(new Uint8Array(detail.value)), 1);
   }
   return "";
 }
