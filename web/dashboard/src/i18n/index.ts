@@ -35,6 +35,8 @@ export function labelText(dimension: string, label: string): string {
   if (dimension === "grade") return m.grade[label] ?? label;
   const tail = dimension === "content" && /^tail-(\d+)$/.exec(label);
   if (tail) return m.contents.tail(tail[1]!);
+  if (dimension === "cohort" && /^\d+$/.test(label))
+    return label === "0" ? m.cohorts.unnamed : `${dimensionText(dimension)} ${label}`;
   if (dimension === "channel") return NAMES[label] ?? m.labels[label] ?? label;
   if (dimension === "category" || label === "other") return m.labels[label] ?? label;
   return label;
