@@ -4,7 +4,10 @@ mod bench;
 mod faults;
 mod fuzz;
 
-use std::process::{Command, ExitCode};
+use std::{
+    path::Path,
+    process::{Command, ExitCode},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
@@ -24,6 +27,8 @@ enum Word {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Build the brand's page, to be embedded by the next `cargo build`. Takes Node 20 and npm.
+    Dashboard,
     /// Run every Rust test.
     Test,
     /// Check formatting, lints and documentation, warnings denied.
@@ -55,6 +60,7 @@ enum Word {
 fn main() -> ExitCode {
     let done = match Cli::parse().word {
         Word::Demo { args } => demo(&args),
+        Word::Dashboard => dashboard(),
         Word::Test => cargo(&["test", "--workspace"]),
         Word::Lint => lint(),
         Word::Fuzz { seconds } => fuzz::run(seconds),
@@ -74,6 +80,12 @@ fn demo(args: &[String]) -> Result<()> {
     let mut words = vec!["run", "--release", "--", "demo"];
     words.extend(args.iter().map(String::as_str));
     cargo(&words)
+}
+
+fn dashboard() -> Result<()> {
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web");
+    run(Command::new("npm").arg("ci").current_dir(&web))?;
+    run(Command::new("npm").args(["run", "--silent", "build:dashboard"]).current_dir(&web))
 }
 
 fn lint() -> Result<()> {

@@ -126,6 +126,12 @@ enum Measure {
         /// How long it counts before it begins anew.
         #[arg(long, value_name = "TIME", default_value = "1d", value_parser = duration)]
         window: std::time::Duration,
+        /// How many people a cohort has, LABEL=PEOPLE: for each that the dimension `cohort` lists.
+        #[arg(long = "cohort", value_name = "LABEL=PEOPLE", value_parser = cohort)]
+        cohorts: Vec<v1::CohortSize>,
+        /// Reports expected in one window; needed with cohorts.
+        #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+        reports: u64,
     },
 }
 
@@ -182,6 +188,13 @@ enum RoleArg {
     Operator,
     Publisher,
     Brand,
+}
+
+fn cohort(text: &str) -> Result<v1::CohortSize, String> {
+    let parsed = text.split_once('=').and_then(|(label, people)| Some((label.to_owned(), people.parse().ok()?)));
+    let (label, people) =
+        parsed.ok_or_else(|| format!("'{text}' is not a cohort: write LABEL=PEOPLE, for example 7=400"))?;
+    Ok(v1::CohortSize { label, people })
 }
 
 /// Reads a dimension as people write it.
@@ -263,8 +276,19 @@ async fn campaign(mut admin: AdminClient, command: Campaign) -> Result<()> {
 }
 
 async fn measure(mut admin: AdminClient, command: Measure) -> Result<()> {
-    let Measure::Create { campaign, name, event, epsilon, participation, dimensions, catalogue, tail, window } =
-        command;
+    let Measure::Create {
+        campaign,
+        name,
+        event,
+        epsilon,
+        participation,
+        dimensions,
+        catalogue,
+        tail,
+        window,
+        cohorts,
+        reports,
+    } = command;
     let ids = catalogue.map(|file| contents::read(&file)).transpose()?;
     let participation = match participation {
         ParticipationArg::Event => v1::Participation::Event,
@@ -279,6 +303,8 @@ async fn measure(mut admin: AdminClient, command: Measure) -> Result<()> {
         epsilon_micro: epsilon.micro(),
         window_seconds: seconds(window)?,
         contents: ids.map(|ids| v1::Contents { ids, tail }),
+        cohorts,
+        reports_per_window: reports,
     };
     let measure = admin.create_measure(request).await.map_err(refused)?.into_inner().measure.unwrap_or_default();
     println!("measure {} has the number {}", measure.name, measure.id);

@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// A TOML file of settings; flags and environment go before it (`examples/collector.toml` has them all).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Do not serve the dashboard, the brand's page, at `/`.
+    #[arg(long)]
+    no_dashboard: bool,
 }
 
 /// The settings of `--config`.
@@ -92,6 +95,7 @@ struct Alerts {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Dashboard {
+    serve: Option<bool>,
     origins: Vec<String>,
 }
 
@@ -109,6 +113,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     config.vault = args.vault.or_else(|| file.vault.clone()).unwrap_or(config.vault);
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    config.serve_dashboard &= !args.no_dashboard;
     let state = store::described(&config.store, &data);
     let running = Collector::start(config, listener, Arc::new(SystemClock)).await?;
     eprintln!("collector on http://{}; state in {state}", running.address());
@@ -146,6 +151,7 @@ fn config(file: &File, data: PathBuf) -> Result<CollectorConfig> {
     config.alerts.step = file.alerts.step.map_or(config.alerts.step, |span| span.0);
     config.alerts.loopback_webhooks = file.alerts.loopback_webhooks;
     config.dashboard_origins = file.dashboard.origins.clone();
+    config.serve_dashboard = file.dashboard.serve.unwrap_or(config.serve_dashboard);
     Ok(config)
 }
 
@@ -164,6 +170,7 @@ mod tests {
         assert_eq!(from_file.window_policy, default.window_policy);
         assert_eq!(from_file.alerts, default.alerts);
         assert_eq!(from_file.dashboard_origins, default.dashboard_origins);
+        assert_eq!(from_file.serve_dashboard, default.serve_dashboard);
     }
     #[test]
     fn a_ceiling_of_epsilon_is_taken_within_the_protocols_bounds() {

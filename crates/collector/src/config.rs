@@ -30,6 +30,8 @@ pub struct CollectorConfig {
     pub alerts: AlertPolicy,
     /// Origins whose pages may ask as brands do, over gRPC-Web: `https://dash.example`. None: no page may.
     pub dashboard_origins: Vec<String>,
+    /// Whether the brand's page is served beside the services.
+    pub serve_dashboard: bool,
 }
 
 /// Where spent sets, tallies and the catalogue are kept.
@@ -58,6 +60,8 @@ pub struct MeasurePolicy {
     pub epsilon_ceiling_micro: u32,
     /// The most measures of one campaign: each of them takes from every device's budget.
     pub measures_per_campaign: usize,
+    /// The least people of a cohort.
+    pub people_per_cohort: u64,
 }
 
 /// How surges are watched for.
@@ -112,6 +116,7 @@ impl CollectorConfig {
             limits: Limits::default(),
             alerts: AlertPolicy::default(),
             dashboard_origins: Vec::new(),
+            serve_dashboard: true,
         }
     }
 
@@ -146,9 +151,9 @@ impl Default for WindowPolicy {
 }
 
 impl Default for MeasurePolicy {
-    /// ε up to 6, 32 measures.
+    /// ε up to 6, 32 measures, 50 people.
     fn default() -> Self {
-        Self { epsilon_ceiling_micro: 6_000_000, measures_per_campaign: 32 }
+        Self { epsilon_ceiling_micro: 6_000_000, measures_per_campaign: 32, people_per_cohort: 50 }
     }
 }
 

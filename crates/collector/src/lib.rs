@@ -35,6 +35,7 @@ mod alerts;
 mod auth;
 mod catalogue;
 mod config;
+mod dashboard;
 mod error;
 mod ingest;
 mod keys;

@@ -24,7 +24,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Request,
-    service::{Interceptor, interceptor::InterceptedService},
+    service::{Interceptor, Routes, interceptor::InterceptedService},
     transport::{
         Server,
         server::{Router, TcpIncoming},
@@ -38,6 +38,7 @@ use crate::{
     alerts::{AlertKeeper, Webhooks},
     auth::{ApiKeyText, Rpc, admit},
     catalogue::{Catalogue, Principal, Refused},
+    dashboard,
     ingest::Ingest,
     keys::EpochKeeper,
     opening::{OpenStore, fitting_signing_key, open_store},
@@ -278,19 +279,21 @@ impl Foundation {
             .build_v1()
             .map_err(|error| CollectorError::Server(error.to_string()))?;
         let health = tonic_health::server::HealthService::from_health_reporter(health);
+        let services = Routes::new(tonic_health::pb::health_server::HealthServer::new(health))
+            .add_service(reflection)
+            .add_service(ManifestServiceServer::new(self.manifests()))
+            .add_service(TokenServiceServer::new(self.tokens(issued.clone())?))
+            .add_service(CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most))
+            .add_service(for_pages(ReportingServiceServer::new(self.reporting()), &self.config.dashboard_origins)?)
+            .add_service(self.guarded_admin(issued));
+        let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
         Ok(Server::builder()
             // gRPC-Web comes by HTTP/1.1 too.
             .accept_http1(true)
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
             .http2_adaptive_window(Some(true))
-            .add_service(tonic_health::pb::health_server::HealthServer::new(health))
-            .add_service(reflection)
-            .add_service(ManifestServiceServer::new(self.manifests()))
-            .add_service(TokenServiceServer::new(self.tokens(issued.clone())?))
-            .add_service(CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most))
-            .add_service(for_pages(ReportingServiceServer::new(self.reporting()), &self.config.dashboard_origins)?)
-            .add_service(self.guarded_admin(issued)))
+            .add_routes(routes))
     }
 
     /// Administration, which takes large messages: of whom its methods would not admit, none is read.

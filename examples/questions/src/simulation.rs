@@ -251,6 +251,8 @@ async fn create(channel: Channel, operator: &str) -> Result<(BTreeMap<(&'static 
                 event: event.into(),
                 dimensions: dimensions.iter().map(dimension).collect(),
                 epsilon_micro: EPSILON,
+                cohorts: cohorts(dimensions),
+                reports_per_window: 8_000,
                 ..Default::default()
             };
             let made = admin.create_measure(with_key(operator, request)?).await?.into_inner().measure;
@@ -260,6 +262,12 @@ async fn create(channel: Channel, operator: &str) -> Result<(BTreeMap<(&'static 
     let request = v1::CreateApiKeyRequest { role: v1::Role::Brand.into(), subject: "acme".into() };
     let key = admin.create_api_key(with_key(operator, request)?).await?.into_inner().secret;
     Ok((measures, key))
+}
+
+/// The squads, each of so many people.
+fn cohorts(dimensions: Dimensions) -> Vec<v1::CohortSize> {
+    let listed = dimensions.iter().filter(|(name, _)| *name == "cohort").flat_map(|(_, labels)| labels.split(','));
+    listed.filter(|label| *label != "0").map(|label| v1::CohortSize { label: label.into(), people: 300 }).collect()
 }
 
 /// Randomizes every report and counts it, as devices and the collector would have done.

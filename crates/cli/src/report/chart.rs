@@ -222,7 +222,7 @@ impl Bar {
         let _ = write!(
             out,
             "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{colour}\" fill-opacity=\"0.35\"/>\
-             <path d=\"M{:.1} {middle:.1}H{:.1}M{:.1} {top:.1}v8M{:.1} {top:.1}v8\" transform=\"translate(0 0)\" \
+             <path d=\"M{:.1} {middle:.1}H{:.1}M{:.1} {top:.1}v8M{:.1} {top:.1}v8\" \
              stroke=\"{colour}\" stroke-width=\"2\" fill=\"none\"/>\
              <circle cx=\"{end:.1}\" cy=\"{middle:.1}\" r=\"3.5\" fill=\"{colour}\"/>",
             zero.min(end),

@@ -4,6 +4,7 @@
 //! keeping the log and sharing the result is the [`Registry`](crate::registry::Registry)'s affair.
 
 mod change;
+mod cohorts;
 mod declaration;
 mod fold;
 mod propose;
@@ -23,6 +24,7 @@ use tacita_protocol::{
 
 pub use change::LogFault;
 pub(crate) use change::{Change, Entry};
+pub(crate) use cohorts::Cohorts;
 pub(crate) use declaration::Declaration;
 pub(crate) use propose::{NewCampaign, NewMeasure, Refused};
 

@@ -12,7 +12,7 @@ use tacita_protocol::{
     time::{UnixTime, WindowLength},
 };
 
-use super::{Catalogue, Change, Declaration, Principal, next_number};
+use super::{Catalogue, Change, Cohorts, Declaration, Principal, next_number};
 use crate::config::MeasurePolicy;
 
 /// A wish that cannot be granted. Says which field, why, and what to do.
@@ -57,6 +57,8 @@ pub(crate) struct NewMeasure<'a> {
     pub(crate) wire: v1::Measure,
     /// Contents that it is over and that may not be listed yet.
     pub(crate) contents: Option<&'a Contents>,
+    /// What is said of its cohorts, if it tells any apart.
+    pub(crate) cohorts: &'a Cohorts,
 }
 
 /// How long a tagged arrival is remembered when a campaign does not say.
@@ -141,6 +143,7 @@ impl Catalogue {
         let wire = v1::Measure { id: next_number(&self.measures), campaign: campaign.0, ..wish.wire };
         let measure = Measure::try_from(&with_defaults(wire)).map_err(refused_measure)?;
         check_epsilon(measure.epsilon, policy)?;
+        wish.cohorts.check(&measure, policy)?;
         self.check_contents(measure.domain.catalogue(), wish.contents)?;
         if self.measures_of(campaign).any(|counted| counted.measure.name == measure.name) {
             return Err(Refused::Taken { what: "measure", name: format!("{name}/{}", measure.name) });
@@ -304,6 +307,8 @@ fn refused_measure(error: InvalidMeasure) -> Refused {
 mod tests {
     use super::*;
 
+    static NO_COHORTS: Cohorts = Cohorts { sizes: Vec::new(), reports_per_window: 0 };
+
     fn catalogue() -> Catalogue {
         let mut catalogue = Catalogue::default();
         for name in ["daily-news", "weekly-news"] {
@@ -327,7 +332,7 @@ mod tests {
             ..Default::default()
         };
         change(&mut wire);
-        NewMeasure { campaign: "acme/spring", wire, contents: None }
+        NewMeasure { campaign: "acme/spring", wire, contents: None, cohorts: &NO_COHORTS }
     }
 
     fn refusal(wish: NewMeasure<'_>) -> String {
@@ -412,6 +417,7 @@ mod tests {
             campaign: "acme/spring",
             wire: over(&contents_ab(), name, tail),
             contents,
+            cohorts: &NO_COHORTS,
         };
         assert!(matches!(
             catalogue.propose_measure(wish("one", 3, None), &policy),
@@ -436,7 +442,7 @@ mod tests {
 
     #[test]
     fn a_content_share_measure_names_its_contents() {
-        let wish = NewMeasure { campaign: "acme/spring", wire: content_share(), contents: None };
+        let wish = NewMeasure { campaign: "acme/spring", wire: content_share(), contents: None, cohorts: &NO_COHORTS };
         assert!(refusal(wish).starts_with("contents: "));
     }
 

@@ -18,7 +18,7 @@ use super::{
     tallies::Series,
 };
 use crate::{
-    catalogue::{Catalogue, Declaration, NewCampaign, NewMeasure},
+    catalogue::{Catalogue, Cohorts, Declaration, NewCampaign, NewMeasure},
     config::MeasurePolicy,
 };
 
@@ -72,7 +72,8 @@ impl Scene {
             epsilon_micro: (epsilon * 1e6) as u32,
             ..Default::default()
         };
-        let wish = NewMeasure { campaign: CAMPAIGN, wire, contents: None };
+        let cohorts = Cohorts::default();
+        let wish = NewMeasure { campaign: CAMPAIGN, wire, contents: None, cohorts: &cohorts };
         let change = self.catalogue.propose_measure(wish, &MeasurePolicy::default()).unwrap();
         self.catalogue.take_in(change).unwrap();
         let campaign = self.catalogue.campaigns()[0].id;

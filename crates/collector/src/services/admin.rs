@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 use super::IssuedCounts;
 use crate::{
     auth::{ApiKeyText, Rpc, admit},
-    catalogue::{ApiKey, Brand, Catalogue, Change, NewCampaign, NewMeasure, Principal, Publisher, Refused},
+    catalogue::{ApiKey, Brand, Catalogue, Change, Cohorts, NewCampaign, NewMeasure, Principal, Publisher, Refused},
     config::MeasurePolicy,
     keys::{EpochKeeper, KeeperError},
     refusal,
@@ -188,7 +188,9 @@ impl AdminService for Admin {
             window_seconds: asked.window_seconds,
         };
         let contents = contents.as_ref();
-        let wish = || NewMeasure { campaign: &asked.campaign, wire: wire.clone(), contents };
+        let sizes = asked.cohorts.into_iter().map(|cohort| (cohort.label, cohort.people)).collect();
+        let cohorts = Cohorts { sizes, reports_per_window: asked.reports_per_window };
+        let wish = || NewMeasure { campaign: &asked.campaign, wire: wire.clone(), contents, cohorts: &cohorts };
         let propose = |catalogue: &Catalogue| catalogue.propose_measure(wish(), &self.measures);
         // What is refused lists no contents.
         propose(&self.registry.snapshot())?;

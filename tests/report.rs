@@ -1,0 +1,138 @@
+//! `tacita report`, `watch` and `plan`: the same numbers as a table, JSON, CSV and a picture.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::{fs, thread, time::Duration};
+
+use serde_json::Value;
+use support::{Deployment, path, tacita, tacita_ok};
+
+/// A deployment with arrivals and shares of 300 sessions, all counted.
+struct Stage {
+    deployment: Deployment,
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    fn build() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let measures: [&[&str]; 2] =
+            [&["arrivals", "--event", "arrival", "--epsilon", "6"], &["shares", "--event", "share", "--epsilon", "6"]];
+        let policy = "token-batch = 8\nledger-bound = 1000.0";
+        let deployment = Deployment::start_with(folder.path(), &measures, None, policy);
+        let relay = deployment.relay.url();
+        let said = tacita_ok(&[
+            "simulate",
+            "--relay",
+            &relay,
+            "--publisher",
+            "1",
+            "--signing-key",
+            &deployment.signing_key,
+            "--sessions",
+            "300",
+        ]);
+        let sent: u64 =
+            said.split_once("handed over ").unwrap().1.split_once(' ').unwrap().0.replace(',', "").parse().unwrap();
+        let stage = Self { deployment, folder };
+        for _ in 0..300 {
+            let counted: u64 = stage.json(&[])["measures"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one["reports"].as_u64().unwrap())
+                .sum();
+            if counted == sent {
+                return stage;
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+        panic!("not every report was counted");
+    }
+
+    fn args<'a>(&'a self, url: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+        [&["report", "--collector", url, "--key", &self.deployment.brand_key, "acme/spring"], more].concat()
+    }
+
+    fn report(&self, more: &[&str]) -> String {
+        tacita_ok(&self.args(&self.deployment.collector.url(), more))
+    }
+
+    fn json(&self, more: &[&str]) -> Value {
+        serde_json::from_str(&self.report(&[more, &["--json"]].concat())).unwrap()
+    }
+
+    fn complaint(&self, more: &[&str]) -> String {
+        let output = tacita(&self.args(&self.deployment.collector.url(), more));
+        assert!(!output.status.success(), "{more:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+#[test]
+fn table_json_csv_and_picture_are_one_answer() {
+    let stage = Stage::build();
+    let by_kind = ["--measure", "arrivals", "--by", "kind", "--granularity", "day"];
+    let json = stage.json(&by_kind);
+    let rows = json["rows"].as_array().unwrap();
+    assert_eq!(
+        rows.iter().map(|row| row["labels"][0].as_str().unwrap()).collect::<Vec<_>>(),
+        ["private", "public", "other"]
+    );
+
+    let csv = stage.report(&[&by_kind[..], &["--csv"]].concat());
+    let mut lines = csv.lines();
+    let heads: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let column = |name: &str| heads.iter().position(|head| *head == name).unwrap();
+    for (line, row) in lines.zip(rows) {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!(cells[column("kind")], row["labels"][0].as_str().unwrap());
+        for (name, field) in [("value", "value"), ("low", "low"), ("high", "high"), ("variance", "variance")] {
+            let told: f64 = cells[column(name)].parse().unwrap();
+            let exact = row["estimate"][field].as_f64().unwrap();
+            // A reader of JSON may be off by the last bit.
+            assert!((told - exact).abs() <= 1e-12 * exact.abs(), "{line}: {exact}");
+        }
+        assert_eq!(cells[column("reports")].parse::<u64>().unwrap(), row["reports"].as_u64().unwrap());
+    }
+
+    let table = stage.report(&by_kind);
+    assert!(table.contains("private") && table.contains('●') && table.contains("95 % interval"), "{table}");
+    let picture = stage.folder.path().join("report.svg");
+    stage.report(&["--svg", path(&picture)]);
+    assert!(fs::read_to_string(&picture).unwrap().starts_with("<svg"));
+
+    let share = stage.json(&["--ratio", "dark-share"]);
+    let ratio = &share["ratios"][0];
+    assert_eq!((ratio["ratio"].as_str(), ratio["numerator_measure"].as_str()), (Some("dark_share"), Some("shares")));
+    assert!(ratio["estimate"]["low"].as_f64() < ratio["estimate"]["value"].as_f64());
+    let funnel = stage.complaint(&["--funnel"]);
+    assert!(funnel.contains("needs a measure of event conversion"), "{funnel}");
+    assert!(stage.complaint(&["--by", "weather"]).contains("no dimension 'weather'"));
+    assert!(stage.complaint(&["--measure", "nothing"]).contains("it has arrivals, shares"));
+    assert!(stage.complaint(&["--compare", "previous"]).contains("--from and --to"));
+
+    let url = stage.deployment.collector.url();
+    let watched =
+        tacita_ok(&["watch", "--collector", &url, "--key", &stage.deployment.brand_key, "acme/spring", "--times", "1"]);
+    assert!(watched.contains("arrivals · arrival"), "{watched}");
+}
+
+#[test]
+fn a_plan_needs_no_server_and_says_what_would_show_a_cell() {
+    let dimension = ["--dimension", "channel=whatsapp,signal,direct,other"];
+    let plan = |more: &[&str]| {
+        tacita_ok(
+            &[&["plan", "--event", "arrival", "--epsilon", "1", "--reports", "2000"], &dimension[..], more].concat(),
+        )
+    };
+    let said = plan(&["--share", "whatsapp=20%", "--share", "signal=0.5%"]);
+    assert!(said.contains("not told from zero; ε = ") && said.contains("windows together would"), "{said}");
+    assert!(said.contains("the smallest share that can be told from zero"), "{said}");
+    let json: Value = serde_json::from_str(&plan(&["--json"])).unwrap();
+    assert_eq!(json["cells"], 5);
+    let output = tacita(&["plan", "--event", "arrival", "--epsilon", "1", "--reports", "10", "--share", "pigeon=1%"]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("'pigeon' is no channel"));
+}

@@ -1,0 +1,205 @@
+// Bars with error bars: a row for each cell, a section for each kind.
+
+import { scaleLinear } from "d3-scale";
+import type { ComponentChildren } from "preact";
+
+/** One row. */
+export interface Bar {
+  readonly key: string;
+  readonly label: string;
+  /** What stands at the end of the row. */
+  readonly text: string;
+  /** Under it, or beside it. */
+  readonly note: string;
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  readonly aboveZero: boolean;
+  /** The same row in the period compared with. */
+  readonly before?: number | undefined;
+  readonly tone: Tone;
+  readonly onPick?: (() => void) | undefined;
+  readonly picked?: boolean;
+}
+
+/** What a colour stands for. */
+export type Tone = "private" | "maybe" | "public" | "other";
+
+export interface Section {
+  readonly title: string;
+  readonly text?: string;
+  readonly note: string;
+  readonly bars: readonly Bar[];
+}
+
+const ROW = 34;
+const HEAD = 38;
+const AXIS = 26;
+/** Below this width a row's label stands above its bar. */
+const NARROW = 560;
+const CAP = 5;
+/** The width of a letter, roughly. */
+const LETTER = 7.2;
+/** The room for what stands at the very end of a row. */
+const NOTE = 62;
+
+export function Bars({
+  sections,
+  width,
+  tick,
+}: {
+  sections: readonly Section[];
+  width: number;
+  tick: (value: number) => string;
+}) {
+  const narrow = width < NARROW;
+  const row = narrow ? 52 : ROW;
+  const longest = Math.max(0, ...sections.flatMap((section) => section.bars.map((bar) => bar.label.length)));
+  const left = narrow ? 0 : Math.min(width * 0.36, 24 + LETTER * longest);
+  const right = narrow ? 2 : 196;
+  const bars = sections.flatMap((section) => section.bars);
+  const [low, high] = extent(bars, narrow ? 3 : 5);
+  const scale = scaleLinear()
+    .domain([low, high])
+    .range([left, width - right]);
+  const ticks = scale.ticks(narrow ? 3 : 5).filter((value) => value >= 0 || low < -high / 4);
+  const parts: ComponentChildren[] = [];
+  let y = 0;
+  for (const section of sections) {
+    if (section.title) {
+      parts.push(
+        <g key={section.title} transform={`translate(0 ${y})`}>
+          <text class="chart-section" y={24}>
+            {section.title}
+          </text>
+          {section.text && (
+            <text class="chart-section-note" x={width - NOTE} y={24} text-anchor="end">
+              {section.text}
+            </text>
+          )}
+          <text class="chart-section-note" x={width} y={24} text-anchor="end">
+            {section.note}
+          </text>
+        </g>,
+      );
+      y += HEAD;
+    }
+    for (const bar of section.bars) {
+      parts.push(
+        <Row key={bar.key} bar={bar} y={y} height={row} x={scale} left={left} width={width} narrow={narrow} />,
+      );
+      y += row;
+    }
+  }
+  return (
+    <svg class="chart" viewBox={`0 0 ${width} ${y + AXIS}`} width={width} height={y + AXIS} aria-hidden="true">
+      <g class="chart-grid">
+        {ticks.map((value) => (
+          <line
+            key={value}
+            x1={scale(value)}
+            x2={scale(value)}
+            y1={sections[0]?.title ? HEAD - 4 : 0}
+            y2={y}
+            class={value === 0 ? "chart-zero" : ""}
+          />
+        ))}
+      </g>
+      {parts}
+      <g class="chart-axis">
+        {ticks.map((value) => (
+          <text
+            key={value}
+            x={scale(value)}
+            y={y + 17}
+            text-anchor={narrow && value === ticks[0] ? "start" : narrow && value === ticks.at(-1) ? "end" : "middle"}
+          >
+            {tick(value)}
+          </text>
+        ))}
+      </g>
+    </svg>
+  );
+}
+
+function Row({
+  bar,
+  y,
+  height,
+  x,
+  left,
+  width,
+  narrow,
+}: {
+  bar: Bar;
+  y: number;
+  height: number;
+  x: (value: number) => number;
+  left: number;
+  width: number;
+  narrow: boolean;
+}) {
+  const middle = narrow ? height - 15 : height / 2;
+  const thick = narrow ? 14 : 16;
+  const [zero, end] = [x(0), x(Math.max(0, bar.value))];
+  const text = narrow ? 15 : middle;
+  return (
+    <g
+      class={`bar bar-${bar.tone}${bar.aboveZero ? "" : " bar-unsure"}${bar.picked ? " bar-picked" : ""}${bar.onPick ? " bar-button" : ""}`}
+      transform={`translate(0 ${y})`}
+      onClick={bar.onPick}
+    >
+      <rect class="bar-room" width={width} height={height} rx={6} data-passing />
+      <text
+        class="bar-label"
+        x={narrow ? 0 : left - 12}
+        y={text}
+        text-anchor={narrow ? "start" : "end"}
+        dominant-baseline="central"
+      >
+        {shortened(bar.label, narrow ? 30 : Math.floor((left - 12) / LETTER))}
+      </text>
+      <rect class="bar-fill" x={zero} y={middle - thick / 2} width={Math.max(0, end - zero)} height={thick} rx={3} />
+      {bar.before !== undefined && (
+        <line
+          class="bar-before"
+          x1={x(bar.before)}
+          x2={x(bar.before)}
+          y1={middle - thick / 2 - 3}
+          y2={middle + thick / 2 + 3}
+        />
+      )}
+      <Whisker low={x(bar.low)} high={x(bar.high)} y={middle} />
+      <circle class="bar-point" cx={x(bar.value)} cy={middle} r={2.75} />
+      {bar.text && (
+        <text class="bar-value" x={width - NOTE} y={text} text-anchor="end" dominant-baseline="central">
+          {bar.text}
+        </text>
+      )}
+      <text class="bar-note" x={width} y={text} text-anchor="end" dominant-baseline="central">
+        {bar.note}
+      </text>
+    </g>
+  );
+}
+
+function Whisker({ low, high, y }: { low: number; high: number; y: number }) {
+  return <path class="whisker" d={`M${low} ${y - CAP}V${y + CAP}M${low} ${y}H${high}M${high} ${y - CAP}V${y + CAP}`} />;
+}
+
+/** An address is told by its end, any other text by its beginning. */
+export function shortened(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const kept = Math.max(1, most - 1);
+  return /^(\/|https?:)/.test(text) ? `…${text.slice(-kept)}` : `${text.slice(0, kept).trimEnd()}…`;
+}
+
+/** From the lowest end of an interval, or 0, to a round number above the highest. */
+export function extent(
+  all: readonly { low: number; high: number; before?: number | undefined }[],
+  ticks: number,
+): [number, number] {
+  const low = Math.min(0, ...all.map((one) => one.low));
+  const high = Math.max(1, ...all.map((one) => Math.max(one.high, one.before ?? 0)));
+  return [low, scaleLinear().domain([0, high]).nice(ticks).domain()[1]!];
+}

@@ -1,0 +1,53 @@
+// The language of the page, and numbers, dates and labels as it writes them.
+
+import { computed } from "@preact/signals";
+import type { Column } from "../export/sheet.js";
+import { LANGUAGES, type Language } from "../state/address.js";
+import { view } from "../state/view.js";
+import { en, type Messages } from "./en.js";
+import { formats } from "./formats.js";
+import { fr } from "./fr.js";
+import { NAMES } from "./names.js";
+
+export const CATALOGUES: Readonly<Record<Language, Messages>> = { en, fr };
+
+/** The address's language, or the browser's first that there is. */
+export const language = computed<Language>(() => view.value.language ?? preferred(navigator.languages));
+
+function preferred(wanted: readonly string[]): Language {
+  for (const tag of wanted) {
+    const found = LANGUAGES.find((language) => tag.toLowerCase().split("-")[0] === language);
+    if (found) return found;
+  }
+  return "en";
+}
+
+/** The messages. */
+export const messages = computed(() => CATALOGUES[language.value]);
+
+/** Numbers, dates and per cent. */
+export const format = computed(() => formats(language.value));
+
+/** What people call a label of a dimension. */
+export function labelText(dimension: string, label: string): string {
+  const m = messages.value;
+  if (dimension === "kind") return m.kinds[label] ?? label;
+  if (dimension === "grade") return m.grade[label] ?? label;
+  const tail = dimension === "content" && /^tail-(\d+)$/.exec(label);
+  if (tail) return m.contents.tail(tail[1]!);
+  if (dimension === "cohort" && /^\d+$/.test(label))
+    return label === "0" ? m.cohorts.unnamed : `${dimensionText(dimension)} ${label}`;
+  if (dimension === "channel") return NAMES[label] ?? m.labels[label] ?? label;
+  if (dimension === "category" || label === "other") return m.labels[label] ?? label;
+  return label;
+}
+
+export const dimensionText = (dimension: string): string => messages.value.dimensions[dimension] ?? dimension;
+
+/** A dimension's column in a sheet. */
+export const labelColumn = (dimension: string): Column => ({
+  key: dimension,
+  title: dimensionText(dimension),
+  kind: "text",
+  say: (label) => labelText(dimension, label),
+});

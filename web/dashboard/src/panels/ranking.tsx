@@ -1,0 +1,96 @@
+// A list of estimates by one dimension: contents, categories, cohorts.
+
+import type { ComponentChildren } from "preact";
+import { type Bar, Bars } from "../charts/bars.js";
+import { format, labelColumn, labelText, messages } from "../i18n/index.js";
+import { Figure } from "../parts/figure.js";
+import { toggled } from "../state/address.js";
+import { useAnswer } from "../state/answer.js";
+import { drawn, estimateCells, estimateColumns, moved, noteOf } from "../state/figures.js";
+import type { Asked } from "../state/questions.js";
+import { show, view } from "../state/view.js";
+import type { Row } from "../wire/tacita/v1/reporting_pb.js";
+
+interface Props {
+  readonly title: string;
+  readonly about: string;
+  readonly name: string;
+  readonly dimension: string;
+  readonly asked: Asked | undefined;
+  readonly needs: string;
+  readonly tools?: ComponentChildren;
+  /** Largest first; else in the service's order. */
+  readonly sorted?: boolean;
+}
+
+export function Ranking({ title, about, name, dimension, asked, needs, tools, sorted = false }: Props) {
+  const [m, f] = [messages.value, format.value];
+  const answer = useAnswer(asked?.question);
+  const rows = [...(answer.value?.rows ?? [])];
+  if (sorted) rows.sort((one, other) => (other.estimate?.value ?? 0) - (one.estimate?.value ?? 0));
+  const measure = answer.value?.measures[0];
+  const pick = (label: string) => () => show({ filters: toggled(view.value.filters, dimension, label) });
+  const notice = answer.value?.notices.find(({ code }) => code === "LARGEST_OF_MANY");
+  return (
+    <Figure
+      title={title}
+      about={about}
+      name={name}
+      answer={answer}
+      left={asked?.left ?? []}
+      tools={tools}
+      wide
+      missing={asked ? undefined : m.figure.missing(needs)}
+      sheet={
+        answer.value && {
+          columns: [
+            labelColumn(dimension),
+            ...estimateColumns(m),
+            { key: "share", title: m.column.share, kind: "percent" },
+            { key: "before", title: m.column.before, kind: "count" },
+          ],
+          rows: rows.map((row) => [
+            row.labels[0],
+            ...estimateCells(row.estimate),
+            row.share,
+            row.compared?.estimate?.value,
+          ]),
+        }
+      }
+      pick={dimension === "content" ? () => undefined : (place) => pick(rows[place]?.labels[0] ?? "")}
+      draw={(width) => (
+        <Bars
+          width={width}
+          tick={f.compact}
+          sections={[
+            {
+              title: "",
+              note: "",
+              bars: rows.flatMap(bar),
+            },
+          ]}
+        />
+      )}
+      foot={
+        measure && (
+          <>
+            {m.figure.from(measure.measure?.name ?? "", f.count(Number(measure.reports)))}
+            {notice && <> · {m.figure.largest}</>}
+          </>
+        )
+      }
+    />
+  );
+
+  function bar({ labels: [label = ""], estimate, share, compared }: Row): Bar[] {
+    if (!estimate) return [];
+    const before = compared?.estimate?.value;
+    const change = moved(compared?.difference, before, f, m, "");
+    const arrow = { up: "▲ ", down: "▼ ", flat: "" }[change?.direction ?? "flat"];
+    const note = noteOf(estimate, arrow + f.percent(share), m, f);
+    const onPick = dimension === "content" ? undefined : pick(label);
+    return [
+      { key: label, label: labelText(dimension, label), tone: "private", note, onPick, ...drawn(estimate, before, f) },
+    ];
+  }
+}

@@ -1,0 +1,244 @@
+// The frame of every figure: its title, what it means, its chart or its table, its files, and the call that made it.
+
+import { type DescMessage, type Message, toJsonString } from "@bufbuild/protobuf";
+import type { ComponentChildren } from "preact";
+import { useId, useRef, useState } from "preact/hooks";
+import { useWidth } from "../charts/width.js";
+import { fileName, picture, save, standalone } from "../export/save.js";
+import { csvOf, type Sheet } from "../export/sheet.js";
+import { dimensionText, format, messages } from "../i18n/index.js";
+import type { Answer } from "../state/answer.js";
+import { formatRange } from "../state/range.js";
+import { campaign } from "../state/session.js";
+import { view } from "../state/view.js";
+import { grpcurl } from "../wire/grpcurl.js";
+import { type Notice, ReportingService } from "../wire/tacita/v1/reporting_pb.js";
+import { CopyButton } from "./copy.js";
+import { Disclosure } from "./disclosure.js";
+import { Icon } from "./icon.js";
+import { Table } from "./table.js";
+
+interface Props {
+  readonly title: string;
+  readonly about: string;
+  /** In files' names. */
+  readonly name: string;
+  readonly answer: Answer;
+  /** What stands beside the title. */
+  readonly tools?: ComponentChildren;
+  /** What stands under the chart. */
+  readonly foot?: ComponentChildren;
+  /** Dimensions of filters that the figure's measure could not take. */
+  readonly left?: readonly string[];
+  /** Why the figure cannot be asked for at all. */
+  readonly missing?: string | undefined;
+  readonly sheet: Sheet | undefined;
+  readonly pick?: (row: number) => (() => void) | undefined;
+  /** Without it, the table alone is shown. */
+  readonly draw?: ((width: number) => ComponentChildren) | undefined;
+  readonly wide?: boolean;
+}
+
+export function Figure({
+  title,
+  about,
+  name,
+  answer,
+  tools,
+  foot,
+  left = [],
+  missing,
+  sheet,
+  pick,
+  draw,
+  wide = false,
+}: Props) {
+  const [asTable, setAsTable] = useState(false);
+  const [call, setCall] = useState(false);
+  const { ref, width } = useWidth();
+  const id = useId();
+  const m = messages.value;
+  const { value, failure, waiting } = answer;
+  const table = asTable || !draw;
+  return (
+    <section
+      class={`figure${wide ? " figure-wide" : ""}`}
+      aria-labelledby={id}
+      aria-busy={waiting}
+      data-figure={name}
+      data-ready={!waiting && Boolean(value || failure || missing)}
+    >
+      <header>
+        <h2 id={id}>{title}</h2>
+        <Disclosure label={m.figure.about(title)} face={<Icon name="help" />} class="quiet">
+          {() => <p class="about">{about}</p>}
+        </Disclosure>
+        <div class="figure-tools">
+          {tools}
+          {value && sheet && (
+            <Disclosure label={m.figure.menu(title)} face={<Icon name="menu" />} class="quiet" align="end">
+              {(close) => (
+                <Menu
+                  {...{
+                    close,
+                    table,
+                    setAsTable,
+                    setCall,
+                    name,
+                    title,
+                    value,
+                    sheet,
+                    answer,
+                    drawing: () => ref.current!.querySelector<SVGSVGElement>("svg.chart"),
+                    drawn: Boolean(draw),
+                  }}
+                />
+              )}
+            </Disclosure>
+          )}
+        </div>
+      </header>
+      {left.length > 0 && value && <p class="remark">{m.figure.left(format.value.list(left.map(dimensionText)))}</p>}
+      {failure?.kind === "away" && <p class="remark">{value ? m.figure.away : m.signIn.away}</p>}
+      <div class={`figure-body${waiting && value ? " figure-waiting" : ""}`} ref={ref}>
+        {missing ? <p class="blank">{missing}</p> : <Told answer={answer} />}
+        {value && sheet && (
+          <Body {...{ title, about, sheet, value, pick }} draw={table ? undefined : draw} width={width} />
+        )}
+      </div>
+      {value && foot && <footer>{foot}</footer>}
+      {call && answer.question && <Call answer={answer} onClose={() => setCall(false)} />}
+    </section>
+  );
+}
+
+type BodyProps = Pick<Props, "title" | "about" | "pick" | "draw"> & { sheet: Sheet; value: object; width: number };
+
+/** The chart, or the table without `draw`, or that there is nothing to show. */
+function Body({ title, about, sheet, value, pick, draw, width }: BodyProps) {
+  const m = messages.value;
+  const blank = blankness(value) ?? (sheet.rows.length ? undefined : "empty");
+  if (blank) return <p class="blank">{m.figure[blank]}</p>;
+  if (!draw) return <Table caption={title} sheet={sheet} pick={pick} />;
+  return (
+    <>
+      <p class="unseen">{`${about} ${m.figure.table}: ${m.figure.menu(title)}.`}</p>
+      {width > 0 && draw(width)}
+    </>
+  );
+}
+
+/** What stands where there are no figures: that one waits for them, or why there are none. */
+function Told({ answer: { value, failure, waiting } }: { answer: Answer }) {
+  const m = messages.value;
+  if (failure?.kind === "refused") {
+    return (
+      <p class="blank">
+        {m.figure.failed} <span lang="en">{failure.message}</span>
+      </p>
+    );
+  }
+  if (value || !waiting) return null;
+  return (
+    <div class="skeleton">
+      <span class="unseen">{m.loading}</span>
+    </div>
+  );
+}
+
+/** Whether an answer says that there is nothing to see in its range, and why. */
+function blankness(value: object | undefined): "empty" | "ahead" | undefined {
+  const notices = value && "notices" in value ? (value.notices as readonly Notice[]) : [];
+  if (notices.some(({ code }) => code === "RANGE_AHEAD")) return "ahead";
+  return notices.some(({ code }) => code === "NO_REPORTS") ? "empty" : undefined;
+}
+
+interface MenuProps {
+  readonly close: () => void;
+  readonly table: boolean;
+  readonly drawn: boolean;
+  readonly setAsTable: (on: boolean) => void;
+  readonly setCall: (on: boolean) => void;
+  readonly name: string;
+  readonly title: string;
+  readonly sheet: Sheet;
+  readonly answer: Answer;
+  readonly drawing: () => SVGSVGElement | null;
+}
+
+function Menu({ close, table, drawn, setAsTable, setCall, name, title, sheet, answer, drawing }: MenuProps) {
+  const m = messages.value;
+  const file = (ending: string) =>
+    `${fileName("tacita", campaign.value?.name ?? "", name, formatRange(view.value.range))}.${ending}`;
+  const item = (text: string, act: () => void) => (
+    <li key={text}>
+      <button
+        type="button"
+        onClick={() => {
+          close();
+          act();
+        }}
+      >
+        {text}
+      </button>
+    </li>
+  );
+  const image = (use: (svg: string) => void) => () => {
+    const found = drawing();
+    if (found) use(standalone(found, title));
+  };
+  const isDrawn = drawn && !table;
+  return (
+    <ul class="menu">
+      {drawn && item(table ? m.figure.chart : m.figure.table, () => setAsTable(!table))}
+      {item(m.figure.csv, () => save(file("csv"), csvOf(sheet), "text/csv;charset=utf-8"))}
+      {item(m.figure.json, () => save(file("json"), jsonOf(answer), "application/json"))}
+      {isDrawn &&
+        item(
+          m.figure.svg,
+          image((svg) => save(file("svg"), svg, "image/svg+xml")),
+        )}
+      {isDrawn &&
+        item(
+          m.figure.png,
+          image((svg) => void picture(svg).then((png) => save(file("png"), png, "image/png"))),
+        )}
+      {item(m.figure.call, () => setCall(true))}
+    </ul>
+  );
+}
+
+/** The answer in protobuf's JSON, as grpcurl prints it. */
+function jsonOf({ question, value }: Answer): string {
+  const schema: DescMessage = ReportingService.method[question!.method].output;
+  return toJsonString(schema, value as Message, { prettySpaces: 2 }) + "\n";
+}
+
+function Call({ answer, onClose }: { answer: Answer; onClose: () => void }) {
+  const m = messages.value;
+  const dialog = useRef<HTMLDialogElement>(null);
+  const { method, request } = answer.question!;
+  const text = grpcurl(
+    location.origin,
+    method,
+    ReportingService.method[method].input as DescMessage,
+    request as Message,
+  );
+  const show = (element: HTMLDialogElement | null) => {
+    dialog.current = element;
+    if (element && !element.open) element.showModal();
+  };
+  return (
+    <dialog ref={show} onClose={onClose} aria-label={m.figure.call}>
+      <h2>{m.figure.call}</h2>
+      <p>{m.figure.callLead}</p>
+      <pre tabIndex={0}>{text}</pre>
+      <div class="dialog-buttons">
+        <CopyButton text={text} />
+        <button type="button" class="button" onClick={() => dialog.current?.close()}>
+          {m.close}
+        </button>
+      </div>
+    </dialog>
+  );
+}

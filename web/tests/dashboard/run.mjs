@@ -1,0 +1,32 @@
+// The dashboard's browser tests: real Chromium, a real collector that serves the page, reports that it counted; and screenshots.
+import { newAnalyst, photograph, scenarios } from "./scenarios.mjs";
+import { SCREENS, setStage } from "./stage.mjs";
+
+const only = process.argv[2];
+const stage = await setStage();
+let failed = 0;
+
+async function attempt(name, run) {
+  const begun = Date.now();
+  try {
+    await run();
+    console.log(`ok    ${name} (${Date.now() - begun} ms)`);
+  } catch (error) {
+    failed++;
+    console.log(`FAIL  ${name}\n      ${String(error.stack ?? error).replace(/\n/g, "\n      ")}`);
+  }
+}
+
+// First, while the season is as it was planted.
+if (!only || only === "screens") await attempt(`screenshots in ${SCREENS}`, () => photograph(stage, SCREENS));
+for (const [name, run] of Object.entries(scenarios)) {
+  if (only && !name.includes(only)) continue;
+  await attempt(name, async () => {
+    const { page, leave } = await newAnalyst(stage);
+    await run(stage, page);
+    await leave();
+  });
+}
+await stage.strike();
+console.log(failed ? `dashboard tests: FAILED (${failed})` : "dashboard tests: all passed");
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,463 @@
+// What the dashboard must do, each scenario in a browser with a storage of its own.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { PATIENCE } from "./stage.mjs";
+
+const AXE = readFileSync(fileURLToPath(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url)), "utf8");
+
+/** A browser that was never here before. What goes wrong in it, or is asked of another origin, is kept. */
+export async function newAnalyst(
+  stage,
+  { colorScheme = "light", viewport = { width: 1440, height: 900 }, locale = "en-GB" } = {},
+) {
+  const context = await stage.browser.newContext({ colorScheme, viewport, locale, acceptDownloads: true });
+  context.setDefaultTimeout(PATIENCE);
+  await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: stage.url });
+  const faults = [];
+  context.on(
+    "request",
+    (request) =>
+      !/^(blob|data):/.test(request.url()) &&
+      !request.url().startsWith(stage.url) &&
+      faults.push(`asked for ${request.url()}`),
+  );
+  context.on(
+    "console",
+    (message) => /Content Security Policy|Trusted/i.test(message.text()) && faults.push(message.text()),
+  );
+  context.on("weberror", (error) => faults.push(String(error.error())));
+  const page = await context.newPage();
+  return {
+    page,
+    async leave() {
+      await context.close();
+      assert.deepEqual(faults, [], "nothing went wrong in the page, and no other origin was asked for anything");
+    },
+  };
+}
+
+/** Opens the dashboard at this query, signed in. */
+export async function open(stage, page, query = "") {
+  await page.goto(stage.url);
+  await page.evaluate((key) => sessionStorage.setItem("tacita-key", key), stage.key);
+  await page.goto(`${stage.url}/${query}`);
+  await settled(page);
+}
+
+/** Waits until every figure and card has its answer. */
+export async function settled(page) {
+  await page.waitForFunction(() => {
+    const asked = [...document.querySelectorAll("[data-figure], [data-card]")];
+    return (
+      (asked.length > 0 || document.querySelector(".form, .blank")) &&
+      asked.every((one) => one.dataset.ready === "true" && one.getAttribute("aria-busy") === "false")
+    );
+  });
+}
+
+const figure = (page, name) => page.locator(`[data-figure="${name}"]`);
+const card = (page, name) => page.locator(`[data-card="${name}"]`);
+const number = (text) => Number(text.replace(/[^\d.-]/g, ""));
+
+/** A choice in a figure's menu, and the file that it hands over if it does. */
+async function choose(page, name, entry) {
+  await figure(page, name)
+    .getByRole("button", { name: /^Export and details/ })
+    .click();
+  await figure(page, name).getByRole("button", { name: entry, exact: true }).click();
+}
+
+async function download(page, name, entry) {
+  const [file] = await Promise.all([page.waitForEvent("download"), choose(page, name, entry)]);
+  return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
+}
+
+/** Does something, and says what the service was asked. */
+async function asked(page, method, act) {
+  const [request] = await Promise.all([page.waitForRequest((request) => request.url().endsWith(`/${method}`)), act()]);
+  return request;
+}
+
+export const scenarios = {
+  async "a wrong key is told, and nothing is kept of it"(stage, page) {
+    await page.goto(stage.url);
+    await page.getByRole("button", { name: "Open the dashboard" }).click();
+    await page.getByText("Enter a key").waitFor();
+    await page.getByLabel("Brand’s API key").fill("tacita_99_wrong");
+    await page.getByRole("button", { name: "Open the dashboard" }).click();
+    await page.getByText("This key is not taken.").waitFor();
+    assert.equal(await page.evaluate(() => sessionStorage.length + localStorage.length), 0);
+  },
+
+  async "a brand signs in with its key, which stays in the tab"(stage, page) {
+    await page.goto(stage.url);
+    await page.getByLabel("Brand’s API key").fill(` ${stage.key}\n`);
+    await page.keyboard.press("Enter");
+    await settled(page);
+    assert.equal(await page.evaluate(() => sessionStorage.getItem("tacita-key")), stage.key);
+    assert.ok(
+      !(await page.evaluate(() => document.cookie + JSON.stringify(localStorage) + location.href)).includes(stage.key),
+    );
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("Brand’s API key").waitFor();
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+  },
+
+  async "the figures are the service's"(stage, page) {
+    await open(stage, page, "?range=90d");
+    const campaign = "acme/spring";
+    const to = (Math.floor(Date.now() / 86_400_000) + 1) * 86_400;
+    const range = { from: BigInt(to - 90 * 86_400), to: BigInt(to) };
+    const { rows } = await stage.client.service.query({
+      query: { campaign, measures: ["arrivals"], groupBy: ["kind", "channel"], range },
+    });
+    await choose(page, "channels", "Show as table");
+    const whatsapp = rows.find((row) => row.labels[1] === "whatsapp").estimate;
+    const cells = await figure(page, "channels")
+      .getByRole("row", { name: /^WhatsApp/ })
+      .locator("td")
+      .allTextContents();
+    assert.deepEqual(cells.slice(1, 4).map(number), [whatsapp.value, whatsapp.low, whatsapp.high].map(Math.round));
+    const { ratios } = await stage.client.service.query({
+      query: { campaign, ratios: [{ kind: stage.client.wire.RatioKind.DARK_SHARE }], range },
+    });
+    assert.match(
+      await card(page, "darkShare").textContent(),
+      new RegExp(`${(100 * ratios[0].estimate.value).toFixed(1)}%`),
+    );
+  },
+
+  async "a range is chosen, and is in the address"(stage, page) {
+    await open(stage, page);
+    const month = number(await card(page, "arrivals").locator(".card-value").textContent());
+    await page.getByRole("button", { name: /^Range:/ }).click();
+    await page.getByRole("button", { name: "Last 7 days" }).click();
+    await page.waitForURL(/range=7d/);
+    await settled(page);
+    const week = number(await card(page, "arrivals").locator(".card-value").textContent());
+    assert.ok(week > 0 && week < month / 2, `${week} of ${month}`);
+    await page.goBack();
+    await page.waitForURL((url) => !url.search.includes("range"));
+    await settled(page);
+    assert.equal(number(await card(page, "arrivals").locator(".card-value").textContent()), month);
+  },
+
+  async "a range without reports, or ahead of us, says so"(stage, page) {
+    await open(stage, page, "?range=2020-01-01..2020-01-31");
+    await page.getByText("No reports in this range.").first().waitFor();
+    await open(stage, page, "?range=2099-01-01..2099-01-31");
+    await page.getByText("This range lies in the future").first().waitFor();
+  },
+
+  async "a comparison stands beside each figure"(stage, page) {
+    await open(stage, page);
+    await page.getByLabel("Compare with").selectOption("previous");
+    await page.waitForURL(/compare=previous/);
+    await settled(page);
+    await card(page, "arrivals").locator(".card-moved").waitFor();
+    assert.ok((await figure(page, "over-time").locator(".series-before").count()) === 1);
+    assert.ok((await figure(page, "channels").locator(".bar-before").count()) > 10);
+  },
+
+  async "a filter narrows every figure that can, and the others say that they cannot"(stage, page) {
+    await open(stage, page);
+    const request = await asked(page, "Query", async () => {
+      await figure(page, "channels").locator(".bar-button", { hasText: "WhatsApp" }).click();
+      await page.waitForURL(/filter=channel:whatsapp/);
+    });
+    assert.ok(request.postDataBuffer().includes("whatsapp"));
+    await settled(page);
+    assert.equal(await figure(page, "channels").locator("g.bar").count(), 1);
+    await page.getByRole("button", { name: "Remove the filter Channel is WhatsApp" }).click();
+    await settled(page);
+    assert.ok((await figure(page, "channels").locator("g.bar").count()) > 10);
+    await open(stage, page, "?page=contents&filter=channel:whatsapp");
+    await page.getByText("Not filtered by Channel").first().waitFor();
+  },
+
+  async "CSV holds the service's numbers in full"(stage, page) {
+    await open(stage, page, "?range=all");
+    const { name, bytes } = await download(page, "channels", "CSV");
+    assert.match(name, /^tacita-acme-spring-channels-all\.csv$/);
+    const lines = bytes
+      .toString("utf8")
+      .trim()
+      .split("\r\n")
+      .map((line) => line.split(","));
+    assert.deepEqual(lines[0], ["channel", "kind", "value", "low", "high", "above_zero", "reports_needed", "share"]);
+    const { rows } = await stage.client.service.query({
+      query: { campaign: "acme/spring", measures: ["arrivals"], groupBy: ["kind", "channel"] },
+    });
+    assert.equal(lines.length - 1, rows.length);
+    for (const {
+      labels: [kind, channel],
+      estimate,
+      share,
+    } of rows) {
+      const line = lines.find((line) => line[0] === channel);
+      assert.deepEqual(
+        [line[1], ...[2, 3, 4, 7].map((place) => Number(line[place])), line[5]],
+        [kind, estimate.value, estimate.low, estimate.high, share, String(estimate.aboveZero)],
+      );
+    }
+  },
+
+  async "JSON is the answer as it came"(stage, page) {
+    await open(stage, page, "?range=all");
+    const file = JSON.parse((await download(page, "channels", "JSON (the answer as it came)")).bytes);
+    const { toJson, wire, service } = stage.client;
+    const answer = toJson(
+      wire.QueryResponseSchema,
+      await service.query({
+        query: { campaign: "acme/spring", measures: ["arrivals"], groupBy: ["kind", "channel"] },
+        pageSize: 10_000,
+      }),
+    );
+    assert.deepEqual(file.rows, answer.rows);
+    assert.equal(file.state, answer.state);
+  },
+
+  async "SVG and PNG are what is on screen"(stage, page) {
+    await open(stage, page);
+    const svg = (await download(page, "over-time", "SVG")).bytes.toString("utf8");
+    assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+    assert.match(svg, />Over time<\/text>/);
+    assert.ok(!/class=|style=|var\(|<script|light-dark/.test(svg), "it stands by itself");
+    const seen = await figure(page, "over-time").locator(".series-line").first().getAttribute("d");
+    assert.ok(svg.includes(seen), "the line is the one on screen");
+    const png = (await download(page, "over-time", "PNG")).bytes;
+    assert.deepEqual([...png.subarray(0, 8)], [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+    assert.ok(png.readUInt32BE(16) > 1_000 && png.length > 10_000);
+  },
+
+  async "the call that made a figure can be copied, without the key"(stage, page) {
+    await open(stage, page);
+    await choose(page, "funnel", "The gRPC call that made it");
+    await page.getByRole("dialog").getByRole("button", { name: "Copy" }).click();
+    await page.getByRole("dialog").getByText("Copied").waitFor();
+    const line = await page.evaluate(() => navigator.clipboard.readText());
+    assert.match(
+      line,
+      /^grpcurl -plaintext -H "authorization: Bearer \$TACITA_KEY" -d '\{"campaign":"acme\/spring",.*' 127\.0\.0\.1:\d+ tacita\.v1\.ReportingService\/GetFunnel$/,
+    );
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  },
+
+  async "what is counted meanwhile arrives by itself, and is said"(stage, page) {
+    await open(stage, page, "?range=all");
+    await page.getByText("Live", { exact: true }).waitFor();
+    const before = number(await card(page, "arrivals").locator(".card-value").textContent());
+    stage.more(400);
+    await page.waitForFunction(() => Number(document.querySelector(".live").dataset.revision) > 0);
+    await page.waitForFunction(
+      (before) =>
+        Number(document.querySelector('[data-card="arrivals"] .card-value').textContent.replace(/\D/g, "")) >
+        before + 100,
+      before,
+    );
+    await page.getByRole("status").filter({ hasText: "Figures updated at" }).waitFor({ state: "attached" });
+  },
+
+  async "a collector that went away is told, and found again"(stage, page) {
+    await open(stage, page);
+    await page.getByText("Live", { exact: true }).waitFor();
+    await stage.collector.stop();
+    await page.getByText("Connection lost, trying again").waitFor();
+    await stage.collector.start();
+    await page.getByText("Live", { exact: true }).waitFor();
+  },
+
+  async "in French all of it is French"(stage, page) {
+    await open(stage, page);
+    await page.getByRole("button", { name: /^EN: Language/ }).click();
+    await page.getByText("Français").click();
+    await page.waitForURL(/lang=fr/);
+    await page.getByRole("heading", { name: "Au fil du temps" }).waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.lang), "fr");
+    assert.match(await card(page, "darkShare").locator(".card-value").textContent(), /^\s*\d+,\d\u00a0%$/);
+    assert.ok(!/\b(Channels|Shares|Over time|more than|Filter|Live)\b/.test(await page.locator("body").innerText()));
+  },
+
+  async "what another brand has is as if it were not there"(stage, page) {
+    await open(stage, page, "?campaign=globex/launch");
+    await page.getByText("There is no campaign “globex/launch” that this key may read.").waitFor();
+    await page.goto(stage.url);
+    await page.evaluate((key) => sessionStorage.setItem("tacita-key", key), stage.otherKey);
+    await page.goto(`${stage.url}/?campaign=acme/spring`);
+    await page.getByText("There is no campaign “acme/spring”").waitFor();
+  },
+
+  async "two contents are compared with the service's ratio"(stage, page) {
+    await open(stage, page, "?page=contents&range=all");
+    await page.getByLabel("First").selectOption("/travel/night-ferry");
+    await page.getByLabel("Second").selectOption("/food/bread-without-kneading");
+    await page.getByText("The difference is more than noise.").waitFor();
+    assert.match(page.url(), /f\.one=\/travel\/night-ferry&f\.other=/);
+  },
+
+  async "links are built, with UTM, QR code and short link"(stage, page) {
+    await open(stage, page, "?page=links");
+    await page.getByLabel("Page to share").fill("https://acme.example/shoes?size=42");
+    await page.getByLabel("Channel").selectOption("telegram");
+    await page.getByLabel("Add UTM").check();
+    const link = await page.locator("[data-link]").textContent();
+    assert.match(
+      link,
+      /^https:\/\/acme\.example\/shoes\?size=42&utm_source=telegram&utm_medium=share&utm_campaign=spring#tct=1[0-9a-z]{14}$/,
+    );
+    await page.getByRole("img", { name: /^QR code of the link/ }).waitFor();
+    await page.getByRole("textbox", { name: /^Code/ }).fill("spring-tg");
+    assert.match(
+      await page.locator("[data-short]").textContent(),
+      /code = "spring-tg"\nto = "https:\/\/acme\.example\/shoes\?size=42"\n/,
+    );
+    await page.getByLabel("Page to share").fill("acme.example");
+    await page.getByText("This is not a full web address").waitFor();
+  },
+
+  async "the planner answers what is asked of it"(stage, page) {
+    await open(stage, page, "?page=planner");
+    const seen = async () => number(await figure(page, "plan").locator("footer strong").textContent());
+    const before = await seen();
+    await page.getByLabel("Reports in one window").fill("5000");
+    await page.waitForFunction(
+      (before) =>
+        Number(document.querySelector('[data-figure="plan"] footer strong')?.textContent.replace(/[^\d.]/g, "")) >
+        before,
+      before,
+    );
+    assert.match(page.url(), /f\.traffic=5000/);
+  },
+
+  async "the keyboard alone reaches everything"(stage, page) {
+    await page.goto(stage.url);
+    await page.getByLabel("Brand’s API key").waitFor();
+    await page.waitForFunction(() => document.activeElement?.name === "key");
+    await page.keyboard.type(stage.key);
+    await page.keyboard.press("Enter");
+    await settled(page);
+    await page.reload();
+    await settled(page);
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement.className), "skip");
+    await page.keyboard.press("Enter");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+    // From the main part on: the range.
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/range=7d/);
+    await settled(page);
+    assert.match(
+      await page.evaluate(() => document.activeElement.getAttribute("aria-label")),
+      /^Range: Last 7 days/,
+      "the focus is back",
+    );
+    // The time series is read with the arrows.
+    await page.locator(".series").focus();
+    await page.keyboard.press("ArrowRight");
+    await page.locator(".reading strong").waitFor();
+    const first = await page.locator(".reading").textContent();
+    await page.keyboard.press("ArrowRight");
+    await page.waitForFunction((first) => document.querySelector(".reading").textContent !== first, first);
+    // A chart's table, and a filter from it.
+    const menu = figure(page, "channels").getByRole("button", { name: /^Export and details/ });
+    await menu.focus();
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await figure(page, "channels").getByRole("button", { name: "WhatsApp" }).focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/filter=channel:whatsapp/);
+    for (let presses = 0; presses < 8; presses++) {
+      await page.keyboard.press("Tab");
+      const outlined = await page.evaluate(
+        () =>
+          document.activeElement === document.body || getComputedStyle(document.activeElement).outlineStyle !== "none",
+      );
+      assert.ok(outlined, "where the focus is can be seen");
+    }
+  },
+
+  async "axe finds nothing serious, on any page, light or dark, wide or narrow"(stage, page) {
+    const found = [];
+    for (const [colorScheme, width] of [
+      ["light", 1440],
+      ["dark", 390],
+    ]) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await page.setViewportSize({ width, height: 900 });
+      for (const query of [
+        "?compare=previous",
+        "?page=contents",
+        "?page=cohorts",
+        "?page=analytics",
+        "?page=planner",
+        "?page=links&f.address=https://acme.example/",
+        "?page=privacy",
+      ]) {
+        await open(stage, page, query);
+        found.push(...(await violations(page)).map((one) => `${colorScheme} ${query}: ${one}`));
+      }
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.getByLabel("Brand’s API key").waitFor();
+      found.push(...(await violations(page)).map((one) => `${colorScheme} sign-in: ${one}`));
+    }
+    assert.deepEqual(found, []);
+  },
+};
+
+/** By Playwright's own evaluation, which the page's policy does not bind. */
+async function violations(page) {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { violations } = await window.axe.run(document, { resultTypes: ["violations"] });
+    const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+    return serious.map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes
+          .map((node) => `${node.target.join(" ")} (${node.failureSummary.split("\n").at(-1).trim()})`)
+          .slice(0, 3)
+          .join("; ")}`,
+    );
+  });
+}
+
+/** Pictures for people: every page, wide and narrow, light and dark. */
+export async function photograph(stage, folder) {
+  const pages = {
+    overview: "?compare=previous",
+    contents: "?page=contents&compare=previous",
+    cohorts: "?page=cohorts",
+    analytics: "?page=analytics",
+    planner: "?page=planner",
+    links: "?page=links&f.address=https://acme.example/shoes&f.code=spring-wa",
+    privacy: "?page=privacy",
+    french: "?lang=fr&split=kind",
+  };
+  for (const [width, height] of [
+    [1440, 900],
+    [390, 844],
+  ]) {
+    for (const colorScheme of ["light", "dark"]) {
+      const { page, leave } = await newAnalyst(stage, { colorScheme, viewport: { width, height } });
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await page.goto(stage.url);
+      await page.getByLabel("Brand’s API key").waitFor();
+      await page.screenshot({ path: `${folder}/sign-in-${width}-${colorScheme}.png` });
+      for (const [name, query] of Object.entries(pages)) {
+        await open(stage, page, query);
+        assert.ok(
+          await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+          `${name} at ${width} does not scroll sideways`,
+        );
+        await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+      }
+      await leave();
+    }
+  }
+}
