@@ -71,6 +71,9 @@ impl Histogram {
     /// # Errors
     /// [`Error::CellOutOfDomain`] for a cell of a larger domain.
     pub fn subset_sum(&self, cells: &[CellIndex]) -> Result<Estimate, Error> {
+        if let [only] = *cells {
+            return self.cell(only);
+        }
         let set = self.as_set(cells)?;
         if let [only] = set[..] {
             return self.cell(only);
