@@ -17,7 +17,7 @@ test("the link builder's links are those of Rust, byte for byte", () => {
     for (const [style, expected] of [
       ["fragment", fragment],
       ["query", query],
-    ]) {
+    ] as const) {
       const form = { ...linkFormOf({ address: url, cohort: String(tag.cohort), style }), channel };
       assert.equal(linkOf(form, tag.campaign, "") ?? null, expected?.replace(passed, fresh) ?? null, url);
     }

@@ -33,7 +33,7 @@ interface Props {
   /** Why the figure cannot be asked for at all. */
   readonly missing?: string | undefined;
   readonly sheet: Sheet | undefined;
-  readonly pick?: (row: number) => (() => void) | undefined;
+  readonly pick?: ((row: number) => (() => void) | undefined) | undefined;
   /** Without it, the table alone is shown. */
   readonly draw?: ((width: number) => ComponentChildren) | undefined;
   readonly wide?: boolean;
