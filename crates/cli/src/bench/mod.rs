@@ -8,6 +8,7 @@ mod floor;
 mod load;
 mod result;
 mod seal;
+mod spent;
 mod store;
 mod used;
 
@@ -65,6 +66,9 @@ struct Ingest {
     /// Requests under way on each connection.
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=64))]
     in_flight: u64,
+    /// Tokens that were spent in the epoch before, made up; for the embedded store.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
+    spent: u64,
     /// Where collectors keep their state, or the server of this run alone: the disk that is measured. A temporary folder without it.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
@@ -99,6 +103,12 @@ async fn ingest(args: Ingest) -> Result<()> {
 
     let sealed = scratch.path().join("sealed");
     seal_in_a_process(&collectors[0], &party, args.reports, &sealed)?;
+    if args.spent > 0 {
+        ensure!(matches!(store, Store::Embedded), "--spent fills the embedded store alone: leave one of the two out");
+        collectors.clear();
+        spent::spend(&data.join("store"), party.publisher, args.spent).await?;
+        collectors.push(Collector::start(&data, scratch.path(), &store.text(), 0)?);
+    }
     for collector in &collectors {
         collector.knows(&party).await?;
     }
