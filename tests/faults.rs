@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/rounds.rs"]
+mod rounds;
 #[path = "../crates/store/tests/server/mod.rs"]
 mod server;
 mod support;
@@ -24,8 +26,6 @@ use tacita_store::{
 use tacita_tokens::{ENVELOPE_LEN, Envelope};
 use tokio::{sync::Semaphore, task::JoinSet};
 
-/// How many times to kill; `cargo xtask faults` sets more.
-const ROUNDS: &str = "TACITA_FAULT_ROUNDS";
 /// Devices that submit at once.
 const DEVICES: usize = 4;
 /// Envelopes of one request.
@@ -164,7 +164,7 @@ async fn until_outcomes(deployment: &Deployment, reached: impl Fn(&BTreeMap<Stri
 }
 
 async fn under_kills(engine: Engine) {
-    let rounds: usize = std::env::var(ROUNDS).ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(6);
+    let rounds: usize = rounds::rounds(6);
     let reports = REQUEST * REQUESTS_PER_ROUND * (rounds + 1);
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("contents.txt");

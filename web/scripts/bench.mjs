@@ -6,7 +6,6 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 const bundled = async (options) =>
   (await build({ bundle: true, minify: true, format: "esm", target: "es2022", write: false, ...options }))
@@ -88,15 +87,14 @@ function gzipped(output) {
 /** WebCrypto wants a secure origin: loopback is one. */
 async function inChromium() {
   const { createServer } = await import("node:http");
-  const { chromium } = await import("playwright-core");
+  const { launchChromium } = await import("../tests/chromium.mjs");
   const server = createServer((request, response) => {
     const isModule = request.url === "/bench.js";
     const type = isModule ? "text/javascript" : "text/html";
     response.writeHead(200, { "content-type": type }).end(isModule ? source : "<!doctype html><title>bench</title>");
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const args = ["--no-sandbox", "--headless", "--disable-gpu", "--no-first-run"];
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args });
+  const browser = await launchChromium();
   try {
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${server.address().port}/`);

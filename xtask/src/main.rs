@@ -47,7 +47,7 @@ enum Word {
     },
     /// Run benchmarks and write target/bench.json.
     ///
-    /// `ingest/embedded/50m` takes a quarter of an hour, so it runs only by that name or with --long.
+    /// `ingest/embedded/50m` takes many minutes, so it runs only by that name or with --long.
     Bench {
         /// Only benchmarks whose name holds one of these, for example `tokens/open` or `ingest`.
         names: Vec<String>,

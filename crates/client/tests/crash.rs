@@ -6,6 +6,8 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod double;
+#[path = "../../../tests/support/rounds.rs"]
+mod rounds;
 
 use std::{
     env, fs,
@@ -29,8 +31,6 @@ const FOLDER: &str = "TACITA_CRASH_FOLDER";
 const POINT: &str = "TACITA_CRASH_POINT";
 /// Where the child is killed, in turn.
 const POINTS: [&str; 9] = ["issue", "submit", "answer", "any", "submit", "any", "answer", "any", "any"];
-/// How many times to kill; `cargo xtask faults` sets more.
-const ROUNDS: &str = "TACITA_FAULT_ROUNDS";
 
 /// A relay whose memory outlives the process: every envelope is appended to a file before the answer.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ fn run(folder: &Path, point: &str) {
 #[test]
 fn a_device_that_is_killed_reuses_no_token_and_loses_no_report() {
     let folder = tempfile::tempdir().unwrap();
-    let rounds = env::var(ROUNDS).ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(POINTS.len());
+    let rounds = rounds::rounds(POINTS.len());
     for point in POINTS.iter().cycle().take(rounds).chain(&["last"]) {
         run(folder.path(), point);
     }

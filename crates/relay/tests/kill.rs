@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../../../tests/support/rounds.rs"]
+mod rounds;
 mod support;
 
 use std::{
@@ -23,8 +25,6 @@ use tonic::Code;
 
 const COLLECTOR: &str = "TACITA_TEST_COLLECTOR";
 const DATA: &str = "TACITA_TEST_DATA";
-/// How many times to kill; `cargo xtask faults` sets more.
-const ROUNDS: &str = "TACITA_FAULT_ROUNDS";
 
 /// Not a test: the relay that the test kills, in a process of its own.
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn submit_until_gone(relay: SocketAddr) -> Vec<Vec<u8>> {
 async fn nothing_acknowledged_is_lost_and_no_batch_changes_when_the_relay_is_killed() {
     let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
     let mut acknowledged = HashSet::new();
-    let rounds: usize = std::env::var(ROUNDS).ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(8);
+    let rounds: usize = rounds::rounds(8);
     for _ in 0..rounds {
         let random_breaks = (0..3).map(|n| if n % 2 == 0 { Break::AfterCounting } else { Break::BeforeCounting });
         double.state.breaks.lock().unwrap().extend(random_breaks);

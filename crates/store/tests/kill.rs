@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod conformance;
+#[path = "../../../tests/support/rounds.rs"]
+mod rounds;
 
 use std::{
     io::{BufRead, BufReader},
@@ -18,8 +20,6 @@ use tempfile::TempDir;
 
 const DIR: &str = "TACITA_KILL_DIR";
 const FIRST: &str = "TACITA_KILL_FIRST";
-/// How many times to kill; `cargo xtask faults` sets more.
-const ROUNDS: &str = "TACITA_FAULT_ROUNDS";
 
 fn open(dir: &Path) -> EmbeddedStore {
     // Small tables and generations, so that kills meet the background's work and full generations too.
@@ -49,7 +49,7 @@ fn start(dir: &Path, first: u32) -> Child {
 
 #[tokio::test]
 async fn a_store_killed_at_any_instant_is_whole() {
-    let rounds: u32 = std::env::var(ROUNDS).ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(8);
+    let rounds: u32 = rounds::rounds(8);
     let dir = TempDir::new().unwrap();
     let mut printed = Printed::default();
     for round in 0..rounds {

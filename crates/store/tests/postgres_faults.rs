@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod conformance;
+#[path = "../../../tests/support/rounds.rs"]
+mod rounds;
 mod server;
 
 use std::{
@@ -23,9 +25,6 @@ use tacita_store::{
     Verdict::{AlreadyCounted, Counted, Spent},
     postgres::scratch::ScratchServer,
 };
-
-/// How many times to kill; `cargo xtask faults` sets more.
-const ROUNDS: &str = "TACITA_FAULT_ROUNDS";
 
 /// How long the database is away; `cargo xtask faults` sets a minute.
 const OUTAGE: &str = "TACITA_FAULT_OUTAGE_SECONDS";
@@ -62,7 +61,7 @@ async fn a_server_killed_at_any_instant_loses_nothing_acknowledged_and_counts_no
     let Some((server, database)) = alone().await else { return };
     // Commits would stand in the server's memory alone, if the engine did not ask for more.
     database.sql("ALTER ROLE tacita SET synchronous_commit = off").await;
-    let rounds: u32 = std::env::var(ROUNDS).ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(4);
+    let rounds: u32 = rounds::rounds(4);
     let noted = Arc::new(Mutex::new(Printed::default()));
     let (next, stop) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
     // One collector gives up soon, one goes on asking.

@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod conformance;
+#[path = "../../../tests/support/rounds.rs"]
+mod rounds;
 
 use std::{
     collections::BTreeMap,
@@ -26,8 +28,6 @@ use tempfile::TempDir;
 const SIZE: u32 = 40;
 /// Batches that are acknowledged before the torn one.
 const BEFORE: u32 = 12;
-/// How many times to tear; `cargo xtask faults` sets more.
-const ROUNDS: &str = "TACITA_FAULT_ROUNDS";
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -71,7 +71,7 @@ fn batch(number: u32) -> Vec<tacita_store::Entry> {
 
 #[tokio::test]
 async fn of_a_torn_last_write_nothing_is_left_and_nothing_before_it_is_lost() {
-    let rounds: usize = std::env::var(ROUNDS).ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(24);
+    let rounds: usize = rounds::rounds(24);
     let home = TempDir::new().unwrap();
     let (before, after) = {
         let store = EmbeddedStore::open(home.path(), EmbeddedOptions::default()).unwrap();

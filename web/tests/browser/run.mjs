@@ -1,5 +1,6 @@
 // The browser tests: real Chromium against a real collector and relay. Each scenario says what it proves.
 import { writeFileSync } from "node:fs";
+import { attempt, failed } from "../attempt.mjs";
 import { Truth } from "./ledger-of-truth.mjs";
 import { scenarios } from "./scenarios.mjs";
 import { contentLabel, EPSILON, OUTPUT, readReports, setStage } from "./stage.mjs";
@@ -7,18 +8,6 @@ import { contentLabel, EPSILON, OUTPUT, readReports, setStage } from "./stage.mj
 const only = process.argv[2];
 const stage = await setStage();
 const truth = new Truth(() => readReports(stage), contentLabel);
-let failed = 0;
-
-async function attempt(name, run) {
-  const begun = Date.now();
-  try {
-    await run();
-    console.log(`ok    ${name} (${Date.now() - begun} ms)`);
-  } catch (error) {
-    failed++;
-    console.log(`FAIL  ${name}\n      ${String(error.stack ?? error).replace(/\n/g, "\n      ")}`);
-  }
-}
 
 for (const [name, run] of Object.entries(scenarios)) {
   if (!only || name.includes(only)) {

@@ -3,22 +3,10 @@ import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
 import { freePort, startDeployment } from "../../../examples/publisher-site/deployment.mjs";
 import { startSite } from "../../../examples/publisher-site/server.mjs";
+import { launchChromium } from "../chromium.mjs";
 import { tap } from "./envelopes.mjs";
-
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const FLAGS = [
-  "--no-sandbox",
-  "--headless",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** The local ε of every measure: noise that leaves single clicks to be told apart. */
 export const EPSILON = 12;
@@ -115,7 +103,7 @@ channel = "whatsapp"
     embed,
     extraPages: { ...pages(), ...modules() },
   });
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const browser = await launchChromium();
   return {
     news,
     shop,

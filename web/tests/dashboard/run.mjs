@@ -1,21 +1,10 @@
 // The dashboard's browser tests: real Chromium, a real collector that serves the page, reports that it counted; and screenshots.
+import { attempt, failed } from "../attempt.mjs";
 import { newAnalyst, photograph, scenarios } from "./scenarios.mjs";
 import { SCREENS, setStage } from "./stage.mjs";
 
 const only = process.argv[2];
 const stage = await setStage();
-let failed = 0;
-
-async function attempt(name, run) {
-  const begun = Date.now();
-  try {
-    await run();
-    console.log(`ok    ${name} (${Date.now() - begun} ms)`);
-  } catch (error) {
-    failed++;
-    console.log(`FAIL  ${name}\n      ${String(error.stack ?? error).replace(/\n/g, "\n      ")}`);
-  }
-}
 
 // First, while the season is as it was planted.
 if (!only || only === "screens") await attempt(`screenshots in ${SCREENS}`, () => photograph(stage, SCREENS));

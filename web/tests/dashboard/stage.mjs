@@ -5,20 +5,10 @@ import { tmpdir } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { chromium } from "playwright-core";
 import { freePort, tacitaBinary } from "../../../examples/publisher-site/deployment.mjs";
+import { launchChromium } from "../chromium.mjs";
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const FLAGS = [
-  "--no-sandbox",
-  "--headless",
-  "--disable-gpu",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** How long anything may take on a slow, loaded machine, in milliseconds. */
 export const PATIENCE = Number(process.env.TACITA_TEST_PATIENCE ?? 60_000);
@@ -208,7 +198,7 @@ export async function setStage({ days = 60, sessions = 400 } = {}) {
     },
   });
 
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const browser = await launchChromium();
   return {
     url,
     key,

@@ -42,10 +42,12 @@ const LONG: &str = "ingest/embedded/50m";
 pub(crate) fn rows(target: &Path, wanted: impl Fn(&str) -> bool, long: bool) -> Result<Vec<Value>> {
     let mut rows = Vec::new();
     let settings: Vec<_> = SETTINGS.iter().filter(|one| one.lines.iter().any(|(name, _)| wanted(name))).collect();
-    if !settings.is_empty() {
-        run(Command::new("cargo").args(["build", "--release", "--package", "tacita-cli"]))?;
+    if settings.is_empty() && !long {
+        return Ok(rows);
     }
-    let out = target.join("ingest.json");
+    run(Command::new("cargo").args(["build", "--release", "--package", "tacita-cli"]))?;
+    // Whole, since a benchmark runs in its package's folder.
+    let out = fs::canonicalize(target)?.join("ingest.json");
     for setting in settings {
         let mut bench = Command::new(target.join("release/tacita"));
         run(bench.args(["bench", "ingest"]).args(setting.arguments).arg("--json").arg(&out))?;
@@ -62,7 +64,6 @@ pub(crate) fn rows(target: &Path, wanted: impl Fn(&str) -> bool, long: bool) -> 
 
 /// How an epoch's growth weighs on ingest; and, by the store alone, on commits, on dropping the epoch and on opening again.
 fn growth(target: &Path, out: &Path) -> Result<Value> {
-    run(Command::new("cargo").args(["build", "--release", "--package", "tacita-cli"]))?;
     let ingest = |spent: &str| {
         let arguments = ["bench", "ingest", "--reports", "200000", "--spent", spent, "--json"];
         run(Command::new(target.join("release/tacita")).args(arguments).arg(out))?;
@@ -70,7 +71,7 @@ fn growth(target: &Path, out: &Path) -> Result<Value> {
     };
     let (few, many) = (ingest("1000000")?, ingest("50000000")?);
     let bench = ["bench", "--package", "tacita-store", "--bench", "spent", "--", "--long", "--json"];
-    run(Command::new("cargo").args(bench).arg(fs::canonicalize(target)?.join("ingest.json")))?;
+    run(Command::new("cargo").args(bench).arg(out))?;
     let rate = |result: &Value| result["reports_per_second"].as_f64().unwrap_or_default();
     Ok(json!({
         "name": LONG,

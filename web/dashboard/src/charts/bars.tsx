@@ -32,6 +32,9 @@ export interface Section {
   readonly bars: readonly Bar[];
 }
 
+/** Bars under no heading. */
+export const unsectioned = (bars: readonly Bar[]): readonly Section[] => [{ title: "", note: "", bars }];
+
 const ROW = 34;
 const HEAD = 38;
 const AXIS = 26;

@@ -1,17 +1,11 @@
 import { messages } from "../i18n/index.js";
 import { Ranking } from "../panels/ranking.js";
-import { Segmented } from "../parts/segmented.js";
-import { SUBJECTS } from "../state/address.js";
-import { EVENTS } from "../state/measures.js";
+import { SubjectChoice } from "../parts/subject-choice.js";
 import { byCohort, type Scope } from "../state/questions.js";
-import { show } from "../state/view.js";
 
 /** Squads, newsletters and referral programmes. */
 export function Cohorts({ scope }: { scope: Scope }) {
   const m = messages.value;
-  const subjects = SUBJECTS.filter((subject) =>
-    scope.campaign.measures.some((measure) => measure.event === EVENTS[subject]),
-  );
   return (
     <>
       <Ranking
@@ -22,14 +16,7 @@ export function Cohorts({ scope }: { scope: Scope }) {
         asked={byCohort(scope)}
         needs={m.cohorts.needs}
         sorted
-        tools={
-          <Segmented
-            label={m.subject.label}
-            options={subjects.map((subject) => [subject, m.subject[subject]] as const)}
-            chosen={scope.view.subject}
-            onChoose={(subject) => show({ subject })}
-          />
-        }
+        tools={<SubjectChoice scope={scope} />}
       />
       <p class="aside">{m.cohorts.why}</p>
     </>

@@ -1,6 +1,6 @@
 // The planner: what a measure will be able to tell, before there is one.
 
-import { type Bar, Bars } from "../charts/bars.js";
+import { type Bar, Bars, unsectioned } from "../charts/bars.js";
 import { PLAN_EVENTS, PLAN_WINDOWS, type Plan, planOf, planQuestion } from "../forms/plan.js";
 import { format, labelText, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
@@ -119,7 +119,7 @@ export default function Planner({ scope }: { scope: Scope }) {
             ]),
           }
         }
-        draw={(width) => <Bars sections={[{ title: "", note: "", bars }]} width={width} tick={f.compact} />}
+        draw={(width) => <Bars sections={unsectioned(bars)} width={width} tick={f.compact} />}
         foot={
           answer.value &&
           (answer.value.smallestShare === undefined ? (

@@ -3,11 +3,10 @@
 import { type Bar, Bars, type Section, type Tone } from "../charts/bars.js";
 import { format, labelColumn, labelText, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
-import { Segmented } from "../parts/segmented.js";
-import { SUBJECTS, toggled } from "../state/address.js";
+import { SubjectChoice } from "../parts/subject-choice.js";
+import { toggled } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
 import { drawn, estimateCells, estimateColumns, noteOf, withHalf } from "../state/figures.js";
-import { EVENTS } from "../state/measures.js";
 import { byChannel, byKind, type Scope } from "../state/questions.js";
 import { show } from "../state/view.js";
 import type { Row } from "../wire/tacita/v1/reporting_pb.js";
@@ -27,9 +26,6 @@ export function Channels({ scope }: { scope: Scope }) {
   const picked = scope.view.filters.find((filter) => filter.dimension === "channel" && !filter.exclude)?.values ?? [];
   const pick = (channel: string) => () => show({ filters: toggled(scope.view.filters, "channel", channel) });
   const sections = KINDS.map((kind) => section(kind)).filter(({ bars }) => bars.length);
-  const subjects = SUBJECTS.filter((subject) =>
-    scope.campaign.measures.some((measure) => measure.event === EVENTS[subject]),
-  );
   const has = asked && answer.value?.measures[0];
   return (
     <Figure
@@ -40,14 +36,7 @@ export function Channels({ scope }: { scope: Scope }) {
       left={asked?.left ?? []}
       wide
       missing={asked ? undefined : m.figure.missing(m.channels.needs)}
-      tools={
-        <Segmented
-          label={m.subject.label}
-          options={subjects.map((subject) => [subject, m.subject[subject]] as const)}
-          chosen={scope.view.subject}
-          onChoose={(subject) => show({ subject })}
-        />
-      }
+      tools={<SubjectChoice scope={scope} />}
       sheet={
         answer.value && {
           columns: [

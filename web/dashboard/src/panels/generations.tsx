@@ -1,6 +1,6 @@
 // How far links travel: visits by generation, and whether each brings more than the one before.
 
-import { type Bar, Bars } from "../charts/bars.js";
+import { type Bar, Bars, unsectioned } from "../charts/bars.js";
 import { format, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
 import { useAnswer } from "../state/answer.js";
@@ -46,19 +46,7 @@ export function Generations({ scope }: { scope: Scope }) {
             }
           : undefined)
       }
-      draw={(width) => (
-        <Bars
-          width={width}
-          tick={f.compact}
-          sections={[
-            {
-              title: "",
-              note: "",
-              bars: generations.flatMap(bar),
-            },
-          ]}
-        />
-      )}
+      draw={(width) => <Bars width={width} tick={f.compact} sections={unsectioned(generations.flatMap(bar))} />}
       foot={generations.length > 0 && `× : ${m.generations.growth}`}
     />
   );

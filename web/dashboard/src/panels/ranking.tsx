@@ -1,7 +1,7 @@
 // A list of estimates by one dimension: contents, categories, cohorts.
 
 import type { ComponentChildren } from "preact";
-import { type Bar, Bars } from "../charts/bars.js";
+import { type Bar, Bars, unsectioned } from "../charts/bars.js";
 import { format, labelColumn, labelText, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
 import { toggled } from "../state/address.js";
@@ -58,19 +58,7 @@ export function Ranking({ title, about, name, dimension, asked, needs, tools, so
         }
       }
       pick={dimension === "content" ? () => undefined : (place) => pick(rows[place]?.labels[0] ?? "")}
-      draw={(width) => (
-        <Bars
-          width={width}
-          tick={f.compact}
-          sections={[
-            {
-              title: "",
-              note: "",
-              bars: rows.flatMap(bar),
-            },
-          ]}
-        />
-      )}
+      draw={(width) => <Bars width={width} tick={f.compact} sections={unsectioned(rows.flatMap(bar))} />}
       foot={
         measure && (
           <>
