@@ -284,7 +284,7 @@ impl Foundation {
             .add_service(ManifestServiceServer::new(self.manifests()))
             .add_service(TokenServiceServer::new(self.tokens(issued.clone())?))
             .add_service(CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most))
-            .add_service(for_pages(ReportingServiceServer::new(self.reporting()), &self.config.dashboard_origins)?)
+            .add_service(for_pages(ReportingServiceServer::new(self.reporting()), &self.config.dashboard_origins))
             .add_service(self.guarded_admin(issued));
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
         Ok(Server::builder()
