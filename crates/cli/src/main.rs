@@ -3,6 +3,7 @@
 //! A file for each subcommand; what several of them need is in [`configuration`], [`connect`], [`contents`], [`settings`], [`table`] and [`simulation`].
 
 mod admin;
+mod backup;
 mod bench;
 mod check_config;
 mod collector;
@@ -15,6 +16,7 @@ mod plan;
 mod relay;
 mod replay;
 mod report;
+mod restore;
 mod settings;
 mod simulate;
 mod simulation;
@@ -42,6 +44,8 @@ enum Command {
     Collector(collector::Args),
     CheckConfig(check_config::Args),
     Store(store::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Relay(relay::Args),
     Admin(admin::Args),
     Keys(keys::Args),
@@ -69,6 +73,8 @@ async fn main() -> ExitCode {
         Command::Keys(args) => keys::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Store(args) => store::run(args).await,
+        Command::Backup(args) => backup::run(args).await,
+        Command::Restore(args) => restore::run(args).await,
         Command::Watch(args) => watch::run(args).await,
         Command::Plan(args) => plan::run(args),
         Command::Simulate(args) => simulate::run(args).await,

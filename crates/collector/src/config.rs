@@ -28,6 +28,8 @@ pub struct CollectorConfig {
     pub limits: Limits,
     /// How surges are watched for.
     pub alerts: AlertPolicy,
+    /// What is deleted, and when.
+    pub retention: RetentionPolicy,
     /// Origins whose pages may ask as brands do, over gRPC-Web: `https://dash.example`. None: no page may.
     pub dashboard_origins: Vec<String>,
     /// Whether the brand's page is served beside the services.
@@ -71,6 +73,13 @@ pub struct MeasurePolicy {
     pub measures_per_campaign: usize,
     /// The least people of a cohort.
     pub people_per_cohort: u64,
+}
+
+/// What is deleted, and when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RetentionPolicy {
+    /// How long after its end the tallies of a window are kept. Whole days of UTC: they go within a day of it.
+    pub tallies: Duration,
 }
 
 /// How surges are watched for.
@@ -124,6 +133,7 @@ impl CollectorConfig {
             measure_policy: MeasurePolicy::default(),
             limits: Limits::default(),
             alerts: AlertPolicy::default(),
+            retention: RetentionPolicy::default(),
             dashboard_origins: Vec::new(),
             serve_dashboard: true,
         }
@@ -157,6 +167,9 @@ impl CollectorConfig {
         let remedy = "a full batch must fit: choose at least 88 bytes for each of limits.reports-per-batch";
         require(limits.message_bytes >= least_message, "limits.message-bytes", remedy);
         require(!self.alerts.step.is_zero(), "alerts.step", "choose at least a second; 5 minutes is usual");
+        let least = self.window_policy.max_age.saturating_add(Duration::from_secs(86_400));
+        let remedy = "choose a day more than windows.max-age at least, or windows would be deleted while they count";
+        require(self.retention.tallies >= least, "retention.tallies", remedy);
         require(limits.batches_per_stream > 0, "limits.batches-per-stream", "choose at least 1");
         require(limits.crypto_threads > 0, "limits.crypto-threads", "choose at least 1");
         let remedy = "write each origin as a browser does: scheme, host and port, for example https://dash.example";
@@ -184,6 +197,13 @@ impl Default for AlertPolicy {
     /// Every 5 minutes, no plain http.
     fn default() -> Self {
         Self { step: Duration::from_secs(300), loopback_webhooks: false }
+    }
+}
+
+impl Default for RetentionPolicy {
+    /// 400 days: a year, and the month to compare with.
+    fn default() -> Self {
+        Self { tallies: Duration::from_secs(400 * 86_400) }
     }
 }
 

@@ -26,6 +26,8 @@
 //! | `pages` | who may ask from a page |
 //! | `services` | the gRPC methods |
 //! | `opening` | the store and the vault, and whether they belong together |
+//! | `restoring` | what a store needs that was restored to an earlier instant |
+//! | `retention` | deleting what is past its time |
 //! | `server` | the assembly |
 //!
 //! The wire is described in `spec/collection.md`, `spec/reporting.md` and `spec/administration.md`. How stores store is not
@@ -45,13 +47,18 @@ mod pool;
 mod refusal;
 mod registry;
 mod report;
+mod restoring;
+mod retention;
 mod server;
 mod services;
 
 pub use auth::ApiKeyText;
 pub use catalogue::LogFault;
-pub use config::{AlertPolicy, CollectorConfig, ConfigProblem, Limits, MeasurePolicy, StoreConfig, WindowPolicy};
+pub use config::{
+    AlertPolicy, CollectorConfig, ConfigProblem, Limits, MeasurePolicy, RetentionPolicy, StoreConfig, WindowPolicy,
+};
 pub use error::CollectorError;
 pub use keys::KeyMissing;
 pub use report::plan_measure;
+pub use restoring::{Restored, mark_restored};
 pub use server::{Collector, RunningCollector};

@@ -19,7 +19,7 @@ use tacita_proto::v1::{
     token_service_server::{self, TokenServiceServer},
 };
 use tacita_protocol::{manifest::DevicePolicy, time::Clock};
-use tacita_store::{TallyStore, vault::Vault};
+use tacita_store::{TallyStore, backup::Backup, vault::Vault};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -46,7 +46,8 @@ use crate::{
     pool::{CryptoPool, Limit},
     registry::{Registry, RegistryError},
     report::{Desk, Tallies},
-    services::{Admin, Collection, IssuedCounts, Manifests, Reporting, Tokens},
+    retention::RetentionKeeper,
+    services::{Admin, Backups, Collection, IssuedCounts, Manifests, Reporting, Tokens},
 };
 
 /// The largest message from an operator: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
@@ -84,6 +85,8 @@ pub struct RunningCollector {
     keeper: JoinHandle<()>,
     /// Ends with the drain.
     alerts: JoinHandle<()>,
+    /// Ends with the keeper.
+    retention: JoinHandle<()>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     patience: Duration,
 }
@@ -93,6 +96,8 @@ struct Foundation {
     config: CollectorConfig,
     clock: Arc<dyn Clock>,
     store: Arc<dyn TallyStore>,
+    backup: Option<Arc<dyn Backup>>,
+    retention: Arc<RetentionKeeper>,
     registry: Arc<Registry>,
     keys: Arc<EpochKeeper>,
     signing_key: Arc<SigningKey>,
@@ -131,16 +136,26 @@ impl Collector {
             let (alerts, drain) = (foundation.alerts.clone(), drain.clone());
             async move { alerts.keep(drain).await }
         });
+        let retention = tokio::spawn({
+            let (retention, stop) = (foundation.retention.clone(), stop.clone());
+            async move { retention.keep(stop).await }
+        });
         let (keys, store) = (foundation.keys.clone(), foundation.store.clone());
         let verifying_key = foundation.signing_key.verifying_key();
         let router = foundation.router(health.clone())?;
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, drain.clone().cancelled_owned()));
         let keeper = tokio::spawn({
-            let (keys, stop, health) = (keys.clone(), stop.clone(), health.clone());
+            let (keys, stop, health, drain) = (keys.clone(), stop.clone(), health.clone(), drain.clone());
             let tell = move |ready| {
-                let health = health.clone();
-                async move { announce(&health, ready).await }
+                let (health, drain) = (health.clone(), drain.clone());
+                async move {
+                    announce(&health, ready && !drain.is_cancelled()).await;
+                    // The drain may have begun between the question and the word.
+                    if drain.is_cancelled() {
+                        announce(&health, false).await;
+                    }
+                }
             };
             async move { keys.keep(stop, tell).await }
         });
@@ -156,6 +171,7 @@ impl Collector {
             stop,
             keeper,
             alerts,
+            retention,
             server,
             patience,
         })
@@ -206,10 +222,17 @@ impl RunningCollector {
     pub async fn shutdown(mut self) -> Result<(), CollectorError> {
         announce(&self.health, false).await;
         self.drain.cancel();
+        // Once more, should the keeper have said otherwise in between.
+        announce(&self.health, false).await;
+        // Those who watch have heard it. Their streams would hold up the end.
+        for service in SERVICES {
+            self.health.clear_service_status(service).await;
+        }
         let ended = tokio::time::timeout(self.patience, &mut self.server).await;
         self.stop.cancel();
         let _ = (&mut self.keeper).await;
         let _ = (&mut self.alerts).await;
+        let _ = (&mut self.retention).await;
         let result = match ended {
             Ok(Ok(served)) => served.map_err(|error| CollectorError::Server(error.to_string())),
             Ok(Err(crash)) => Err(CollectorError::Server(crash.to_string())),
@@ -252,7 +275,7 @@ async fn announce(health: &HealthReporter, ready: bool) {
 impl Foundation {
     async fn lay(config: CollectorConfig, clock: Arc<dyn Clock>) -> Result<Self, CollectorError> {
         make_directory(&config.data)?;
-        let OpenStore { tallies: store, log } = open_store(&config).await?;
+        let OpenStore { tallies: store, log, retention, backup } = open_store(&config).await?;
         let registry = Arc::new(Registry::open(log, clock.clone()).await?);
         let vault = Vault::open(&config.vault)?;
         let signing_key = Arc::new(fitting_signing_key(&registry, &vault, &config).await?);
@@ -262,12 +285,29 @@ impl Foundation {
         let drain = CancellationToken::new();
         let (kept, max_age) = (config.limits.kept_tallies_bytes, config.window_policy.max_age);
         let tallies = Arc::new(Tallies::new(store.clone(), clock.clone(), max_age, kept));
+        tallies.forget_before(registry.snapshot().deleted_before());
+        let keep = config.retention.tallies;
+        let retention = RetentionKeeper::new(registry.clone(), retention, tallies.clone(), clock.clone(), keep);
+        let retention = Arc::new(retention);
         let root = Zeroizing::new(signing_key.to_bytes());
         let webhooks = Arc::new(Webhooks::new(root, config.alerts.loopback_webhooks, drain.clone()));
         let step = config.alerts.step;
         let alerts = AlertKeeper::new(registry.clone(), tallies.clone(), clock.clone(), webhooks.clone(), step);
         let alerts = Arc::new(alerts);
-        Ok(Self { config, clock, store, registry, keys, signing_key, tallies, webhooks, alerts, drain })
+        Ok(Self {
+            config,
+            clock,
+            store,
+            backup,
+            retention,
+            registry,
+            keys,
+            signing_key,
+            tallies,
+            webhooks,
+            alerts,
+            drain,
+        })
     }
 
     fn router(self, health: HealthReporter) -> Result<Router, CollectorError> {
@@ -356,6 +396,7 @@ impl Foundation {
             measures: self.config.measure_policy,
             issued,
             verifying_key: self.signing_key.verifying_key(),
+            backups: Backups::new(self.backup.clone(), self.clock.clone(), self.drain.clone()),
         }
     }
 

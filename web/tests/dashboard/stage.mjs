@@ -98,7 +98,13 @@ class Collector {
     const { folder, port, log } = this;
     writeFileSync(
       `${folder}/collector.toml`,
-      `[device]\ntoken-batch = 128\n[windows]\nmax-age = ${JSON.stringify(maxAge)}\n`,
+      `[device]
+token-batch = 128
+[windows]
+max-age = ${JSON.stringify(maxAge)}
+[retention]
+tallies = "1000days"
+`,
     );
     const words = [
       "collector",

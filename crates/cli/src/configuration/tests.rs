@@ -93,6 +93,36 @@ fn every_setting_has_a_variable_of_its_own() {
     }
 }
 
+/// The settings that a file has, those included that are commented out as `# name = value`.
+fn named(text: &str) -> BTreeSet<String> {
+    fn gather(table: &Table, within: &str, names: &mut BTreeSet<String>) {
+        for (key, value) in table {
+            match value {
+                Value::Table(inner) => gather(inner, &format!("{within}{key}."), names),
+                _ => drop(names.insert(format!("{within}{key}"))),
+            }
+        }
+    }
+    let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let uncommented = |line: &str| match line.strip_prefix("# ") {
+        Some(rest) if rest.split_once(" = ").is_some_and(|(name, _)| is_name(name)) => format!("{rest}\n"),
+        _ => format!("{line}\n"),
+    };
+    let mut names = BTreeSet::new();
+    gather(&text.lines().map(uncommented).collect::<String>().parse().unwrap(), "", &mut names);
+    names
+}
+
+#[test]
+fn every_setting_is_in_its_example_and_the_example_has_no_other() {
+    fn check<S: Settings>() {
+        let known: BTreeSet<String> = Known::of::<S>().unwrap().names().map(str::to_owned).collect();
+        assert_eq!(named(S::DEFAULTS), known, "examples/{}.toml", S::SERVER);
+    }
+    check::<crate::collector::File>();
+    check::<crate::relay::File>();
+}
+
 #[test]
 fn a_variable_is_read_as_what_the_setting_is() {
     let variables = &[

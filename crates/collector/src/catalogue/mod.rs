@@ -109,6 +109,14 @@ pub(crate) struct Catalogue {
     api_keys: Vec<ApiKey>,
     epochs: Vec<Epoch>,
     device_policy: Option<DevicePolicy>,
+    /// The number after the last epoch's, unless that is told by the epochs.
+    next_epoch: Option<EpochId>,
+    /// How far revisions are ahead of the length, since a store was restored.
+    revision_lead: u64,
+    /// Whether nothing was published since.
+    fresh_from_restoring: bool,
+    changed_at: Option<UnixTime>,
+    deleted_before: Option<UnixTime>,
 }
 
 /// Numbers begin at 1 and are given in order, so a number is a place.
@@ -122,9 +130,34 @@ fn next_number<T>(list: &[T]) -> u32 {
 }
 
 impl Catalogue {
-    /// How many entries of the log it holds; also the revision of the manifests made from it.
+    /// How many entries of the log it holds.
     pub(crate) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// The revision of the manifests made from it: grows with each entry.
+    pub(crate) fn revision(&self) -> u64 {
+        self.length + self.revision_lead
+    }
+
+    /// When the last entry was written.
+    pub(crate) fn changed_at(&self) -> UnixTime {
+        self.changed_at.unwrap_or(UnixTime(0))
+    }
+
+    /// The number that the next epoch will have.
+    pub(crate) fn next_epoch(&self) -> EpochId {
+        self.next_epoch.unwrap_or(EpochId(1))
+    }
+
+    /// Whether the store was restored and no epoch published since.
+    pub(crate) fn is_fresh_from_restoring(&self) -> bool {
+        self.fresh_from_restoring
+    }
+
+    /// The tallies of windows that had ended by then are gone.
+    pub(crate) fn deleted_before(&self) -> UnixTime {
+        self.deleted_before.unwrap_or(UnixTime(0))
     }
 
     /// The public half of the key that signs manifests, once a collector has started on this log.
@@ -174,7 +207,12 @@ impl Catalogue {
     }
 
     pub(crate) fn epoch(&self, id: EpochId) -> Option<&Epoch> {
-        numbered(&self.epochs, id.0)
+        self.epochs.get(self.place_of_epoch(id)?)
+    }
+
+    /// Numbers of epochs rise, with a gap where a store was restored.
+    fn place_of_epoch(&self, id: EpochId) -> Option<usize> {
+        self.epochs.binary_search_by_key(&id, |epoch| epoch.entry.epoch).ok()
     }
 
     pub(crate) fn publisher_named(&self, name: &str) -> Option<&Publisher> {
@@ -194,6 +232,10 @@ impl Catalogue {
     pub(crate) fn full_name(&self, campaign: &Campaign) -> String {
         let brand = self.brand(campaign.brand).map_or("", |brand| brand.name.as_str());
         format!("{brand}/{}", campaign.name)
+    }
+
+    pub(crate) fn measures(&self) -> &[Arc<CountedMeasure>] {
+        &self.measures
     }
 
     /// The measures of a campaign, in order of creation.
@@ -234,7 +276,7 @@ impl Catalogue {
         let measures = self.measures.iter().filter(|counted| self.takes_part(publisher, counted.measure.campaign));
         Some(Manifest {
             publisher,
-            revision: self.length,
+            revision: self.revision(),
             epochs: self.epochs.iter().filter(|epoch| !epoch.destroyed).map(|epoch| epoch.entry.clone()).collect(),
             measures: measures.map(|counted| counted.measure.clone()).collect(),
             campaigns: campaigns.into_iter().map(|campaign| campaign.for_manifest()).collect(),

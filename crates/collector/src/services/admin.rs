@@ -10,7 +10,7 @@ use tacita_protocol::{
 use tacita_store::TallyStore;
 use tonic::{Request, Response, Status};
 
-use super::IssuedCounts;
+use super::{Backups, IssuedCounts, backup::BackupStream};
 use crate::{
     auth::{ApiKeyText, Rpc, admit},
     catalogue::{ApiKey, Brand, Catalogue, Change, Cohorts, NewCampaign, NewMeasure, Principal, Publisher, Refused},
@@ -29,6 +29,7 @@ pub(crate) struct Admin {
     pub(crate) measures: MeasurePolicy,
     pub(crate) issued: Arc<IssuedCounts>,
     pub(crate) verifying_key: VerifyingKey,
+    pub(crate) backups: Backups,
 }
 
 /// Makes a key for the principal that `principal` finds in the catalogue: its text for its holder, its hash for the log.
@@ -119,6 +120,13 @@ impl Admin {
 
 #[tonic::async_trait]
 impl AdminService for Admin {
+    type BackupStream = BackupStream;
+
+    async fn backup(&self, request: Request<v1::BackupRequest>) -> Result<Response<BackupStream>, Status> {
+        self.admit(&request)?;
+        Ok(Response::new(self.backups.begin()?))
+    }
+
     async fn create_publisher(
         &self,
         request: Request<v1::CreatePublisherRequest>,

@@ -6,14 +6,19 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use fjall::OwnedWriteBatch;
-use tacita_protocol::{epoch::EpochId, id::PublisherId, outcome::Outcome};
+use tacita_protocol::{
+    epoch::EpochId,
+    id::{MeasureId, PublisherId},
+    outcome::Outcome,
+    time::WindowId,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     counters::Counters,
     disk::Disk,
     judge::{Judgement, judge},
-    layout,
+    layout, retention,
 };
 use crate::{Entry, LogError, StoreError, Verdict};
 
@@ -26,6 +31,7 @@ pub(super) enum Job {
     AddOutcomes(AddOutcomes),
     Append(Append),
     DropEpoch { epoch: EpochId, answer: Answer<()> },
+    DeleteWindows { measure: MeasureId, before: WindowId, answer: Answer<u64> },
 }
 
 /// See [`TallyStore::commit`](crate::TallyStore::commit).
@@ -61,7 +67,7 @@ struct Group {
 
 impl Group {
     /// Takes a job in; hands back one that must run by itself.
-    fn take(&mut self, job: Job) -> Option<(EpochId, Answer<()>)> {
+    fn take(&mut self, job: Job) -> Option<Job> {
         match job {
             Job::Commit(commit) => {
                 self.size += commit.entries.len();
@@ -69,7 +75,7 @@ impl Group {
             }
             Job::AddOutcomes(outcomes) => self.outcomes.push(outcomes),
             Job::Append(append) => self.appends.push(append),
-            Job::DropEpoch { epoch, answer } => return Some((epoch, answer)),
+            job @ (Job::DropEpoch { .. } | Job::DeleteWindows { .. }) => return Some(job),
         }
         self.size += 1;
         None
@@ -116,10 +122,22 @@ impl Writer {
             if !group.is_empty() {
                 self.write(group);
             }
-            if let Some((epoch, answer)) = apart {
-                // Whoever asked may have left: the work is done all the same. So with every answer below.
-                let _ = answer.send(self.disk.drop_epoch(epoch));
+            if let Some(job) = apart {
+                self.do_apart(job);
             }
+        }
+    }
+
+    /// Does a job that shares no batch. Whoever asked may have left: the work is done all the same. So with every answer below.
+    fn do_apart(&mut self, job: Job) {
+        match job {
+            Job::DropEpoch { epoch, answer } => drop(answer.send(self.disk.drop_epoch(epoch))),
+            Job::DeleteWindows { measure, before, answer } => {
+                let deleted = retention::delete_windows(&self.disk, measure, before);
+                self.counters.forget();
+                drop(answer.send(deleted));
+            }
+            Job::Commit(_) | Job::AddOutcomes(_) | Job::Append(_) => {}
         }
     }
 

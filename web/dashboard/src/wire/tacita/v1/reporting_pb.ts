@@ -921,7 +921,7 @@ export const PrivacySchema: GenMessage<Privacy> = /*@__PURE__*/
  */
 export type Notice = Message<"tacita.v1.Notice"> & {
   /**
-   * NO_REPORTS, RANGE_AHEAD, NOT_SETTLED, MEASURES_LEFT_OUT, LARGEST_OF_MANY, GROSS_REACH, BUCKET_VALUES, INFERRED_IS_A_BOUND.
+   * NO_REPORTS, RANGE_AHEAD, DELETED, NOT_SETTLED, MEASURES_LEFT_OUT, LARGEST_OF_MANY, GROSS_REACH, BUCKET_VALUES, INFERRED_IS_A_BOUND.
    *
    * @generated from field: string code = 1;
    */
