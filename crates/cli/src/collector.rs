@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     configuration::{ConfigArgs, Loaded, Misfit, Settings, load, writable_folder},
-    settings::Span,
+    settings::{Signals, Span},
     store::{self, StoreText},
 };
 
@@ -170,6 +170,7 @@ fn read(args: &mut Args) -> Result<Loaded<File>> {
 /// Runs until SIGTERM or SIGINT, then drains.
 pub(crate) async fn run(mut args: Args) -> Result<()> {
     crate::settings::log_to_stderr();
+    let mut signals = Signals::take()?;
     let file = read(&mut args)?.checked()?;
     let config = config(&file)?;
     let listen = file.listen.context("no address to listen on")?;
@@ -183,8 +184,8 @@ pub(crate) async fn run(mut args: Args) -> Result<()> {
     if operator_key.exists() {
         eprintln!("operator's API key: {}", operator_key.display());
     }
-    crate::settings::until_told_to_stop().await?;
-    Ok(running.shutdown().await?)
+    signals.told_to_stop().await;
+    Ok(signals.end(running.shutdown()).await?)
 }
 
 fn config(file: &File) -> Result<CollectorConfig> {

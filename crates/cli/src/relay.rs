@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     configuration::{ConfigArgs, Loaded, Misfit, Settings, load, readable_file, writable_folder},
-    settings::{Secret, Span, api_key, http_address, signing_key},
+    settings::{Secret, Signals, Span, api_key, http_address, signing_key},
 };
 
 /// Run a publisher's relay: hands visitors the manifest and blinded tokens, shuffles their sealed reports.
@@ -225,6 +225,7 @@ pub(crate) fn loaded(args: &ServerArgs) -> Result<Loaded<impl Settings + use<>>>
 /// Runs until SIGTERM or SIGINT, then drains.
 async fn serve(args: ServerArgs) -> Result<()> {
     crate::settings::log_to_stderr();
+    let mut signals = Signals::take()?;
     let file: File = load(&args.config, &args.flags)?.checked()?;
     let listen = file.listen.context("no address to listen on")?;
     // Checked already: the same settings make the same configuration.
@@ -240,8 +241,8 @@ async fn serve(args: ServerArgs) -> Result<()> {
             sri::script_element(sdk, &publisher.to_string(), &hex::encode(key.as_bytes()))
         );
     }
-    crate::settings::until_told_to_stop().await?;
-    running.shutdown().await;
+    signals.told_to_stop().await;
+    signals.end(running.shutdown()).await;
     Ok(())
 }
 

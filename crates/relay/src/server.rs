@@ -18,7 +18,7 @@ use crate::{
     uploader::Uploader,
     upstream::Upstream,
     visitor::TrustedProxies,
-    web::{self, Connections, Origins, ShortLinks},
+    web::{self, Connections, Health, Origins, ShortLinks},
 };
 
 const FORGET_EVERY: Duration = Duration::from_secs(60);
@@ -79,6 +79,7 @@ pub struct RunningRelay {
     upload: CancellationToken,
     server: JoinHandle<()>,
     uploader: JoinHandle<()>,
+    health: Health,
     writer: Option<thread::JoinHandle<()>>,
     /// How long a drain waits, twice.
     patience: Duration,
@@ -129,7 +130,9 @@ impl Relay {
         });
 
         let (accept, upload) = (CancellationToken::new(), CancellationToken::new());
-        let app = web::app(services, Origins::new(&config.allowed_origins)?, sdk.as_ref(), links.clone()).await?;
+        let health = Health::default();
+        let app =
+            web::app(services, &health, Origins::new(&config.allowed_origins)?, sdk.as_ref(), links.clone()).await?;
         let connections = Connections::new(config.connections, proxies, counters.clone());
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
         let uploader = Uploader::new(queue.clone(), config.batch, upstream, counters.clone());
@@ -154,6 +157,7 @@ impl Relay {
             upload,
             server,
             uploader,
+            health,
             writer: Some(writer),
             patience: config.drain,
         })
@@ -185,6 +189,7 @@ impl RunningRelay {
     /// Drains: accepts nothing new, answers what is open, waits for the collector's answers to what was sent, closes the
     /// queue. What waits stays on disk for the next start.
     pub async fn shutdown(mut self) {
+        self.health.stopping().await;
         self.accept.cancel();
         end_within(self.patience, &mut self.server, "requests were still open").await;
         if let Some(totals) = &self.totals {

@@ -10,6 +10,7 @@
 //! | `simple` | submission that a browser sends without asking leave first |
 
 mod connections;
+mod health;
 mod limits;
 mod links;
 mod origins;
@@ -34,7 +35,7 @@ use tacita_proto::{
 use tonic::{Code, Status, service::Routes};
 use tonic_web::GrpcWebLayer;
 
-pub(crate) use self::{connections::Connections, links::ShortLinks, origins::Origins};
+pub(crate) use self::{connections::Connections, health::Health, links::ShortLinks, origins::Origins};
 use crate::{sdk::Sdk, services::Services};
 
 /// The largest message taken from a device: five times a full `SubmitReports`.
@@ -43,11 +44,12 @@ const MESSAGE_BYTES: usize = 64 << 10;
 /// All that is served. Limits stand inside CORS, so that a page may read which one it broke.
 pub(crate) async fn app(
     services: Arc<Services>,
+    health: &Health,
     origins: Origins,
     sdk: Option<&Sdk>,
     links: Option<ShortLinks>,
 ) -> Result<Router, tonic_reflection::server::Error> {
-    let calls = grpc(services)
+    let calls = grpc(services, health)
         .await?
         .into_axum_router()
         .reset_fallback()
@@ -59,17 +61,14 @@ pub(crate) async fn app(
     Ok(calls.merge(pages.fallback(nothing_here).layer(from_fn(limits::hold))))
 }
 
-async fn grpc(services: Arc<Services>) -> Result<Routes, tonic_reflection::server::Error> {
+async fn grpc(services: Arc<Services>, health: &Health) -> Result<Routes, tonic_reflection::server::Error> {
     let reflection =
         tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
-    let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<ManifestServiceServer<Services>>().await;
-    reporter.set_serving::<TokenServiceServer<Services>>().await;
-    reporter.set_serving::<CollectionServiceServer<Services>>().await;
+    health.serving().await;
     Ok(Routes::new(ManifestServiceServer::from_arc(services.clone()).max_decoding_message_size(MESSAGE_BYTES))
         .add_service(TokenServiceServer::from_arc(services.clone()).max_decoding_message_size(MESSAGE_BYTES))
         .add_service(CollectionServiceServer::from_arc(services).max_decoding_message_size(MESSAGE_BYTES))
-        .add_service(health)
+        .add_service(health.service())
         .add_service(reflection))
 }
 
