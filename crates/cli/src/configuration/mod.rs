@@ -90,7 +90,7 @@ impl ConfigArgs {
 
 /// Settings that were read, with where each came from.
 pub(crate) struct Loaded<S> {
-    pub(crate) settings: S,
+    settings: S,
     values: Values,
     problems: Vec<String>,
     notes: Vec<String>,
@@ -195,12 +195,15 @@ fn remedy(message: &str, default: Option<&Given>) -> String {
     }
 }
 
-/// A complaint about a setting, at the place where it was set.
+/// A complaint about a setting, at the place where it was set; about a section, at the first of its settings that was.
 fn place(values: &Values, setting: &str, remedy: &str) -> String {
-    match values.get(setting).map(|given| &given.origin) {
-        None if setting.is_empty() => remedy.to_owned(),
-        None | Some(Origin::Default) => format!("{setting}: {remedy}"),
-        Some(origin) => format!("{origin}: {setting}: {remedy}"),
+    let is_within =
+        |name: &str| name.strip_prefix(setting).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let given = values.iter().find(|(name, given)| is_within(name) && given.origin != Origin::Default);
+    match given {
+        _ if setting.is_empty() => remedy.to_owned(),
+        None => format!("{setting}: {remedy}"),
+        Some((_, given)) => format!("{}: {setting}: {remedy}", given.origin),
     }
 }
 

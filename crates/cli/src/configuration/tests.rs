@@ -27,7 +27,9 @@ impl Settings for Sample {
 
     fn misfits(&self) -> Vec<Misfit> {
         let odd = self.listen_on.is_some_and(|port| port % 2 == 1 && port > 1);
-        odd.then(|| Misfit::new("listen-on", "choose an even one")).into_iter().collect()
+        let long = self.windows.max_age.is_some_and(|age| age.0.as_secs() > 100 * 86_400);
+        let odd = odd.then(|| Misfit::new("listen-on", "choose an even one"));
+        odd.into_iter().chain(long.then(|| Misfit::new("windows", "choose shorter ones"))).collect()
     }
 }
 
@@ -163,6 +165,8 @@ fn broken_toml_is_named_line_by_line_and_misfits_where_they_were_set() {
     assert!(broken.iter().any(|problem| problem.starts_with("sample.toml:1:")), "{broken:?}");
     assert!(broken.iter().any(|problem| problem.starts_with("sample.toml:2:")), "{broken:?}");
     assert_eq!(problems(&Source { file: "listen-on = 3", ..NONE }), ["sample.toml:1:1: listen-on: choose an even one"]);
+    let whole = problems(&Source { file: "[windows]\nmax-age = '200days'", ..NONE });
+    assert_eq!(whole, ["sample.toml:2:1: windows: choose shorter ones"]);
     let section = problems(&Source { file: "windows = 3", ..NONE });
     assert_eq!(section, ["sample.toml:1:1: 'windows' is a section: write [windows] on a line of its own"]);
 }
