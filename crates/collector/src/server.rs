@@ -35,7 +35,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     CollectorConfig, CollectorError,
-    alerts::{AlertKeeper, Webhooks},
+    alerts::{AlertKeeper, Messenger, Webhooks},
     auth::{ApiKeyText, Rpc, admit},
     catalogue::{Catalogue, Principal, Refused},
     dashboard,
@@ -125,8 +125,6 @@ impl Collector {
         let health = HealthReporter::new();
         announce(&health, foundation.keys.is_ready()).await;
         let (drain, stop) = (foundation.drain.clone(), CancellationToken::new());
-        // What is counted already is what came before, and no surge.
-        foundation.alerts.take_turn().await;
         let alerts = tokio::spawn({
             let (alerts, drain) = (foundation.alerts.clone(), drain.clone());
             async move { alerts.keep(drain).await }
@@ -263,9 +261,10 @@ impl Foundation {
         let (kept, max_age) = (config.limits.kept_tallies_bytes, config.window_policy.max_age);
         let tallies = Arc::new(Tallies::new(store.clone(), clock.clone(), max_age, kept));
         let root = Zeroizing::new(signing_key.to_bytes());
-        let webhooks = Arc::new(Webhooks::new(root, config.alerts.loopback_webhooks, drain.clone()));
+        let webhooks = Arc::new(Webhooks::new(root, config.alerts.loopback_webhooks));
         let step = config.alerts.step;
-        let alerts = AlertKeeper::new(registry.clone(), tallies.clone(), clock.clone(), webhooks.clone(), step);
+        let messenger = Messenger::new(registry.clone(), clock.clone(), webhooks.clone(), drain.clone());
+        let alerts = AlertKeeper::new(registry.clone(), tallies.clone(), clock.clone(), messenger, step);
         let alerts = Arc::new(alerts);
         Ok(Self { config, clock, store, registry, keys, signing_key, tallies, webhooks, alerts, drain })
     }
@@ -343,8 +342,8 @@ impl Foundation {
         let desk = Arc::new(Desk::new(self.tallies.clone(), self.clock.clone()));
         let queries = Limit { name: "queries_in_flight", value: limits.queries_in_flight };
         let followers = Limit { name: "followers", value: limits.followers };
-        let (registry, alerts, webhooks) = (self.registry.clone(), self.alerts.clone(), self.webhooks.clone());
-        Reporting::new(registry, desk, alerts, webhooks, [queries, followers], self.drain.clone())
+        let (registry, webhooks) = (self.registry.clone(), self.webhooks.clone());
+        Reporting::new(registry, desk, webhooks, [queries, followers], self.drain.clone())
     }
 
     fn admin(&self, issued: Arc<IssuedCounts>) -> Admin {

@@ -1,12 +1,14 @@
 //! Tells a brand's own server: one signed post for each surge, tried again until it is taken.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use tacita_protocol::{id::BrandId, time::UnixTime};
+use tacita_protocol::{
+    id::BrandId,
+    time::{Clock, UnixTime},
+};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 /// Pauses before another try.
@@ -16,6 +18,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The most posts under way, those that wait for another try among them.
 const UNDER_WAY: usize = 256;
 
+/// How telling an address ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ended {
+    /// It took it, or was given up.
+    ForGood,
+    /// This collector is busy: it is told in a later turn.
+    ForNow,
+}
+
 /// Posts surges to the addresses that brands declared.
 pub(crate) struct Webhooks {
     agent: ureq::Agent,
@@ -23,8 +34,7 @@ pub(crate) struct Webhooks {
     root: Zeroizing<[u8; 32]>,
     /// Whether http to a loopback address is allowed.
     loopback: bool,
-    under_way: Arc<Semaphore>,
-    stop: CancellationToken,
+    under_way: Semaphore,
 }
 
 impl fmt::Debug for Webhooks {
@@ -47,14 +57,14 @@ fn signature(secret: &[u8; 32], at: UnixTime, body: &str) -> String {
 }
 
 impl Webhooks {
-    pub(crate) fn new(root: Zeroizing<[u8; 32]>, loopback: bool, stop: CancellationToken) -> Self {
+    pub(crate) fn new(root: Zeroizing<[u8; 32]>, loopback: bool) -> Self {
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(PATIENCE))
             .max_redirects(0)
             .http_status_as_error(false)
             .build()
             .into();
-        Self { agent, root, loopback, under_way: Arc::new(Semaphore::new(UNDER_WAY)), stop }
+        Self { agent, root, loopback, under_way: Semaphore::new(UNDER_WAY) }
     }
 
     /// The secret of a brand's address: a function of both and of the signing key, kept nowhere.
@@ -62,40 +72,30 @@ impl Webhooks {
         mac(self.root.as_slice(), &[b"tacita/webhook/v1", &brand.0.to_be_bytes(), url.as_bytes()])
     }
 
-    /// Posts `body` to an address, again until it is taken, on a task of its own.
-    pub(super) fn tell(self: &Arc<Self>, brand: BrandId, url: String, body: String, at: UnixTime) {
+    /// Posts `body` to an address, again until it is taken. Each try is signed at its own time.
+    pub(super) async fn tell(&self, brand: BrandId, url: &str, body: &str, clock: &dyn Clock) -> Ended {
         if url.starts_with("http://") && !self.loopback {
             tracing::warn!(url, "a webhook of plain http: set alerts.loopback-webhooks to allow it");
-            return;
+            return Ended::ForGood;
         }
-        let Ok(place) = self.under_way.clone().try_acquire_owned() else {
-            tracing::warn!(url, "too many webhooks are under way: this one is not told");
-            return;
+        let Ok(_place) = self.under_way.try_acquire() else {
+            tracing::warn!(url, "too many webhooks are under way: this one is told later");
+            return Ended::ForNow;
         };
-        let webhooks = self.clone();
-        let secret = self.secret(brand, &url);
-        tokio::spawn(async move {
-            let _place = place;
-            webhooks.tell_until_taken(&url, &body, signature(&secret, at, &body)).await;
-        });
-    }
-
-    async fn tell_until_taken(&self, url: &str, body: &str, signature: String) {
+        let secret = self.secret(brand, url);
         for pause in PAUSES.map(Some).into_iter().chain([None]) {
-            let problem = match self.post(url, body, &signature).await {
-                Ok(()) => return,
+            let problem = match self.post(url, body, &signature(&secret, clock.now(), body)).await {
+                Ok(()) => return Ended::ForGood,
                 Err(problem) => problem,
             };
             let Some(seconds) = pause else {
                 tracing::warn!(url, problem, "a webhook is given up");
-                return;
+                return Ended::ForGood;
             };
             tracing::info!(url, problem, seconds, "a webhook was not taken: it is tried again");
-            let wait = tokio::time::sleep(Duration::from_secs(seconds));
-            if self.stop.run_until_cancelled(wait).await.is_none() {
-                return;
-            }
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
         }
+        Ended::ForGood
     }
 
     async fn post(&self, url: &str, body: &str, signature: &str) -> Result<(), String> {
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn each_address_of_each_brand_has_a_secret_of_its_own() {
-        let webhooks = Webhooks::new(Zeroizing::new([7; 32]), false, CancellationToken::new());
+        let webhooks = Webhooks::new(Zeroizing::new([7; 32]), false);
         let secret = |brand, url| webhooks.secret(BrandId(brand), url);
         assert_eq!(secret(1, "https://a"), secret(1, "https://a"));
         assert_ne!(secret(1, "https://a"), secret(1, "https://b"));

@@ -9,7 +9,7 @@ use tacita_protocol::{
     time::UnixTime,
 };
 
-use super::{Declaration, Principal};
+use super::{Declaration, Principal, Surge};
 
 /// The version of the entries that this program writes, and the newest it reads.
 const VERSION: u32 = 1;
@@ -94,6 +94,19 @@ pub(crate) enum Change {
     EpochDestroyed {
         epoch: EpochId,
     },
+    /// More came than was expected. Nothing that a manifest depends on.
+    SurgeFound(Box<Surge>),
+    /// The webhooks of the surge at this place of the log took it, or were given up.
+    SurgeTold {
+        surge: u64,
+    },
+}
+
+impl Change {
+    /// Whether manifests may say something else from here on.
+    pub(super) fn concerns_manifests(&self) -> bool {
+        !matches!(self, Self::SurgeFound(_) | Self::SurgeTold { .. })
+    }
 }
 
 /// An entry of the log cannot be taken in.

@@ -29,6 +29,7 @@ impl Catalogue {
 
     /// Takes in one change, and grows by one entry.
     pub(crate) fn take_in(&mut self, change: Change) -> Result<(), Broken> {
+        let revises = change.concerns_manifests();
         match change {
             Change::SigningKeyAdopted { public_key } => {
                 expect(self.signing_key.is_none(), "the second signing key")?;
@@ -65,8 +66,11 @@ impl Catalogue {
             }
             Change::EpochEnded { epoch, at, closes_at } => self.end_early(epoch, at, closes_at)?,
             Change::EpochDestroyed { epoch } => self.epoch_mut(epoch).ok_or("the epoch's number")?.destroyed = true,
+            Change::SurgeFound(surge) => self.take_in_surge(*surge)?,
+            Change::SurgeTold { surge } => self.take_in_surge_told(surge),
         }
         self.length += 1;
+        self.revision += u64::from(revises);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod cohorts;
 mod declaration;
 mod fold;
 mod propose;
+mod surge;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub(crate) use change::{Change, Entry};
 pub(crate) use cohorts::Cohorts;
 pub(crate) use declaration::Declaration;
 pub(crate) use propose::{NewCampaign, NewMeasure, Refused};
+pub(crate) use surge::{Found, Surge};
 
 /// Whom an API key stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -95,10 +97,12 @@ impl Epoch {
     }
 }
 
-/// Everything that was administered, at one length of the log.
+/// Everything that was administered, and the surges that were found, at one length of the log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalogue {
     length: u64,
+    /// Entries that manifests may depend on: all but those of surges.
+    revision: u64,
     signing_key: Option<[u8; 32]>,
     publishers: Vec<Publisher>,
     brands: Vec<Brand>,
@@ -109,6 +113,8 @@ pub(crate) struct Catalogue {
     api_keys: Vec<ApiKey>,
     epochs: Vec<Epoch>,
     device_policy: Option<DevicePolicy>,
+    /// By rising id.
+    surges: Vec<Arc<Found>>,
 }
 
 /// Numbers begin at 1 and are given in order, so a number is a place.
@@ -122,9 +128,14 @@ fn next_number<T>(list: &[T]) -> u32 {
 }
 
 impl Catalogue {
-    /// How many entries of the log it holds; also the revision of the manifests made from it.
+    /// How many entries of the log it holds.
     pub(crate) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// The revision of the manifests made from it.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// The public half of the key that signs manifests, once a collector has started on this log.
@@ -234,7 +245,7 @@ impl Catalogue {
         let measures = self.measures.iter().filter(|counted| self.takes_part(publisher, counted.measure.campaign));
         Some(Manifest {
             publisher,
-            revision: self.length,
+            revision: self.revision,
             epochs: self.epochs.iter().filter(|epoch| !epoch.destroyed).map(|epoch| epoch.entry.clone()).collect(),
             measures: measures.map(|counted| counted.measure.clone()).collect(),
             campaigns: campaigns.into_iter().map(|campaign| campaign.for_manifest()).collect(),

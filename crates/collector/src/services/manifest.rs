@@ -30,11 +30,11 @@ impl Manifests {
 
     fn signed(&self, catalogue: &Catalogue, publisher: PublisherId) -> Option<SignedManifest> {
         let mut signed = self.signed.lock();
-        if let Some((_, manifest)) = signed.get(&publisher).filter(|(revision, _)| *revision == catalogue.length()) {
+        if let Some((_, manifest)) = signed.get(&publisher).filter(|(revision, _)| *revision == catalogue.revision()) {
             return Some(manifest.clone());
         }
         let manifest = catalogue.manifest(publisher)?.sign(&self.signing_key);
-        signed.insert(publisher, (catalogue.length(), manifest.clone()));
+        signed.insert(publisher, (catalogue.revision(), manifest.clone()));
         Some(manifest)
     }
 }

@@ -5,14 +5,14 @@ use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 use futures_util::Stream;
 use tacita_proto::v1::{self, reporting_service_server::ReportingService};
 use tacita_protocol::{id::CampaignId, time::UnixTime};
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    alerts::{AlertKeeper, Found, Webhooks},
+    alerts::{Webhooks, alert},
     auth::{Rpc, admit},
-    catalogue::{Campaign, Catalogue, Declaration, Principal, Refused},
+    catalogue::{Campaign, Catalogue, Declaration, Found, Principal, Refused},
     pool::{Limit, Overload},
     refusal,
     registry::{Registry, RegistryError},
@@ -33,7 +33,6 @@ const VIEW_ROWS: u32 = 10_000;
 pub(crate) struct Reporting {
     registry: Arc<Registry>,
     desk: Arc<Desk>,
-    alerts: Arc<AlertKeeper>,
     webhooks: Arc<Webhooks>,
     queries: Arc<Semaphore>,
     limit: Limit,
@@ -46,7 +45,6 @@ impl Reporting {
     pub(crate) fn new(
         registry: Arc<Registry>,
         desk: Arc<Desk>,
-        alerts: Arc<AlertKeeper>,
         webhooks: Arc<Webhooks>,
         [limit, follower_limit]: [Limit; 2],
         drain: CancellationToken,
@@ -55,7 +53,6 @@ impl Reporting {
         Self {
             registry,
             desk,
-            alerts,
             webhooks,
             queries: permits(limit),
             limit,
@@ -115,15 +112,29 @@ impl Reporting {
         told
     }
 
-    /// The campaigns that a request for alerts is about: the one that it names, or all that its caller may see.
-    fn campaigns<T>(&self, request: &Request<T>, name: &str) -> Result<Vec<CampaignId>, Status> {
-        let catalogue = self.registry.snapshot();
-        let principal = admit(&catalogue, request, Rpc::ReadReports)?;
-        if name.is_empty() {
-            let visible = catalogue.campaigns().iter().filter(|campaign| may_see(principal, campaign));
-            return Ok(visible.map(|campaign| campaign.id).collect());
+    /// Whose alerts a request is about: of the campaign that it names, or of all that its caller may see.
+    fn subject<T>(&self, catalogue: &Catalogue, request: &Request<T>, name: &str) -> Result<Subject, Status> {
+        let principal = admit(catalogue, request, Rpc::ReadReports)?;
+        match name {
+            "" => Ok(Subject::All(principal)),
+            name => Ok(Subject::One(visible_campaign(catalogue, principal, name)?.id)),
         }
-        Ok(vec![visible_campaign(&catalogue, principal, name)?.id])
+    }
+}
+
+/// The campaigns that alerts are asked of.
+#[derive(Clone, Copy, Debug)]
+enum Subject {
+    One(CampaignId),
+    All(Principal),
+}
+
+impl Subject {
+    fn holds(self, catalogue: &Catalogue, found: &Found) -> bool {
+        match self {
+            Self::One(campaign) => found.campaign == campaign,
+            Self::All(principal) => catalogue.campaign(found.campaign).is_some_and(|one| may_see(principal, one)),
+        }
     }
 }
 
@@ -245,11 +256,11 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::ListAlertsRequest>,
     ) -> Result<Response<v1::ListAlertsResponse>, Status> {
-        let campaigns = self.campaigns(&request, &request.get_ref().campaign)?;
+        let catalogue = self.registry.snapshot();
+        let subject = self.subject(&catalogue, &request, &request.get_ref().campaign)?;
         let since = UnixTime(request.get_ref().since);
-        let mut found = self.alerts.since(since);
-        found.retain(|found| campaigns.contains(&found.campaign));
-        let alerts = found.iter().rev().map(|found| found.alert.clone()).collect();
+        let asked = |found: &&Arc<Found>| found.surge.found_at >= since && subject.holds(&catalogue, found);
+        let alerts = catalogue.surges().rev().filter(asked).map(|found| alert(&catalogue, found)).collect();
         Ok(Response::new(v1::ListAlertsResponse { alerts }))
     }
 
@@ -259,11 +270,20 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::WatchAlertsRequest>,
     ) -> Result<Response<Self::WatchAlertsStream>, Status> {
-        let campaigns = self.campaigns(&request, &request.get_ref().campaign)?;
+        let catalogue = self.registry.follow();
+        let now = catalogue.borrow().clone();
+        let subject = self.subject(&now, &request, &request.get_ref().campaign)?;
         let since = request.get_ref().since;
         let place = self.followers.clone().try_acquire_owned().map_err(|_| Overload(self.follower_limit))?;
-        let (past, listening) = self.alerts.follow((since > 0).then_some(UnixTime(since)));
-        let listening = Listening { campaigns, past: past.into(), listening, drain: self.drain.clone(), _place: place };
+        let listening = Listening {
+            subject,
+            since: UnixTime(since),
+            next: if since > 0 { 0 } else { now.length() },
+            found: VecDeque::new(),
+            catalogue,
+            drain: self.drain.clone(),
+            _place: place,
+        };
         let alerts = futures_util::stream::try_unfold(listening, |mut listening| async move {
             let alert = listening.next().await?;
             Ok(Some((v1::WatchAlertsResponse { alert: Some(alert) }, listening)))
@@ -316,30 +336,34 @@ impl Following {
 
 /// One caller who listens for surges.
 struct Listening {
-    campaigns: Vec<CampaignId>,
-    past: VecDeque<Arc<Found>>,
-    listening: broadcast::Receiver<Arc<Found>>,
+    subject: Subject,
+    since: UnixTime,
+    /// Everything in the log before this place was told, or is not asked for.
+    next: u64,
+    found: VecDeque<v1::Alert>,
+    catalogue: watch::Receiver<Arc<Catalogue>>,
     drain: CancellationToken,
     _place: tokio::sync::OwnedSemaphorePermit,
 }
 
 impl Listening {
+    /// None is missed, and none told twice, whichever collector found it.
     async fn next(&mut self) -> Result<v1::Alert, Status> {
         loop {
-            let found = match self.past.pop_front() {
-                Some(found) => found,
-                None => tokio::select! {
-                    told = self.listening.recv() => match told {
-                        Ok(found) => found,
-                        // It listened too slowly: what it missed is in ListAlerts.
-                        Err(broadcast::error::RecvError::Lagged(_)) => continue,
-                        Err(broadcast::error::RecvError::Closed) => return Err(ended()),
-                    },
+            if let Some(alert) = self.found.pop_front() {
+                return Ok(alert);
+            }
+            let catalogue = self.catalogue.borrow_and_update().clone();
+            let news = catalogue.surges().filter(|found| {
+                found.id >= self.next && found.surge.found_at >= self.since && self.subject.holds(&catalogue, found)
+            });
+            self.found = news.map(|found| alert(&catalogue, found)).collect();
+            self.next = catalogue.length();
+            if self.found.is_empty() {
+                tokio::select! {
+                    grown = self.catalogue.changed() => grown.map_err(|_| ended())?,
                     () = self.drain.cancelled() => return Err(ended()),
-                },
-            };
-            if self.campaigns.contains(&found.campaign) {
-                return Ok(found.alert.clone());
+                }
             }
         }
     }
