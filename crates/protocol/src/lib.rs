@@ -12,6 +12,7 @@
 //! | [`manifest`] | the signed manifest |
 //! | [`report`] | the 16 bytes that a sealed report carries |
 //! | [`outcome`] | what became of a report: the closed set |
+//! | [`record`] | the hash-chained record of what a collector counted |
 //! | [`channel`] | the channel table |
 //! | [`arrival`] | how a visit came about: classification on the device |
 //! | [`tag`] | link tags |
@@ -28,6 +29,7 @@ pub mod id;
 pub mod manifest;
 pub mod measure;
 pub mod outcome;
+pub mod record;
 pub mod report;
 pub mod tag;
 pub mod time;

@@ -266,12 +266,12 @@ impl Ingest {
             let (places, entries): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
             (places, self.store.commit(partition, epoch, entries).await)
         });
-        for (places, verdicts) in join_all(commits).await {
-            match verdicts {
+        for (places, committed) in join_all(commits).await {
+            match committed {
                 // The epoch closed while the batch was on its way.
                 Err(StoreError::EpochDropped(_)) => answers.refuse_all(places, Refusal::ClosedEpoch),
-                verdicts => {
-                    for (place, verdict) in places.into_iter().zip(verdicts?) {
+                committed => {
+                    for (place, verdict) in places.into_iter().zip(committed?.verdicts) {
                         answers.settle_counted(place, verdict.into());
                     }
                 }

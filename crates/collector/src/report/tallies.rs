@@ -164,8 +164,8 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
     use tacita_proto::v1;
-    use tacita_protocol::{epoch::EpochId, id::PublisherId, outcome::Outcome, time::ManualClock};
-    use tacita_store::{Entry, Partition, Verdict};
+    use tacita_protocol::{epoch::EpochId, id::PublisherId, outcome::Outcome, record::PeriodId, time::ManualClock};
+    use tacita_store::{Committed, Entry, Partition};
     use tacita_tokens::{Fingerprint, Nullifier};
     use tonic::async_trait;
 
@@ -190,7 +190,7 @@ mod tests {
             Ok((windows.start.0..windows.end.0).map(tally).collect())
         }
 
-        async fn commit(&self, _: Partition, _: EpochId, _: Vec<Entry>) -> Result<Vec<Verdict>, StoreError> {
+        async fn commit(&self, _: Partition, _: EpochId, _: Vec<Entry>) -> Result<Committed, StoreError> {
             Err(StoreError::Closed)
         }
 
@@ -203,7 +203,7 @@ mod tests {
             Err(StoreError::Closed)
         }
 
-        async fn add_outcomes(&self, _: PublisherId, _: &[(Outcome, u64)]) -> Result<(), StoreError> {
+        async fn add_outcomes(&self, _: PublisherId, _: &[(Outcome, u64)]) -> Result<PeriodId, StoreError> {
             Err(StoreError::Closed)
         }
 
