@@ -8,6 +8,8 @@ mod collector;
 mod connect;
 mod contents;
 mod demo;
+#[cfg(test)]
+mod documented;
 mod keys;
 mod plan;
 mod relay;
