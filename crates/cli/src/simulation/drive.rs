@@ -117,6 +117,8 @@ pub(crate) async fn drive<V: Visitor>(
     while let Some(worker) = workers.join_next().await {
         driven.merge(worker.context("a simulated device panicked")??);
     }
+    let manifest = transport.manifest(target.publisher).await?.verify(&target.signing_key, target.publisher)?;
+    driven.truth.know(&manifest.measures);
     Ok(driven)
 }
 
@@ -182,7 +184,7 @@ pub(crate) async fn until_counted(
     loop {
         let counted = report::counted(reporting, campaign).await?;
         if counted >= truth.all_reports() {
-            return report::everything(reporting, campaign).await;
+            return Ok(truth.numbered(report::everything(reporting, campaign).await?));
         }
         let sent = truth.all_reports();
         anyhow::ensure!(Instant::now() < deadline, "{sent} reports were sent and only {counted} are counted");

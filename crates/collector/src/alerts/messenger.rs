@@ -119,11 +119,11 @@ impl Messenger {
 
 /// A surge as brands are told of it.
 pub(crate) fn alert(catalogue: &Catalogue, found: &Found) -> v1::Alert {
-    let Found { id, campaign, surge, .. } = found;
+    let Found { number, campaign, surge, .. } = found;
     let measure = catalogue.measures_of(*campaign).find(|counted| counted.measure.id == surge.measure);
     let full_name = |campaign: &Arc<Campaign>| catalogue.full_name(campaign);
     v1::Alert {
-        id: *id,
+        id: *number,
         campaign: catalogue.campaign(*campaign).map_or_else(String::new, full_name),
         measure: measure.map_or_else(String::new, |counted| counted.measure.name.to_string()),
         dimension: surge.dimension.clone(),

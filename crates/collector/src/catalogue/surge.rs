@@ -41,6 +41,8 @@ pub(crate) struct Surge {
 pub(crate) struct Found {
     /// The place of its entry in the log: grows.
     pub(crate) id: u64,
+    /// Its number among the brand's surges, from 1: says nothing of how many others have.
+    pub(crate) number: u64,
     pub(crate) campaign: CampaignId,
     pub(crate) surge: Surge,
     /// Whether webhooks are still to be told.
@@ -76,14 +78,18 @@ impl Catalogue {
 
     pub(super) fn take_in_surge(&mut self, surge: Surge) -> Result<(), &'static str> {
         let campaign = numbered(&self.measures, surge.measure.0).ok_or("the surge's measure")?.measure.campaign;
-        let is_to_tell = self.campaign(campaign).is_some_and(|campaign| !campaign.declaration.webhooks.is_empty());
+        let known = self.campaign(campaign).ok_or("the surge's campaign")?;
+        let (brand, is_to_tell) = (known.brand, !known.declaration.webhooks.is_empty());
+        let numbered = self.surges_of.entry(brand).or_default();
+        *numbered += 1;
+        let number = *numbered;
         let own = |found: &&Arc<Found>| found.campaign == campaign;
         if self.surges.iter().filter(own).count() >= LISTED
             && let Some(oldest) = self.surges.iter().position(|found| found.campaign == campaign)
         {
             self.surges.remove(oldest);
         }
-        self.surges.push(Arc::new(Found { id: self.length, campaign, surge, is_to_tell }));
+        self.surges.push(Arc::new(Found { id: self.length, number, campaign, surge, is_to_tell }));
         Ok(())
     }
 
