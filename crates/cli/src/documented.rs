@@ -59,20 +59,20 @@ fn commands_of(page: &str) -> Vec<(usize, String, bool)> {
     commands
 }
 
-/// Whether clap takes it. A sentence may leave out what a command needs, and end with "…".
+/// Whether clap takes it. What a command needs may come by the environment; a sentence may end with "…", and say `one|other`.
 fn taken(shown: &str, whole: bool) -> Result<(), String> {
     let (shown, whole) = shown.split_once('…').map_or((shown, whole), |(before, _)| (before, false));
     let words = shlex::split(shown).ok_or("quotes are not closed")?;
     let words = words.into_iter().map(|word| {
+        let word = word.split_once('|').map_or(word.clone(), |(one, _)| one.to_owned());
         let place = PLACEHOLDERS.iter().find(|(placeholder, _)| *placeholder == word);
         place.map_or(word, |(_, value)| (*value).to_owned())
     });
     match Cli::try_parse_from(words) {
         Ok(_) => Ok(()),
         Err(error) => match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(()),
-            ErrorKind::MissingRequiredArgument
-            | ErrorKind::MissingSubcommand
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::MissingRequiredArgument => Ok(()),
+            ErrorKind::MissingSubcommand
             | ErrorKind::InvalidValue
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
                 if !whole =>

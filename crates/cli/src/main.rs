@@ -1,10 +1,12 @@
 //! `tacita`: one binary for every party.
 //!
-//! A file for each subcommand; what several of them need is in [`connect`], [`contents`], [`settings`], [`table`] and [`simulation`].
+//! A file for each subcommand; what several of them need is in [`configuration`], [`connect`], [`contents`], [`settings`], [`table`] and [`simulation`].
 
 mod admin;
 mod bench;
+mod check_config;
 mod collector;
+mod configuration;
 mod connect;
 mod contents;
 mod demo;
@@ -40,6 +42,7 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Collector(collector::Args),
+    CheckConfig(check_config::Args),
     Store(store::Args),
     Relay(relay::Args),
     Admin(admin::Args),
@@ -62,6 +65,7 @@ async fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(args) => demo::run(args).await,
         Command::Collector(args) => collector::run(args).await,
+        Command::CheckConfig(args) => check_config::run(args),
         Command::Relay(args) => relay::run(args).await,
         Command::Admin(args) => admin::run(args).await,
         Command::Keys(args) => keys::run(args).await,
@@ -76,7 +80,10 @@ async fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", one_line(&error));
+            match error.downcast_ref() {
+                Some(configuration::Problems(all)) => all.iter().for_each(|problem| eprintln!("error: {problem}")),
+                None => eprintln!("error: {}", one_line(&error)),
+            }
             ExitCode::FAILURE
         }
     }

@@ -1,10 +1,10 @@
 //! Settings that several commands read: configuration files, durations, keys.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fmt, fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use ed25519_dalek::VerifyingKey;
-use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _};
 
 /// Reads a TOML file; an error names the file and the line.
 pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
@@ -23,6 +23,35 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         duration(&text).map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+/// What is kept from prints and logs: serialized, it is not shown.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("(not shown)")
     }
 }
 
@@ -92,12 +121,17 @@ impl KeyArgs {
             }
             (None, None) => bail!("no API key: give --key or --key-file with {holder}"),
         };
-        let key = key.trim().to_owned();
-        if !key.starts_with("tacita_") || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            bail!("this is not an API key: a key reads tacita_ID_SECRET; give {holder}");
-        }
-        Ok(key)
+        api_key(&key, holder)
     }
+}
+
+/// Parses an API key; an error says where to get one.
+pub(crate) fn api_key(text: &str, holder: &str) -> Result<String> {
+    let key = text.trim();
+    if !key.starts_with("tacita_") || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        bail!("this is not an API key: a key reads tacita_ID_SECRET; give {holder}");
+    }
+    Ok(key.to_owned())
 }
 
 #[cfg(test)]

@@ -34,6 +34,15 @@ pub struct CollectorConfig {
     pub serve_dashboard: bool,
 }
 
+/// A setting that cannot be, by the name that a configuration file has for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConfigProblem {
+    /// Which, as `section.name`.
+    pub setting: &'static str,
+    /// What to choose instead.
+    pub remedy: &'static str,
+}
+
 /// Where spent sets, tallies and the catalogue are kept.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum StoreConfig {
@@ -120,26 +129,40 @@ impl CollectorConfig {
         }
     }
 
-    /// Names the first setting that cannot be.
+    /// The first setting that cannot be.
     pub(crate) fn check(&self) -> Result<(), CollectorError> {
-        let require = |holds: bool, setting: &'static str, remedy: &'static str| match holds {
-            true => Ok(()),
-            false => Err(CollectorError::Config { setting, remedy }),
+        match self.problems().into_iter().next() {
+            None => Ok(()),
+            Some(ConfigProblem { setting, remedy }) => Err(CollectorError::Config { setting, remedy }),
+        }
+    }
+
+    /// Every setting that cannot be.
+    pub fn problems(&self) -> Vec<ConfigProblem> {
+        let mut problems = Vec::new();
+        let mut require = |holds: bool, setting, remedy| {
+            if !holds {
+                problems.push(ConfigProblem { setting, remedy });
+            }
         };
         let (limits, schedule) = (&self.limits, &self.schedule);
         let batch = 1..=tacita_tokens::MAX_BATCH as u32;
-        require(schedule.active_seconds >= 60, "schedule.active_seconds", "an epoch lasts at least 60 s")?;
-        require(schedule.published_ahead >= 1, "schedule.published_ahead", "publish at least one epoch ahead")?;
-        require(schedule.published_ahead <= 64, "schedule.published_ahead", "publish at most 64 epochs ahead")?;
-        require(batch.contains(&self.device_policy.token_batch), "device_policy.token_batch", "choose 1 to 128")?;
-        require(self.device_policy.ledger_bound_micro > 0, "device_policy.ledger_bound_micro", "choose at least 1")?;
-        require(limits.reports_per_batch > 0, "limits.reports_per_batch", "choose at least 1")?;
+        require(schedule.active_seconds >= 60, "epochs.active", "an epoch lasts at least 60 s");
+        require(schedule.published_ahead >= 1, "epochs.published-ahead", "publish at least one epoch ahead");
+        require(schedule.published_ahead <= 64, "epochs.published-ahead", "publish at most 64 epochs ahead");
+        require(batch.contains(&self.device_policy.token_batch), "device.token-batch", "choose 1 to 128");
+        require(self.device_policy.ledger_bound_micro > 0, "device.ledger-bound", "choose at least 0.000001");
+        require(limits.reports_per_batch > 0, "limits.reports-per-batch", "choose at least 1");
         let least_message = limits.reports_per_batch.saturating_mul(tacita_tokens::ENVELOPE_LEN + 2) + 64;
-        let remedy = "a full batch must fit: choose at least 88 bytes for each of limits.reports_per_batch";
-        require(limits.message_bytes >= least_message, "limits.message_bytes", remedy)?;
-        require(!self.alerts.step.is_zero(), "alerts.step", "choose at least a second; 5 minutes is usual")?;
-        require(limits.batches_per_stream > 0, "limits.batches_per_stream", "choose at least 1")?;
-        require(limits.crypto_threads > 0, "limits.crypto_threads", "choose at least 1")
+        let remedy = "a full batch must fit: choose at least 88 bytes for each of limits.reports-per-batch";
+        require(limits.message_bytes >= least_message, "limits.message-bytes", remedy);
+        require(!self.alerts.step.is_zero(), "alerts.step", "choose at least a second; 5 minutes is usual");
+        require(limits.batches_per_stream > 0, "limits.batches-per-stream", "choose at least 1");
+        require(limits.crypto_threads > 0, "limits.crypto-threads", "choose at least 1");
+        let remedy = "write each origin as a browser does: scheme, host and port, for example https://dash.example";
+        let are_origins = self.dashboard_origins.iter().all(|origin| crate::pages::origin_header(origin).is_some());
+        require(are_origins, "dashboard.origins", remedy);
+        problems
     }
 }
 

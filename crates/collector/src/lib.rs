@@ -54,7 +54,7 @@ mod services;
 
 pub use auth::ApiKeyText;
 pub use catalogue::LogFault;
-pub use config::{AlertPolicy, CollectorConfig, Limits, MeasurePolicy, StoreConfig, WindowPolicy};
+pub use config::{AlertPolicy, CollectorConfig, ConfigProblem, Limits, MeasurePolicy, StoreConfig, WindowPolicy};
 pub use error::CollectorError;
 pub use keys::KeyMissing;
 pub use report::plan_measure;

@@ -287,7 +287,7 @@ impl Foundation {
             .add_service(guard.before(ManifestServiceServer::new(self.manifests())))
             .add_service(guard.before(TokenServiceServer::new(self.tokens(issued)?)))
             .add_service(guard.before(collection))
-            .add_service(for_pages(reporting, &self.config.dashboard_origins)?)
+            .add_service(for_pages(reporting, &self.config.dashboard_origins))
             .add_service(guard.before(admin));
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
         Ok(Server::builder()

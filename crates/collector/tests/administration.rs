@@ -200,7 +200,7 @@ async fn a_setting_that_cannot_be_is_named() {
     config.device_policy.token_batch = 129;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let refused = Collector::start(config, listener, Arc::new(house.clock.clone())).await.unwrap_err();
-    assert!(matches!(refused, CollectorError::Config { setting: "device_policy.token_batch", .. }), "{refused}");
+    assert!(matches!(refused, CollectorError::Config { setting: "device.token-batch", .. }), "{refused}");
 }
 
 #[tokio::test]

@@ -38,6 +38,8 @@ pub struct RelayConfig {
     pub queue_bytes: u64,
     /// Proxies whose `x-forwarded-for` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How long a drain waits for open requests, and then for the collector's answers. What is not answered stays on disk.
+    pub drain: Duration,
     /// Origins of pages that may call from another origin (CORS); `*` stands for all.
     pub allowed_origins: Vec<String>,
     /// How often the manifest is fetched.
@@ -137,6 +139,22 @@ pub enum ConfigError {
     ManifestRefresh,
 }
 
+impl ConfigError {
+    /// The setting, or the section of settings, by the name that a configuration file has for it.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Collector(_) => "collector",
+            Self::ApiKey => "key",
+            Self::Batch { .. } => "batch",
+            Self::VisitorLimit => "visitor",
+            Self::Connections => "connections",
+            Self::QueueBytes(_) => "queue.bytes",
+            Self::Origin(_) => "allowed-origins",
+            Self::ManifestRefresh => "manifest-refresh",
+        }
+    }
+}
+
 impl RelayConfig {
     /// A relay with the defaults: 1 GiB of queue, no proxy trusted, no foreign origin, a manifest a minute old at most.
     pub fn new(
@@ -157,6 +175,7 @@ impl RelayConfig {
             connections: ConnectionLimit::default(),
             queue_bytes: 1 << 30,
             trusted_proxies: Vec::new(),
+            drain: Duration::from_secs(10),
             allowed_origins: Vec::new(),
             manifest_refresh: Duration::from_secs(60),
             sdk: None,
@@ -164,28 +183,34 @@ impl RelayConfig {
         }
     }
 
-    /// Checks what can be checked without the network or the disk.
+    /// The first setting that cannot be used.
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.collector_uri()?;
+        self.problems().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every setting that cannot be used, as far as that can be told without the network or the disk.
+    pub fn problems(&self) -> Vec<ConfigError> {
+        let mut problems: Vec<ConfigError> = self.collector_uri().err().into_iter().collect();
         let BatchPolicy { least, most, .. } = self.batch;
         if least == 0 || most < least.saturating_mul(2) || most > MAX_BATCH {
-            return Err(ConfigError::Batch { least, most });
+            problems.push(ConfigError::Batch { least, most });
         }
         let VisitorLimit { tokens, envelopes, per } = self.visitor_limit;
         if tokens == 0 || (envelopes as usize) < MAX_SUBMITTED || per.is_zero() {
-            return Err(ConfigError::VisitorLimit);
+            problems.push(ConfigError::VisitorLimit);
         }
         let ConnectionLimit { most, per_visitor, idle } = self.connections;
         if most == 0 || per_visitor == 0 || idle.is_zero() {
-            return Err(ConfigError::Connections);
+            problems.push(ConfigError::Connections);
         }
         if self.capacity() < MAX_SUBMITTED {
-            return Err(ConfigError::QueueBytes(self.queue_bytes));
+            problems.push(ConfigError::QueueBytes(self.queue_bytes));
         }
         if self.manifest_refresh.is_zero() {
-            return Err(ConfigError::ManifestRefresh);
+            problems.push(ConfigError::ManifestRefresh);
         }
-        self.allowed_origins.iter().try_for_each(|origin| origin_header(origin).map(drop))
+        problems.extend(self.allowed_origins.iter().filter_map(|origin| origin_header(origin).err()));
+        problems
     }
 
     pub(crate) fn collector_uri(&self) -> Result<Uri, ConfigError> {
@@ -225,6 +250,7 @@ impl fmt::Debug for RelayConfig {
             .field("connections", &self.connections)
             .field("queue_bytes", &self.queue_bytes)
             .field("trusted_proxies", &self.trusted_proxies)
+            .field("drain", &self.drain)
             .field("allowed_origins", &self.allowed_origins)
             .field("manifest_refresh", &self.manifest_refresh)
             .field("sdk", &self.sdk)

@@ -23,9 +23,6 @@ use crate::{
 
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
-/// How long a drain waits for open requests and for the collector's answers. What is not answered stays on disk.
-const DRAIN: Duration = Duration::from_secs(10);
-
 /// The publisher's edge.
 #[derive(Debug)]
 pub struct Relay;
@@ -83,6 +80,8 @@ pub struct RunningRelay {
     server: JoinHandle<()>,
     uploader: JoinHandle<()>,
     writer: Option<thread::JoinHandle<()>>,
+    /// How long a drain waits, twice.
+    patience: Duration,
 }
 
 impl Relay {
@@ -156,6 +155,7 @@ impl Relay {
             server,
             uploader,
             writer: Some(writer),
+            patience: config.drain,
         })
     }
 }
@@ -186,12 +186,12 @@ impl RunningRelay {
     /// queue. What waits stays on disk for the next start.
     pub async fn shutdown(mut self) {
         self.accept.cancel();
-        end_within(DRAIN, &mut self.server, "requests were still open").await;
+        end_within(self.patience, &mut self.server, "requests were still open").await;
         if let Some(totals) = &self.totals {
             totals.write().await;
         }
         self.upload.cancel();
-        end_within(DRAIN, &mut self.uploader, "batches were not answered; they are kept").await;
+        end_within(self.patience, &mut self.uploader, "batches were not answered; they are kept").await;
         close_queue(&self.queue, self.writer.take()).await;
         tracing::info!("relay stopped");
     }

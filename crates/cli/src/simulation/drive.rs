@@ -10,7 +10,9 @@ use std::{
 use anyhow::{Context as _, Result, anyhow};
 use ed25519_dalek::VerifyingKey;
 use indicatif::{ProgressBar, ProgressStyle};
-use tacita_client::{ClientError, Device, DeviceConfig, FlushSummary, GrpcTransport, MemoryStorage, Recorded};
+use tacita_client::{
+    ClientError, Device, DeviceConfig, FlushSummary, GrpcTransport, MemoryStorage, Recorded, Transport as _,
+};
 use tacita_protocol::{id::PublisherId, outcome::Outcome, time::Clock};
 
 use super::truth::Truth;
