@@ -1,4 +1,4 @@
-// proto/tacita/v1/reporting.proto, SHA-256 22fdcc57ee030bfe15da46bf69e4dc8959701620c387fdaa66e484326f28d807
+// proto/tacita/v1/reporting.proto, SHA-256 e4298db7ec62d645970689ee733ea16a54456f39c50158203752f85d99fd1474
 // What a brand may ask: totals with intervals (spec/reporting.md).
 //
 // Times are Unix seconds; days, weeks (from Monday) and months are those of UTC. Intervals are of 95 %. Every number of the service is
@@ -1534,7 +1534,7 @@ export const DeclareCampaignResponseSchema: GenMessage<DeclareCampaignResponse> 
  */
 export type Declaration = Message<"tacita.v1.Declaration"> & {
   /**
-   * Where the campaign runs, in the brand's words: `France`. At most 64 bytes.
+   * Where the campaign runs, in the brand's words: `France`. At most 256 bytes.
    *
    * @generated from field: string market = 1;
    */
@@ -1701,7 +1701,7 @@ export type ListAlertsRequest = Message<"tacita.v1.ListAlertsRequest"> & {
   campaign: string;
 
   /**
-   * Found at or after; 0 means all that are kept.
+   * Found at or after; 0 means all that are kept: the newest 1,000 of each campaign.
    *
    * @generated from field: uint64 since = 2;
    */
@@ -1782,7 +1782,7 @@ export const WatchAlertsResponseSchema: GenMessage<WatchAlertsResponse> = /*@__P
  */
 export type Alert = Message<"tacita.v1.Alert"> & {
   /**
-   * Grows.
+   * Grows; the same at every collector of a database.
    *
    * @generated from field: uint64 id = 1;
    */
