@@ -108,6 +108,14 @@ fn table_json_csv_and_picture_are_one_answer() {
     let ratio = &share["ratios"][0];
     assert_eq!((ratio["ratio"].as_str(), ratio["numerator_measure"].as_str()), (Some("dark_share"), Some("shares")));
     assert!(ratio["estimate"]["low"].as_f64() < ratio["estimate"]["value"].as_f64());
+    let two = ["--measure", "arrivals", "--filter", "channel=search", "--over", "channel=whatsapp"];
+    let text = stage.report(&two);
+    assert!(text.contains("search ÷ whatsapp · arrivals ÷ arrivals") && text.contains("noise"), "{text}");
+    let estimate = &stage.json(&two)["ratios"][0]["estimate"];
+    let differs = estimate["low"].as_f64() > Some(1.0) || estimate["high"].as_f64() < Some(1.0);
+    assert_eq!(text.contains("the difference is more than noise"), differs, "{text}");
+    assert!(stage.complaint(&["--over", "channel=sms"]).contains("--measure"));
+    assert_eq!(stage.report(&["--alerts"]), "nothing surged\n");
     let funnel = stage.complaint(&["--funnel"]);
     assert!(funnel.contains("needs a measure of event conversion"), "{funnel}");
     assert!(stage.complaint(&["--by", "weather"]).contains("no dimension 'weather'"));
