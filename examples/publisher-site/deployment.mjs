@@ -169,20 +169,18 @@ envelopes = 400000
     /** What a page's embed code says: the publisher, the key that it pins, where the SDK's build is, and its hash. */
     embed: { publisher: 1, key: signingKey, script, integrity },
     reportCommand: `${tacitaBinary()} report --collector ${collectorUrl} --key-file ${folder}/brand.key acme/spring`,
-    /** The brand's report of a campaign, read as the brand does; `words` go to `tacita report`. */
+    /** The brand's report of a campaign, a `QueryResponse`, read as the brand does; `words` go to `tacita report`. */
     report: (campaign, ...words) =>
-      cells(
-        JSON.parse(
-          run(
-            "report",
-            "--collector",
-            collectorUrl,
-            "--key-file",
-            `${folder}/brand.key`,
-            "--json",
-            `acme/${campaign}`,
-            ...words,
-          ),
+      JSON.parse(
+        run(
+          "report",
+          "--collector",
+          collectorUrl,
+          "--key-file",
+          `${folder}/brand.key`,
+          "--json",
+          `acme/${campaign}`,
+          ...words,
         ),
       ),
     status: () => admin("status"),
@@ -190,19 +188,5 @@ envelopes = 400000
       await relay.kill("SIGTERM");
       await collector.kill("SIGTERM");
     },
-  };
-}
-
-/** Measure by measure, the cells of an answer, `none` first. */
-function cells({ measures, rows }) {
-  const cell = (labels, { value, variance }) => ({ labels, estimate: value, variance });
-  const cellsOf = (name) =>
-    rows.filter((row) => row.measure === name).map(({ labels, estimate }) => cell(labels, estimate));
-  return {
-    measures: measures.map(({ measure: { name }, reports, none }) => ({
-      measure: name,
-      reports,
-      cells: [cell([], none), ...cellsOf(name)],
-    })),
   };
 }

@@ -70,23 +70,22 @@ const TARGETS: [(u32, &str); 10] = [
     (2, "linkedin"),
 ];
 
-/// The day, from the last, on which something is passed on more than anybody expected.
-const SURGE: u64 = 6;
-
 /// The sessions of one day.
 pub(crate) fn sessions_of(day: u64, days: u64, average: u64, contents: &[String], rng: &mut impl Rng) -> Vec<Session> {
     // Weekends are quieter, and the season grows by a third.
     let week = [1.06, 1.12, 1.08, 1.05, 0.98, 0.78, 0.84][(day % 7) as usize];
     let growth = 0.85 + 0.3 * day as f64 / days.max(1) as f64;
     let usual = (average as f64 * week * growth) as u64;
-    let surging = if day + SURGE == days { usual / 3 } else { 0 };
-    let usual = (0..usual).map(|_| None);
-    let surging = (0..surging).map(|_| Some(&WAYS[0]));
-    usual.chain(surging).map(|way| session(way, contents, rng)).collect()
+    (0..usual).map(|_| session(&WAYS[pick(&WAYS.map(|way| way.weight), rng)], contents, rng)).collect()
 }
 
-fn session(way: Option<&'static Way>, contents: &[String], rng: &mut impl Rng) -> Session {
-    let way = way.unwrap_or_else(|| &WAYS[pick(&WAYS.map(|way| way.weight), rng)]);
+/// Sessions that all come by links shared to one channel: more than anybody expects.
+pub(crate) fn surge(channel: &str, sessions: u64, contents: &[String], rng: &mut impl Rng) -> Option<Vec<Session>> {
+    let way = WAYS.iter().find(|way| way.channel == channel)?;
+    Some((0..sessions).map(|_| session(way, contents, rng)).collect())
+}
+
+fn session(way: &'static Way, contents: &[String], rng: &mut impl Rng) -> Session {
     let is_tagged = way.grade == "confirmed";
     let generation = is_tagged.then(|| ["0", "1", "2", "3", "4"][pick(&[52, 29, 12, 5, 2], rng)]);
     let cohort = if is_tagged { ["0", "1", "2", "3"][pick(&[74, 14, 9, 3], rng)] } else { "0" };

@@ -121,11 +121,11 @@ channel = "whatsapp"
   };
 }
 
-/** The measures of both campaigns' reports; of the many contents only those with the largest estimates. */
-export const readReports = ({ deployment }) => [
-  ...deployment.report("spring").measures,
-  ...deployment.report("articles", "--top", "50").measures,
-];
+/** Both campaigns' reports as one; of the many contents only those with the largest estimates. */
+export const readReports = ({ deployment }) => {
+  const [spring, articles] = [deployment.report("spring"), deployment.report("articles", "--top", "50")];
+  return { measures: [...spring.measures, ...articles.measures], rows: [...spring.rows, ...articles.rows] };
+};
 
 /** Pages that the example does not have. */
 function pages() {

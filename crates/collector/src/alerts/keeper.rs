@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tacita_protocol::{
-    id::MeasureId,
+    id::{CampaignId, MeasureId},
     measure::Event,
     time::{Clock, WindowId},
 };
@@ -16,11 +16,13 @@ use super::{
     messenger::Messenger,
 };
 use crate::{
-    catalogue::{CountedMeasure, Refused, Surge},
+    catalogue::{Catalogue, CountedMeasure, Refused, Surge},
     registry::{Registry, RegistryError},
     report::Tallies,
 };
 
+/// What may surge.
+const EVENTS: [Event; 3] = [Event::Arrival, Event::Share, Event::ContentShare];
 /// The most surges that wait for a store that is away.
 const WAITING: usize = 1_000;
 
@@ -78,8 +80,7 @@ impl AlertKeeper {
         let catalogue = self.registry.snapshot();
         let mut watched = self.watched.lock().await;
         for campaign in catalogue.campaigns() {
-            for counted in catalogue.measures_of(campaign.id) {
-                let Some(axis) = watched_by(counted) else { continue };
+            for (axis, counted) in watched_of(&catalogue, campaign.id) {
                 let known = watched.remove(&counted.measure.id);
                 match self.look_at(counted.clone(), axis, known).await {
                     Ok((seen, surges)) => {
@@ -154,8 +155,18 @@ impl AlertKeeper {
     }
 }
 
-/// The dimension that a measure is watched by, if it is watched.
-fn watched_by(counted: &CountedMeasure) -> Option<&'static str> {
-    let events = [Event::Arrival, Event::Share, Event::ContentShare];
-    events.contains(&counted.measure.event).then(|| axis_of(counted)).flatten()
+/// The measures of a campaign that are watched, with the dimension that each is watched by: of those that would tell the same surge,
+/// the one with the fewest cells.
+fn watched_of(catalogue: &Catalogue, campaign: CampaignId) -> Vec<(&'static str, &Arc<CountedMeasure>)> {
+    let mut watched: Vec<(&'static str, &Arc<CountedMeasure>)> = Vec::new();
+    for counted in catalogue.measures_of(campaign) {
+        let event = counted.measure.event;
+        let Some(axis) = axis_of(counted).filter(|_| EVENTS.contains(&event)) else { continue };
+        match watched.iter_mut().find(|(name, rival)| *name == axis && rival.measure.event == event) {
+            None => watched.push((axis, counted)),
+            Some((_, rival)) if counted.measure.domain.cells() < rival.measure.domain.cells() => *rival = counted,
+            Some(_) => {}
+        }
+    }
+    watched
 }

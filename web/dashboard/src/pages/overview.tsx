@@ -3,6 +3,7 @@ import { Channels } from "../panels/channels.js";
 import { Funnel } from "../panels/funnel.js";
 import { Generations } from "../panels/generations.js";
 import { OverTime } from "../panels/over-time.js";
+import { Surges } from "../panels/surges.js";
 import type { Scope } from "../state/questions.js";
 
 /** What a brand looks at first. */
@@ -11,6 +12,7 @@ export function Overview({ scope }: { scope: Scope }) {
     <>
       <Cards scope={scope} />
       <OverTime scope={scope} />
+      <Surges scope={scope} />
       <Channels scope={scope} />
       <div class="columns">
         <Funnel scope={scope} />
