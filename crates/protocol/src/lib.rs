@@ -14,6 +14,7 @@
 //! | [`outcome`] | what became of a report: the closed set |
 //! | [`channel`] | the channel table |
 //! | [`arrival`] | how a visit came about: classification on the device |
+//! | [`profile`] | whether a device shares in private, in public, or both |
 //! | [`tag`] | link tags |
 //!
 //! The bytes are written down in `spec/`.
@@ -28,6 +29,7 @@ pub mod id;
 pub mod manifest;
 pub mod measure;
 pub mod outcome;
+pub mod profile;
 pub mod report;
 pub mod tag;
 pub mod time;
