@@ -76,6 +76,7 @@ export async function startDeployment({
   tokenBatch = 32,
   ledgerBound = 8,
   epsilonCeiling = 6,
+  ahead = "1h",
   batchAge = "1s",
   origins = [],
   links = "",
@@ -90,6 +91,8 @@ token-batch = ${tokenBatch}
 ledger-bound = ${ledgerBound.toFixed(1)}
 [measures]
 epsilon-ceiling = ${epsilonCeiling.toFixed(1)}
+[windows]
+ahead = ${JSON.stringify(ahead)}
 `,
   );
   const collector = new Server(

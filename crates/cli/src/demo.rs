@@ -47,13 +47,17 @@ pub(crate) struct Args {
     serve: bool,
 }
 
+/// The windows of sharers' profiles, in seconds, and how long after its first session a device comes again: so short that reports of the
+/// window after are not too far ahead to be counted.
+const PROFILE_WINDOW: u32 = 1_800;
+
 /// Runs the demo.
 pub(crate) async fn run(args: Args) -> Result<()> {
     let began = Instant::now();
     // Servers that stay are spoken to by other programs, which go by the day's date.
     let clock: Arc<dyn Clock> = if args.serve { Arc::new(SystemClock) } else { Arc::new(SimulatedClock::start()) };
     let plan =
-        Plan { token_batch: 8, ledger_bound_micro: 8_000_000, measures: measures(args.serve), clock: clock.clone() };
+        Plan { token_batch: 8, ledger_bound_micro: 12_000_000, measures: measures(args.serve), clock: clock.clone() };
     let mut loopback = Loopback::start(plan).await?;
     println!("collector on http://{}, relay on {}", loopback.collector.address(), loopback.relay_url());
     println!("a made-up audience of {} sessions (seed {}):", count(args.sessions as f64), args.seed);
@@ -66,7 +70,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         patience: PATIENCE,
     };
     let bar = progress(args.sessions);
-    let audience = Audience::new(args.seed, args.sessions, loopback.campaign);
+    let audience = Audience::new(args.seed, args.sessions, loopback.campaign).returning_after(PROFILE_WINDOW.into());
     let driven = drive(audience, &target, &bar).await?;
     let report = until_counted(&mut loopback.reporting, CAMPAIGN, &driven.truth, PATIENCE).await?;
     bar.finish_and_clear();
@@ -107,6 +111,7 @@ fn measures(stay: bool) -> Vec<v1::CreateMeasureRequest> {
             dimensions: vec![dimension("channel", &channels), dimension("value", &["0..50", "50.."])],
             ..measure("conversions", v1::Event::Conversion)
         },
+        v1::CreateMeasureRequest { window_seconds: PROFILE_WINDOW, ..measure("sharers", v1::Event::SharerProfile) },
     ];
     measures.extend(stay.then_some(graded));
     measures

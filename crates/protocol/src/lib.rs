@@ -15,6 +15,7 @@
 //! | [`record`] | the hash-chained record of what a collector counted |
 //! | [`channel`] | the channel table |
 //! | [`arrival`] | how a visit came about: classification on the device |
+//! | [`profile`] | whether a device shares in private, in public, or both |
 //! | [`tag`] | link tags |
 //!
 //! The bytes are written down in `spec/`.
@@ -29,6 +30,7 @@ pub mod id;
 pub mod manifest;
 pub mod measure;
 pub mod outcome;
+pub mod profile;
 pub mod record;
 pub mod report;
 pub mod tag;

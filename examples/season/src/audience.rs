@@ -1,7 +1,7 @@
 //! A made-up audience: how people come, what they share and buy. The proportions are invented.
 
 use rand::{Rng, RngExt as _};
-use tacita_protocol::measure::Event;
+use tacita_protocol::{measure::Event, profile::Profile};
 
 /// What happens in one session.
 pub(crate) struct Session {
@@ -18,6 +18,8 @@ pub(crate) struct Session {
     pub(crate) share: Option<(&'static str, String)>,
     /// What the visitor buys for.
     pub(crate) value: Option<f64>,
+    /// Where the device shared to in the window before.
+    profile: &'static str,
 }
 
 /// A way to arrive.
@@ -70,6 +72,9 @@ const TARGETS: [(u32, &str); 10] = [
     (2, "linkedin"),
 ];
 
+/// Where devices shared to in the window before, in a hundred, in the order of the profiles' labels.
+const PROFILES: [u32; 4] = [85, 8, 3, 4];
+
 /// The sessions of one day.
 pub(crate) fn sessions_of(day: u64, days: u64, average: u64, contents: &[String], rng: &mut impl Rng) -> Vec<Session> {
     // Weekends are quieter, and the season grows by a third.
@@ -94,7 +99,9 @@ fn session(way: &'static Way, contents: &[String], rng: &mut impl Rng) -> Sessio
     let value = rng.random_bool(way.buy / 100.0).then(|| f64::exp(2.6 + 1.5 * rng.random::<f64>()));
     // People sleep.
     let second = (86_399.0 * (0.3 + 0.7 * rng.random::<f64>())) as u64;
-    Session { second, is_first_of_day: rng.random_bool(0.82), way, generation, cohort, share, value }
+    let is_first_of_day = rng.random_bool(0.82);
+    let profile = Profile::LABELS[pick(&PROFILES, rng)];
+    Session { second, is_first_of_day, way, generation, cohort, share, value, profile }
 }
 
 /// The content at rank r is shared in proportion to 1 ÷ (r + 2).
@@ -128,6 +135,7 @@ impl Session {
             }),
             (Event::ContentShare, "content") => self.share.as_ref().map(|(_, content)| content.as_str()),
             (Event::Conversion, "channel") => Some(if is_credited { self.way.channel } else { "unattributed" }),
+            (Event::SharerProfile, "profile") => Some(self.profile),
             (_, "channel") => Some(self.way.channel),
             (_, "grade") => Some(self.way.grade),
             (_, "generation") => self.generation,

@@ -141,7 +141,7 @@ impl Stage {
     fn reports(&self, session: &Session, at: UnixTime, rng: &mut ChaCha20Rng) -> Vec<Report> {
         let opened = |measure: &&Measure| match measure.event {
             Event::Arrival => true,
-            Event::Reach => session.is_first_of_day,
+            Event::Reach | Event::SharerProfile => session.is_first_of_day,
             Event::Share | Event::ContentShare => session.share.is_some(),
             Event::Conversion => session.value.is_some(),
         };

@@ -21,12 +21,14 @@ export class Truth {
     cells[label] = (cells[label] ?? 0) + times;
   }
 
-  /** An arrival: the measures that hear of it. A device's first one of the day is its reach too. */
-  arrival(channel, grade, { first = true } = {}) {
+  /** An arrival: the measures that hear of it. With its first one of the day a device is counted, and tells its profile of the day before. */
+  arrival(channel, grade, { first = true, profile = "neither" } = {}) {
     this.expect("arrivals", channel);
     this.expect("grades", grade);
     this.#session("none", "none", 1);
-    if (first) this.expect("devices", channel);
+    if (!first) return;
+    this.expect("devices", channel);
+    this.expect("sharers", profile);
   }
 
   /** A share of a content in the session that is open, if one is. */

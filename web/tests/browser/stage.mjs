@@ -28,6 +28,7 @@ const MEASURES = {
   buyers: ["--event", "conversion", "--dimension", "channel=whatsapp,unattributed,other"],
   values: ["--event", "conversion", "--dimension", "value=0..10,10..50,50.."],
   devices: ["--event", "reach", "--dimension", `channel=${CHANNELS}`],
+  sharers: ["--event", "sharer-profile"],
 };
 
 /** Contents that the newspaper counts one by one, its articles among them; any other falls in the tail. */
@@ -80,6 +81,8 @@ export async function setStage() {
     campaigns,
     ledgerBound: 1000,
     epsilonCeiling: EPSILON,
+    // One visitor comes back tomorrow.
+    ahead: "2d",
     origins: [shop],
     links: `[[link]]
 code = "ferry"

@@ -77,6 +77,7 @@ enum RatioName {
     ArrivalsPerShare,
     ResharesPerArrival,
     GenerationGrowth,
+    PrivateOnlyShare,
 }
 
 impl RatioName {
@@ -91,6 +92,7 @@ impl RatioName {
             Self::ArrivalsPerShare => v1::RatioKind::ArrivalsPerShare,
             Self::ResharesPerArrival => v1::RatioKind::ResharesPerArrival,
             Self::GenerationGrowth => v1::RatioKind::GenerationGrowth,
+            Self::PrivateOnlyShare => v1::RatioKind::PrivateOnlyShare,
         }
     }
 }

@@ -9,6 +9,7 @@ use tacita_protocol::{
     id::{CampaignId, CampaignName, MeasureId, Name, PublisherId},
     manifest::DevicePolicy,
     measure::{Event, InvalidMeasure, Measure},
+    profile::Profile,
     time::{UnixTime, WindowLength},
 };
 
@@ -287,8 +288,8 @@ fn with_defaults(mut wire: v1::Measure) -> v1::Measure {
         wire.window_seconds = WindowLength::DAY.seconds();
     }
     let event = v1::Event::try_from(wire.event).ok().and_then(|event| Event::try_from(event).ok());
-    if let Some(event) = event.filter(|_| wire.dimensions.is_empty()) {
-        wire.dimensions = Domain::default_dimensions(event).iter().map(Into::into).collect();
+    if let Some(event) = event {
+        wire.dimensions = Domain::with_default_dimensions(event, wire.dimensions);
     }
     wire
 }
@@ -312,9 +313,20 @@ fn refused_measure(error: InvalidMeasure) -> Refused {
         InvalidMeasure::NoContents => {
             ("contents", "name the contents that it tells apart, or give the dimension 'content'".into())
         }
-        InvalidMeasure::Event => ("event", "choose arrival, reach, share, conversion or content-share".into()),
-        InvalidMeasure::ReachBySession => {
-            ("participation", "reach opens its slot with the first session of a window: leave it at event".into())
+        InvalidMeasure::Event => {
+            ("event", "choose arrival, reach, share, conversion, content-share or sharer-profile".into())
+        }
+        InvalidMeasure::OncePerWindow(event) => {
+            let name = event.name();
+            ("participation", format!("{name} opens its slot with the first session of a window: leave it at event"))
+        }
+        InvalidMeasure::Profile => {
+            let labels = Profile::LABELS.join(",");
+            let problem = format!(
+                "sharer-profile tells devices apart by profile={labels}, in this order, and may add cohort: leave out \
+                 channel, grade, generation, value and content"
+            );
+            ("dimensions", problem)
         }
     };
     Refused::Field { field, problem }

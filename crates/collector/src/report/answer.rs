@@ -17,7 +17,7 @@ use tacita_proto::v1;
 use tacita_protocol::{
     domain::Domain,
     id::{MeasureId, PublisherId},
-    measure::Measure,
+    measure::{Event, Measure},
     time::{UnixTime, WindowId},
 };
 use tonic::Status;
@@ -252,11 +252,14 @@ impl<'a> Answer<'a> {
                            relying on them";
             say("LARGEST_OF_MANY", message.to_owned());
         }
-        let gross =
-            |counted: &std::sync::Arc<CountedMeasure>| counted.measure.event == tacita_protocol::measure::Event::Reach;
-        if needed.iter().any(gross) {
-            let message = "reach adds up over windows and publishers: a device counts once in each";
+        if needed.iter().any(|counted| counted.measure.event.is_once_per_window()) {
+            let message = "devices add up over windows and publishers: one counts once in each";
             say("GROSS_REACH", message.to_owned());
+        }
+        if needed.iter().any(|counted| counted.measure.event == Event::SharerProfile) {
+            let message = "profiles are of devices that came back: each is told, in the window of the report, of the \
+                           window before; the share sheet and copied links do not tell where they went and count as neither";
+            say("RETURNING_DEVICES", message.to_owned());
         }
         let kinds = question.ratios.iter().filter_map(|ratio| v1::RatioKind::try_from(ratio.asked.kind).ok());
         if kinds.clone().any(|kind| kind == v1::RatioKind::Roi) {

@@ -434,6 +434,13 @@ export const en = {
 
   kinds: { private: "Private", public: "Public", other: "Other ways" } as Readonly<Record<string, string>>,
 
+  profiles: {
+    neither: "Neither, or not told",
+    "private-only": "In private alone",
+    "public-only": "In public alone",
+    both: "Both ways",
+  } as Readonly<Record<string, string>>,
+
   dimensions: {
     channel: "Channel",
     kind: "Kind",
@@ -444,6 +451,7 @@ export const en = {
     generation: "Generation",
     publisher: "Publisher",
     value: "Value",
+    profile: "Where the device shares",
   } as Readonly<Record<string, string>>,
 
   /** Labels that are words and not names. Names of apps are the same in every language (names.ts). */

@@ -429,6 +429,13 @@ export const fr: Messages = {
 
   kinds: { private: "Privés", public: "Publics", other: "Autres voies" },
 
+  profiles: {
+    neither: "Nulle part, ou non dit",
+    "private-only": "En privé seulement",
+    "public-only": "En public seulement",
+    both: "Des deux façons",
+  },
+
   dimensions: {
     channel: "Canal",
     kind: "Nature",
@@ -439,6 +446,7 @@ export const fr: Messages = {
     generation: "Génération",
     publisher: "Éditeur",
     value: "Valeur",
+    profile: "Où l’appareil partage",
   },
 
   labels: {

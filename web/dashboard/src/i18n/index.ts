@@ -31,8 +31,12 @@ export const format = computed(() => formats(language.value));
 /** What people call a label of a dimension. */
 export function labelText(dimension: string, label: string): string {
   const m = messages.value;
-  if (dimension === "kind") return m.kinds[label] ?? label;
-  if (dimension === "grade") return m.grade[label] ?? label;
+  const closed: Record<string, Readonly<Record<string, string>>> = {
+    kind: m.kinds,
+    grade: m.grade,
+    profile: m.profiles,
+  };
+  if (closed[dimension]) return closed[dimension][label] ?? label;
   const tail = dimension === "content" && /^tail-(\d+)$/.exec(label);
   if (tail) return m.contents.tail(tail[1]!);
   if (dimension === "cohort" && /^\d+$/.test(label))
