@@ -415,7 +415,7 @@ export const en = {
       "Local ε: even if publisher, collector and brand all worked together, one report changes the odds of any guess about its sender by at most this factor.",
     amplified: "To you",
     amplifiedAbout:
-      "Seeing only totals of windows, a brand can improve its odds by at most this factor (with δ of one in a million), as long as relay and collector do not tell it more.",
+      "Seeing only totals of windows, a brand can improve its odds by at most this factor (with δ of one in a million), as long as relay and collector do not tell it more. Of a window that still counts, what comes between two readings is the crowd.",
     factor: (factor: string) => `× ${factor}`,
     epsilon: (epsilon: string) => `ε ${epsilon}`,
     crowd: (reports: string) => `among ${reports} reports`,

@@ -410,7 +410,7 @@ export const fr: Messages = {
       "ε local : même si éditeur, collecteur et marque s’alliaient, un rapport ne multiplie les chances d’une supposition sur son auteur que par ce facteur au plus.",
     amplified: "À vous",
     amplifiedAbout:
-      "Ne voyant que des totaux par fenêtre, une marque n’améliore ses chances que de ce facteur au plus (à δ près, un sur un million), tant que relais et collecteur ne lui en disent pas plus.",
+      "Ne voyant que des totaux par fenêtre, une marque n’améliore ses chances que de ce facteur au plus (à δ près, un sur un million), tant que relais et collecteur ne lui en disent pas plus. Dans une fenêtre encore ouverte, la foule est ce qui arrive entre deux lectures.",
     factor: (factor) => `× ${factor}`,
     epsilon: (epsilon) => `ε ${epsilon}`,
     crowd: (reports) => `parmi ${reports} rapports`,

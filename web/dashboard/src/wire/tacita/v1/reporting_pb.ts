@@ -1,4 +1,4 @@
-// proto/tacita/v1/reporting.proto, SHA-256 e74f410099f44c53f907ba04d5eb32f43bf3635c378a62b9c1e8c3a5eb2e2810
+// proto/tacita/v1/reporting.proto, SHA-256 a9bdcc77e7bd9cb8dd1cf771968811f24e9a953f4cc250739255a12af75e1645
 // What a brand may ask: totals with intervals (spec/reporting.md).
 //
 // Times are Unix seconds; days, weeks (from Monday) and months are those of UTC. Intervals are of 95 %. Every number of the service is
@@ -888,7 +888,8 @@ export type Privacy = Message<"tacita.v1.Privacy"> & {
   epsilon: number;
 
   /**
-   * (ε, δ) of one report against whoever sees only totals of a window: the brand. Rests on relay and collector not colluding with it.
+   * (ε, δ) of one report against whoever sees only totals of a window: the brand. Rests on relay and collector not colluding with it, and on
+   * the window being read once it is settled (spec/reporting.md §4).
    *
    * @generated from field: double amplified_epsilon = 3;
    */
