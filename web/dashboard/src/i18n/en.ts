@@ -242,6 +242,18 @@ export const en = {
     none: "No measure tells generations apart: create one with the dimension generation.",
   },
 
+  profiles: {
+    title: "How devices share",
+    about:
+      "Devices by where they shared to in the window before. A device is not a person: somebody with two is counted twice, and who shared from another one is not seen here.",
+    labels: {
+      neither: "Did not share",
+      "private-only": "In private only",
+      "public-only": "In public only",
+      both: "In private and in public",
+    } as Readonly<Record<string, string>>,
+  },
+
   contents: {
     title: "Most shared contents",
     about:
@@ -444,6 +456,7 @@ export const en = {
     generation: "Generation",
     publisher: "Publisher",
     value: "Value",
+    profile: "Sharing",
   } as Readonly<Record<string, string>>,
 
   /** Labels that are words and not names. Names of apps are the same in every language (names.ts). */

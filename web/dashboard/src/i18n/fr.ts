@@ -235,6 +235,18 @@ export const fr: Messages = {
     none: "Aucune mesure ne distingue les générations : créez-en une avec la dimension generation.",
   },
 
+  profiles: {
+    title: "Comment les appareils partagent",
+    about:
+      "Les appareils selon leurs partages dans la fenêtre précédente. Un appareil n’est pas une personne : qui en a deux compte deux fois, et qui a partagé depuis un autre n’est pas vu ici.",
+    labels: {
+      neither: "Sans partage",
+      "private-only": "En privé seulement",
+      "public-only": "En public seulement",
+      both: "En privé et en public",
+    },
+  },
+
   contents: {
     title: "Contenus les plus partagés",
     about:
@@ -439,6 +451,7 @@ export const fr: Messages = {
     generation: "Génération",
     publisher: "Éditeur",
     value: "Valeur",
+    profile: "Partage",
   },
 
   labels: {
