@@ -242,6 +242,18 @@ export const en = {
     none: "No measure tells generations apart: create one with the dimension generation.",
   },
 
+  profiles: {
+    title: "How devices share",
+    about:
+      "Devices by where they shared to in the window before. A device is not a person: somebody with two is counted twice, and who shared from another one is not seen here.",
+    labels: {
+      neither: "Did not share",
+      "private-only": "In private only",
+      "public-only": "In public only",
+      both: "In private and in public",
+    } as Readonly<Record<string, string>>,
+  },
+
   contents: {
     title: "Most shared contents",
     about:
@@ -415,7 +427,7 @@ export const en = {
       "Local ε: even if publisher, collector and brand all worked together, one report changes the odds of any guess about its sender by at most this factor.",
     amplified: "To you",
     amplifiedAbout:
-      "Seeing only totals of windows, a brand can improve its odds by at most this factor (with δ of one in a million), as long as relay and collector do not tell it more.",
+      "Seeing only totals of windows, a brand can improve its odds by at most this factor (with δ of one in a million), as long as relay and collector do not tell it more. Of a window that still counts, what comes between two readings is the crowd.",
     factor: (factor: string) => `× ${factor}`,
     epsilon: (epsilon: string) => `ε ${epsilon}`,
     crowd: (reports: string) => `among ${reports} reports`,
@@ -434,13 +446,6 @@ export const en = {
 
   kinds: { private: "Private", public: "Public", other: "Other ways" } as Readonly<Record<string, string>>,
 
-  profiles: {
-    neither: "Neither, or not told",
-    "private-only": "In private alone",
-    "public-only": "In public alone",
-    both: "Both ways",
-  } as Readonly<Record<string, string>>,
-
   dimensions: {
     channel: "Channel",
     kind: "Kind",
@@ -451,7 +456,7 @@ export const en = {
     generation: "Generation",
     publisher: "Publisher",
     value: "Value",
-    profile: "Where the device shares",
+    profile: "Sharing",
   } as Readonly<Record<string, string>>,
 
   /** Labels that are words and not names. Names of apps are the same in every language (names.ts). */

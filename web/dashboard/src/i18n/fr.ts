@@ -235,6 +235,18 @@ export const fr: Messages = {
     none: "Aucune mesure ne distingue les générations : créez-en une avec la dimension generation.",
   },
 
+  profiles: {
+    title: "Comment les appareils partagent",
+    about:
+      "Les appareils selon leurs partages dans la fenêtre précédente. Un appareil n’est pas une personne : qui en a deux compte deux fois, et qui a partagé depuis un autre n’est pas vu ici.",
+    labels: {
+      neither: "Sans partage",
+      "private-only": "En privé seulement",
+      "public-only": "En public seulement",
+      both: "En privé et en public",
+    },
+  },
+
   contents: {
     title: "Contenus les plus partagés",
     about:
@@ -410,7 +422,7 @@ export const fr: Messages = {
       "ε local : même si éditeur, collecteur et marque s’alliaient, un rapport ne multiplie les chances d’une supposition sur son auteur que par ce facteur au plus.",
     amplified: "À vous",
     amplifiedAbout:
-      "Ne voyant que des totaux par fenêtre, une marque n’améliore ses chances que de ce facteur au plus (à δ près, un sur un million), tant que relais et collecteur ne lui en disent pas plus.",
+      "Ne voyant que des totaux par fenêtre, une marque n’améliore ses chances que de ce facteur au plus (à δ près, un sur un million), tant que relais et collecteur ne lui en disent pas plus. Dans une fenêtre encore ouverte, la foule est ce qui arrive entre deux lectures.",
     factor: (factor) => `× ${factor}`,
     epsilon: (epsilon) => `ε ${epsilon}`,
     crowd: (reports) => `parmi ${reports} rapports`,
@@ -429,13 +441,6 @@ export const fr: Messages = {
 
   kinds: { private: "Privés", public: "Publics", other: "Autres voies" },
 
-  profiles: {
-    neither: "Nulle part, ou non dit",
-    "private-only": "En privé seulement",
-    "public-only": "En public seulement",
-    both: "Des deux façons",
-  },
-
   dimensions: {
     channel: "Canal",
     kind: "Nature",
@@ -446,7 +451,7 @@ export const fr: Messages = {
     generation: "Génération",
     publisher: "Éditeur",
     value: "Valeur",
-    profile: "Où l’appareil partage",
+    profile: "Partage",
   },
 
   labels: {

@@ -3,6 +3,7 @@ import { Channels } from "../panels/channels.js";
 import { Funnel } from "../panels/funnel.js";
 import { Generations } from "../panels/generations.js";
 import { OverTime } from "../panels/over-time.js";
+import { Profiles } from "../panels/profiles.js";
 import { Surges } from "../panels/surges.js";
 import type { Scope } from "../state/questions.js";
 
@@ -18,6 +19,7 @@ export function Overview({ scope }: { scope: Scope }) {
         <Funnel scope={scope} />
         <Generations scope={scope} />
       </div>
+      <Profiles scope={scope} />
     </>
   );
 }

@@ -1,4 +1,4 @@
-// proto/tacita/v1/reporting.proto, SHA-256 b0734728a8889ab8bdc2f0955d122360da16828809a77a7129a094e14d0c1142
+// proto/tacita/v1/reporting.proto, SHA-256 340db2d5635262fdc67c1d45e2bfababce8f2ad1ab8a124431eac3b415ea130e
 // What a brand may ask: totals with intervals (spec/reporting.md).
 //
 // Times are Unix seconds; days, weeks (from Monday) and months are those of UTC. Intervals are of 95 %. Every number of the service is
@@ -888,7 +888,8 @@ export type Privacy = Message<"tacita.v1.Privacy"> & {
   epsilon: number;
 
   /**
-   * (ε, δ) of one report against whoever sees only totals of a window: the brand. Rests on relay and collector not colluding with it.
+   * (ε, δ) of one report against whoever sees only totals of a window: the brand. Rests on relay and collector not colluding with it, and on
+   * the window being read once it is settled (spec/reporting.md §4).
    *
    * @generated from field: double amplified_epsilon = 3;
    */
