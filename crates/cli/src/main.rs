@@ -3,6 +3,7 @@
 //! A file for each subcommand; what several of them need is in [`configuration`], [`connect`], [`contents`], [`settings`], [`table`] and [`simulation`].
 
 mod admin;
+mod audit;
 mod bench;
 mod check_config;
 mod collector;
@@ -46,6 +47,7 @@ enum Command {
     Store(store::Args),
     Relay(relay::Args),
     Admin(admin::Args),
+    Audit(audit::Args),
     Keys(keys::Args),
     Report(report::Args),
     Watch(watch::Args),
@@ -68,6 +70,7 @@ async fn main() -> ExitCode {
         Command::CheckConfig(args) => check_config::run(args),
         Command::Relay(args) => relay::run(args).await,
         Command::Admin(args) => admin::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Store(args) => store::run(args).await,

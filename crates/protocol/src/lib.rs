@@ -17,10 +17,12 @@
 //! | [`arrival`] | how a visit came about: classification on the device |
 //! | [`profile`] | whether a device shares in private, in public, or both |
 //! | [`tag`] | link tags |
+//! | [`audit`] | the audit log's hash chain |
 //!
 //! The bytes are written down in `spec/`.
 
 pub mod arrival;
+pub mod audit;
 pub mod catalogue;
 pub mod channel;
 pub mod directory;

@@ -16,7 +16,7 @@ use super::{
     messenger::Messenger,
 };
 use crate::{
-    catalogue::{Catalogue, CountedMeasure, Refused, Surge},
+    catalogue::{By, Catalogue, CountedMeasure, Refused, Surge},
     registry::{Registry, RegistryError},
     report::Tallies,
 };
@@ -142,7 +142,7 @@ impl AlertKeeper {
         found.sort_by(|one, other| other.score.total_cmp(&one.score));
         let quiet = self.seconds(QUIET_STEPS);
         for surge in found {
-            match self.registry.apply(|catalogue| catalogue.propose_surge(&surge, quiet)).await {
+            match self.registry.apply(By::Collector, |catalogue| catalogue.propose_surge(&surge, quiet)).await {
                 Ok((_, catalogue)) => self.messenger.is_ours(catalogue.length() - 1),
                 Err(RegistryError::Refused(Refused::AlreadySo)) => {}
                 Err(RegistryError::Store(error)) if self.waiting.lock().len() < WAITING => {

@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::webhook::{Ended, Webhooks};
 use crate::{
-    catalogue::{Campaign, Catalogue, Found, Refused},
+    catalogue::{By, Campaign, Catalogue, Found, Refused},
     registry::{Registry, RegistryError},
     report::told_estimate,
 };
@@ -108,7 +108,7 @@ impl Messenger {
     }
 
     async fn mark(&self, id: u64) {
-        match self.registry.apply(|catalogue| catalogue.propose_surge_told(id)).await {
+        match self.registry.apply(By::Collector, |catalogue| catalogue.propose_surge_told(id)).await {
             Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => {
                 self.places.lock().ours.remove(&id);
             }

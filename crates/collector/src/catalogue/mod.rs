@@ -6,6 +6,7 @@
 mod change;
 mod cohorts;
 mod declaration;
+pub(crate) mod entry;
 mod fold;
 mod propose;
 mod surge;
@@ -15,6 +16,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use tacita_dp::Mechanism;
 use tacita_protocol::{
+    audit::Head,
     catalogue::{CatalogueDigest, Contents},
     epoch::{EpochEntry, EpochId, EpochState},
     id::{BrandId, CampaignId, CampaignName, MeasureId, Name, PublisherId},
@@ -25,10 +27,11 @@ use tacita_protocol::{
 
 use crate::access::Role;
 
+pub(crate) use change::Change;
 pub use change::LogFault;
-pub(crate) use change::{Change, Entry};
 pub(crate) use cohorts::Cohorts;
 pub(crate) use declaration::Declaration;
+pub(crate) use entry::{By, Entry};
 pub(crate) use propose::{NewApiKey, NewCampaign, NewMeasure, Refused};
 pub(crate) use surge::{Found, Surge};
 
@@ -130,6 +133,7 @@ pub(crate) struct Catalogue {
     length: u64,
     /// Entries that manifests may depend on: all but those of surges.
     revision: u64,
+    head: Head,
     signing_key: Option<[u8; 32]>,
     publishers: Vec<Publisher>,
     brands: Vec<Brand>,
@@ -165,6 +169,11 @@ impl Catalogue {
     /// The revision of the manifests made from it.
     pub(crate) fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// The head of the log's hash chain.
+    pub(crate) fn head(&self) -> Head {
+        self.head
     }
 
     /// The public half of the key that signs manifests, once a collector has started on this log.

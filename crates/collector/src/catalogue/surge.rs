@@ -67,7 +67,7 @@ impl Catalogue {
         if of_measure().filter(|one| one.found_at.0 > since(DAY)).count() >= A_DAY {
             return Err(Refused::Precondition(format!("a measure has at most {A_DAY} surges in a day")));
         }
-        Ok(Change::SurgeFound(Box::new(surge.clone())))
+        Ok(Change::SurgeFound { surge: Box::new(surge.clone()) })
     }
 
     /// That the webhooks of a surge were told, or given up.
@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        catalogue::{Cohorts, Declaration, Entry, NewCampaign, NewMeasure},
+        catalogue::{By, Cohorts, Declaration, Entry, NewCampaign, NewMeasure},
         config::MeasurePolicy,
     };
 
@@ -157,7 +157,9 @@ mod tests {
 
     fn find(catalogue: &mut Catalogue, surge: &Surge) -> Result<(), Refused> {
         let change = catalogue.propose_surge(surge, 3_600)?;
-        catalogue.fold(&Entry::new(surge.found_at, change).encode()).unwrap();
+        let (index, previous) = (catalogue.length(), catalogue.head());
+        let entry = Entry { index, at: surge.found_at, by: By::Collector, previous, change };
+        catalogue.fold(&entry.encode()).unwrap();
         Ok(())
     }
 
