@@ -51,7 +51,7 @@ enum Command {
         #[command(subcommand)]
         command: Measure,
     },
-    /// API keys of operators, relays and brands.
+    /// API keys of operators, relays, brands and auditors.
     Key {
         #[command(subcommand)]
         command: Key,
@@ -142,9 +142,15 @@ enum Key {
         /// What the key allows.
         #[arg(long, value_enum)]
         role: RoleArg,
-        /// The publisher's or brand's name; none for an operator.
+        /// The publisher's or brand's name; none for an operator or auditor.
         #[arg(long, value_name = "NAME", default_value = "")]
         subject: String,
+        /// How long it is good for, for example 90d; without it until it is revoked.
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        expires: Option<std::time::Duration>,
+        /// It may call only what changes nothing; for operators and brands.
+        #[arg(long)]
+        read_only: bool,
     },
     /// List the API keys.
     List,
@@ -188,6 +194,7 @@ enum RoleArg {
     Operator,
     Publisher,
     Brand,
+    Auditor,
 }
 
 fn cohort(text: &str) -> Result<v1::CohortSize, String> {
@@ -313,23 +320,33 @@ async fn measure(mut admin: AdminClient, command: Measure) -> Result<()> {
 
 async fn key(mut admin: AdminClient, command: Key) -> Result<()> {
     match command {
-        Key::Create { role, subject } => {
+        Key::Create { role, subject, expires, read_only } => {
             let role = match role {
                 RoleArg::Operator => v1::Role::Operator,
                 RoleArg::Publisher => v1::Role::Publisher,
                 RoleArg::Brand => v1::Role::Brand,
+                RoleArg::Auditor => v1::Role::Auditor,
             };
-            let request = v1::CreateApiKeyRequest { role: role.into(), subject };
+            let valid_seconds = expires.map_or(Ok(0), whole_seconds)?;
+            let request = v1::CreateApiKeyRequest { role: role.into(), subject, read_only, valid_seconds };
             let answer = admin.create_api_key(request).await.map_err(refused)?;
             println!("{}", answer.into_inner().secret);
         }
         Key::List => {
             let answer = admin.list_api_keys(v1::ListApiKeysRequest {}).await.map_err(refused)?;
-            let mut table = Table::new(&["number", "role", "subject", "created", "state"]);
+            let mut table = Table::new(&["number", "role", "subject", "may", "created", "expires", "state"]);
             for key in answer.into_inner().api_keys {
-                let state = if key.revoked { "revoked" } else { "valid" };
+                let expired = key.expires_at != 0 && key.expires_at <= SystemClock.now().0;
+                let state = match (key.revoked, expired) {
+                    (true, _) => "revoked",
+                    (false, true) => "expired",
+                    (false, false) => "valid",
+                };
+                let may = if key.read_only || key.role() == v1::Role::Auditor { "read" } else { "all" };
+                let expires = if key.expires_at == 0 { "never".to_owned() } else { utc(key.expires_at) };
                 let role = key.role().as_str_name().trim_start_matches("ROLE_").to_lowercase();
-                table.row([key.id.to_string(), role, key.subject, utc(key.created_at), state.to_owned()]);
+                let created = utc(key.created_at);
+                table.row([key.id.to_string(), role, key.subject, may.into(), created, expires, state.into()]);
             }
             table.print();
         }
@@ -368,6 +385,14 @@ fn outcomes(counts: &[v1::OutcomeCount]) -> String {
         Some(format!("{} {}", count.reports, outcome.name()))
     });
     words.collect::<Vec<_>>().join(", ")
+}
+
+/// A length of time that is at least a second: 0 would mean no end.
+fn whole_seconds(duration: std::time::Duration) -> Result<u64> {
+    match duration.as_secs() {
+        0 => bail!("--expires: give at least 1s"),
+        seconds => Ok(seconds),
+    }
 }
 
 fn seconds(duration: std::time::Duration) -> Result<u32> {

@@ -19,7 +19,9 @@
 //! | `catalogue` | publishers, brands, campaigns, measures, API keys, epochs: rules without I/O |
 //! | `registry` | the catalogue in memory and its log |
 //! | `keys` | epochs: published ahead, active, in grace, destroyed |
-//! | `auth` | API keys, and the table of who may call what |
+//! | `access` | the table of who may call what |
+//! | `guard` | the door of every service, where the table is asked |
+//! | `auth` | API keys |
 //! | `ingest` | the way of a batch of reports into the tallies |
 //! | `alerts` | surges: found, kept, told |
 //! | `report` | from a question to its answer |
@@ -31,12 +33,14 @@
 //! The wire is described in `spec/collection.md`, `spec/reporting.md` and `spec/administration.md`. How stores store is not
 //! known here, and no address of a visitor ever comes here: relays keep those.
 
+pub mod access;
 mod alerts;
 mod auth;
 mod catalogue;
 mod config;
 mod dashboard;
 mod error;
+mod guard;
 mod ingest;
 mod keys;
 mod opening;

@@ -5,17 +5,16 @@
 
 use std::{fmt, sync::Arc};
 
-use parking_lot::RwLock;
 use tacita_protocol::time::Clock;
 use tacita_store::{ChangeLog, LogError, StoreError};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::catalogue::{Catalogue, Change, Entry, LogFault, Refused};
 
 pub(crate) struct Registry {
     log: Arc<dyn ChangeLog>,
     clock: Arc<dyn Clock>,
-    current: RwLock<Arc<Catalogue>>,
+    current: watch::Sender<Arc<Catalogue>>,
     /// Held while the log is read or written, so that snapshots only grow.
     turn: Mutex<()>,
 }
@@ -37,14 +36,19 @@ pub(crate) enum RegistryError {
 impl Registry {
     /// Reads the whole log.
     pub(crate) async fn open(log: Arc<dyn ChangeLog>, clock: Arc<dyn Clock>) -> Result<Self, RegistryError> {
-        let registry = Self { log, clock, current: RwLock::default(), turn: Mutex::default() };
+        let registry = Self { log, clock, current: watch::Sender::default(), turn: Mutex::default() };
         registry.refresh().await?;
         Ok(registry)
     }
 
     /// The newest catalogue that this collector knows.
     pub(crate) fn snapshot(&self) -> Arc<Catalogue> {
-        self.current.read().clone()
+        self.current.borrow().clone()
+    }
+
+    /// Tells of each newer catalogue.
+    pub(crate) fn news(&self) -> watch::Receiver<Arc<Catalogue>> {
+        self.current.subscribe()
     }
 
     /// Takes in what other collectors appended.
@@ -76,7 +80,7 @@ impl Registry {
             match self.log.append(before.length(), &entry).await {
                 Ok(()) => {
                     let after = Arc::new(after);
-                    *self.current.write() = after.clone();
+                    self.current.send_replace(after.clone());
                     return Ok((change, after));
                 }
                 Err(LogError::Conflict { .. }) => self.read_on().await?,
@@ -95,7 +99,7 @@ impl Registry {
         for entry in &entries {
             after.fold(entry)?;
         }
-        *self.current.write() = Arc::new(after);
+        self.current.send_replace(Arc::new(after));
         Ok(())
     }
 }

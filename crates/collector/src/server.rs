@@ -23,8 +23,7 @@ use tacita_store::{TallyStore, vault::Vault};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::{
-    Request,
-    service::{Interceptor, Routes, interceptor::InterceptedService},
+    service::Routes,
     transport::{
         Server,
         server::{Router, TcpIncoming},
@@ -36,9 +35,10 @@ use zeroize::Zeroizing;
 use crate::{
     CollectorConfig, CollectorError,
     alerts::{AlertKeeper, Webhooks},
-    auth::{ApiKeyText, Rpc, admit},
-    catalogue::{Catalogue, Principal, Refused},
+    auth::ApiKeyText,
+    catalogue::{ApiKey, Catalogue, NewApiKey, Principal, Refused},
     dashboard,
+    guard::Guard,
     ingest::Ingest,
     keys::EpochKeeper,
     opening::{OpenStore, fitting_signing_key, open_store},
@@ -49,7 +49,7 @@ use crate::{
     services::{Admin, Collection, IssuedCounts, Manifests, Reporting, Tokens},
 };
 
-/// The largest message from an operator: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
+/// The largest message from an operator, and read from no one else: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
 const ADMIN_MESSAGE_BYTES: usize = 32 << 20;
 
 /// How often an idle connection is asked whether it lives.
@@ -279,13 +279,17 @@ impl Foundation {
             .build_v1()
             .map_err(|error| CollectorError::Server(error.to_string()))?;
         let health = tonic_health::server::HealthService::from_health_reporter(health);
-        let services = Routes::new(tonic_health::pb::health_server::HealthServer::new(health))
-            .add_service(reflection)
-            .add_service(ManifestServiceServer::new(self.manifests()))
-            .add_service(TokenServiceServer::new(self.tokens(issued.clone())?))
-            .add_service(CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most))
-            .add_service(for_pages(ReportingServiceServer::new(self.reporting()), &self.config.dashboard_origins)?)
-            .add_service(self.guarded_admin(issued));
+        let guard = Guard::new(self.registry.clone(), self.clock.clone());
+        let reporting = guard.before(ReportingServiceServer::new(self.reporting()));
+        let collection = CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most);
+        let admin = AdminServiceServer::new(self.admin(issued.clone())).max_decoding_message_size(ADMIN_MESSAGE_BYTES);
+        let services = Routes::new(guard.before(tonic_health::pb::health_server::HealthServer::new(health)))
+            .add_service(guard.before(reflection))
+            .add_service(guard.before(ManifestServiceServer::new(self.manifests())))
+            .add_service(guard.before(TokenServiceServer::new(self.tokens(issued)?)))
+            .add_service(guard.before(collection))
+            .add_service(for_pages(reporting, &self.config.dashboard_origins)?)
+            .add_service(guard.before(admin));
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
         Ok(Server::builder()
             // gRPC-Web comes by HTTP/1.1 too.
@@ -294,20 +298,6 @@ impl Foundation {
             .http2_keepalive_timeout(Some(KEEPALIVE))
             .http2_adaptive_window(Some(true))
             .add_routes(routes))
-    }
-
-    /// Administration, which takes large messages: of whom its methods would not admit, none is read.
-    fn guarded_admin(
-        &self,
-        issued: Arc<IssuedCounts>,
-    ) -> InterceptedService<AdminServiceServer<Admin>, impl Interceptor + Clone + 'static> {
-        let registry = self.registry.clone();
-        let guard = move |request: Request<()>| match admit(&registry.snapshot(), &request, Rpc::Administer) {
-            Ok(_) => Ok(request),
-            Err(refused) => Err(refused),
-        };
-        let admin = AdminServiceServer::new(self.admin(issued)).max_decoding_message_size(ADMIN_MESSAGE_BYTES);
-        InterceptedService::new(admin, guard)
     }
 
     fn manifests(&self) -> Manifests {
@@ -334,8 +324,8 @@ impl Foundation {
             reports_per_batch: limits.reports_per_batch,
         };
         let streams = Limit { name: "upload_streams", value: limits.upload_streams };
-        let (registry, drain) = (self.registry.clone(), self.drain.clone());
-        Ok(Collection::new(registry, Arc::new(ingest), streams, limits.batches_per_stream, drain))
+        let drain = self.drain.clone();
+        Ok(Collection::new(Arc::new(ingest), streams, limits.batches_per_stream, drain))
     }
 
     fn reporting(&self) -> Reporting {
@@ -387,8 +377,9 @@ async fn ensure_operator_key(foundation: &Foundation, path: &Path) -> Result<(),
     }
     let text = ApiKeyText::generate(id).map_err(|error| CollectorError::Key(error.to_string()))?;
     write_secret(path, text.expose()).map_err(|cause| CollectorError::File { path: path.to_owned(), cause })?;
-    let now = foundation.clock.now();
-    match registry.apply(|catalogue| catalogue.propose_api_key(id, Principal::Operator, text.hash(), now)).await {
+    let (principal, hash, created_at) = (Principal::Operator, text.hash(), foundation.clock.now());
+    let wish = NewApiKey { principal, hash, created_at, read_only: false, valid_seconds: 0 };
+    match registry.apply(|catalogue| catalogue.propose_api_key(id, &wish)).await {
         Ok(_) => tracing::info!(file = %path.display(), "made an operator's API key"),
         // Another collector, started at the same instant, was the first: it has the operator's key, and this file is none.
         Err(RegistryError::Refused(Refused::AlreadySo)) if has_operator(&registry.snapshot()) => {
@@ -400,7 +391,7 @@ async fn ensure_operator_key(foundation: &Foundation, path: &Path) -> Result<(),
 }
 
 fn has_operator(catalogue: &Catalogue) -> bool {
-    catalogue.api_keys().iter().any(|key| key.principal == Principal::Operator && !key.revoked)
+    catalogue.api_keys().iter().any(ApiKey::administers)
 }
 
 /// Writes a file that only this user may read, in one step.

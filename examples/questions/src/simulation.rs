@@ -259,7 +259,8 @@ async fn create(channel: Channel, operator: &str) -> Result<(BTreeMap<(&'static 
             measures.insert((campaign, name), Measure::try_from(&made.context("a measure was made")?)?);
         }
     }
-    let request = v1::CreateApiKeyRequest { role: v1::Role::Brand.into(), subject: "acme".into() };
+    let request =
+        v1::CreateApiKeyRequest { role: v1::Role::Brand.into(), subject: "acme".into(), ..Default::default() };
     let key = admin.create_api_key(with_key(operator, request)?).await?.into_inner().secret;
     Ok((measures, key))
 }

@@ -10,7 +10,9 @@ use std::{
 use anyhow::{Context as _, Result, anyhow};
 use ed25519_dalek::VerifyingKey;
 use indicatif::{ProgressBar, ProgressStyle};
-use tacita_client::{ClientError, Device, DeviceConfig, FlushSummary, GrpcTransport, MemoryStorage, Recorded};
+use tacita_client::{
+    ClientError, Device, DeviceConfig, FlushSummary, GrpcTransport, MemoryStorage, Recorded, Transport as _,
+};
 use tacita_protocol::{id::PublisherId, outcome::Outcome, time::Clock};
 
 use super::truth::Truth;
@@ -117,6 +119,8 @@ pub(crate) async fn drive<V: Visitor>(
     while let Some(worker) = workers.join_next().await {
         driven.merge(worker.context("a simulated device panicked")??);
     }
+    let manifest = transport.manifest(target.publisher).await?.verify(&target.signing_key, target.publisher)?;
+    driven.truth.know(&manifest.measures);
     Ok(driven)
 }
 
@@ -182,7 +186,7 @@ pub(crate) async fn until_counted(
     loop {
         let counted = report::counted(reporting, campaign).await?;
         if counted >= truth.all_reports() {
-            return report::everything(reporting, campaign).await;
+            return Ok(truth.numbered(report::everything(reporting, campaign).await?));
         }
         let sent = truth.all_reports();
         anyhow::ensure!(Instant::now() < deadline, "{sent} reports were sent and only {counted} are counted");

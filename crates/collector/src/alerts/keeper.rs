@@ -3,10 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,7 +11,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tacita_proto::v1;
 use tacita_protocol::{
-    id::{CampaignId, MeasureId},
+    id::{BrandId, CampaignId, MeasureId},
     measure::Event,
     time::{Clock, UnixTime, WindowId},
 };
@@ -31,7 +28,7 @@ use crate::{
     report::{Tallies, told_estimate},
 };
 
-/// The most surges that are kept.
+/// The most surges of a brand that are kept.
 const KEPT: usize = 1_000;
 
 /// A surge, and whose campaign's.
@@ -49,14 +46,20 @@ pub(crate) struct AlertKeeper {
     webhooks: Arc<Webhooks>,
     step: Duration,
     watched: tokio::sync::Mutex<HashMap<MeasureId, Watched>>,
-    found: Mutex<VecDeque<Arc<Found>>>,
+    found: Mutex<HashMap<BrandId, Kept>>,
     told: broadcast::Sender<Arc<Found>>,
-    next: AtomicU64,
+    first: u64,
+}
+
+/// One brand's surges. Numbers and places are its own: they say nothing of how many others have.
+struct Kept {
+    next: u64,
+    surges: VecDeque<Arc<Found>>,
 }
 
 impl fmt::Debug for AlertKeeper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AlertKeeper({} found)", self.found.lock().len())
+        write!(f, "AlertKeeper({} found)", self.found.lock().values().map(|kept| kept.surges.len()).sum::<usize>())
     }
 }
 
@@ -69,10 +72,10 @@ impl AlertKeeper {
         step: Duration,
     ) -> Self {
         // Numbers go on growing after a restart.
-        let next = AtomicU64::new(clock.now().0.saturating_mul(1_000));
+        let first = clock.now().0.saturating_mul(1_000);
         let (told, _) = broadcast::channel(KEPT);
         let (watched, found) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { registry, tallies, clock, webhooks, step, watched, found, told, next }
+        Self { registry, tallies, clock, webhooks, step, watched, found, told, first }
     }
 
     /// Takes a turn at each step until `stop`.
@@ -126,8 +129,10 @@ impl AlertKeeper {
         let now = self.clock.now();
         let Named { label, surge } = named;
         let seconds = self.step.as_secs().max(1).saturating_mul(surge.steps as u64);
+        let mut kept = self.found.lock();
+        let kept = kept.entry(campaign.brand).or_insert_with(|| Kept { next: self.first, surges: VecDeque::new() });
         let alert = v1::Alert {
-            id: self.next.fetch_add(1, Relaxed),
+            id: kept.next,
             campaign: catalogue.full_name(campaign),
             measure: counted.measure.name.to_string(),
             dimension: axis.to_owned(),
@@ -144,29 +149,34 @@ impl AlertKeeper {
             self.webhooks.tell(campaign.brand, url.clone(), body(&alert), now);
         }
         let found = Arc::new(Found { campaign: campaign.id, alert });
-        let mut kept = self.found.lock();
-        if kept.len() == KEPT {
-            kept.pop_front();
+        kept.next += 1;
+        if kept.surges.len() == KEPT {
+            kept.surges.pop_front();
         }
-        kept.push_back(found.clone());
+        kept.surges.push_back(found.clone());
         // Nobody listens: nothing to do.
         let _ = self.told.send(found);
     }
 
     /// What was found at or after `since`, oldest first.
     pub(crate) fn since(&self, since: UnixTime) -> Vec<Arc<Found>> {
-        self.found.lock().iter().filter(|found| found.alert.found_at >= since.0).cloned().collect()
+        found_since(&self.found.lock(), since)
     }
 
     /// What was found at or after `since`, and whatever will be: none is missed in between, and none told twice.
     pub(crate) fn follow(&self, since: Option<UnixTime>) -> (Vec<Arc<Found>>, broadcast::Receiver<Arc<Found>>) {
         let kept = self.found.lock();
         let listening = self.told.subscribe();
-        let past = since.map_or_else(Vec::new, |since| {
-            kept.iter().filter(|found| found.alert.found_at >= since.0).cloned().collect()
-        });
+        let past = since.map_or_else(Vec::new, |since| found_since(&kept, since));
         (past, listening)
     }
+}
+
+fn found_since(kept: &HashMap<BrandId, Kept>, since: UnixTime) -> Vec<Arc<Found>> {
+    let all = kept.values().flat_map(|kept| &kept.surges);
+    let mut found: Vec<_> = all.filter(|found| found.alert.found_at >= since.0).cloned().collect();
+    found.sort_by_key(|found| (found.alert.found_at, found.alert.id));
+    found
 }
 
 /// The dimension that a measure is watched by, if it is watched.

@@ -67,6 +67,10 @@ pub(crate) enum Change {
         #[serde(with = "hex::serde")]
         hash: [u8; 32],
         created_at: UnixTime,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        read_only: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<UnixTime>,
     },
     ApiKeyRevoked {
         id: u32,

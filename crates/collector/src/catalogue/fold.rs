@@ -53,8 +53,9 @@ impl Catalogue {
             }
             Change::ContentsListed { digest, ids } => self.take_in_contents(digest, ids)?,
             Change::MeasureCreated(measure) => self.take_in_measure(*measure)?,
-            Change::ApiKeyCreated { id, principal, hash, created_at } => {
-                self.take_in_api_key(ApiKey { id, principal, hash, created_at, revoked: false })?;
+            Change::ApiKeyCreated { id, principal, hash, created_at, read_only, expires_at } => {
+                let key = ApiKey { id, principal, hash, created_at, read_only, expires_at, revoked: false };
+                self.take_in_api_key(key)?;
             }
             Change::ApiKeyRevoked { id } => self.api_key_mut(id).ok_or("the API key's number")?.revoked = true,
             Change::DevicePolicySet { token_batch, ledger_bound_micro } => {
@@ -105,7 +106,7 @@ impl Catalogue {
     fn take_in_api_key(&mut self, key: ApiKey) -> Result<(), Broken> {
         expect(key.id == next_number(&self.api_keys), "the API key's number")?;
         let subject_exists = match key.principal {
-            Principal::Operator => true,
+            Principal::Operator | Principal::Auditor => true,
             Principal::Publisher(id) => self.publisher(id).is_some(),
             Principal::Brand(id) => self.brand(id).is_some(),
         };

@@ -22,11 +22,13 @@ use tacita_protocol::{
     time::UnixTime,
 };
 
+use crate::access::Role;
+
 pub use change::LogFault;
 pub(crate) use change::{Change, Entry};
 pub(crate) use cohorts::Cohorts;
 pub(crate) use declaration::Declaration;
-pub(crate) use propose::{NewCampaign, NewMeasure, Refused};
+pub(crate) use propose::{NewApiKey, NewCampaign, NewMeasure, Refused};
 
 /// Whom an API key stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -38,6 +40,19 @@ pub(crate) enum Principal {
     Publisher(PublisherId),
     /// One brand.
     Brand(BrandId),
+    /// Reads what shows whether the operator is honest.
+    Auditor,
+}
+
+impl Principal {
+    pub(crate) const fn role(self) -> Role {
+        match self {
+            Self::Operator => Role::Operator,
+            Self::Publisher(_) => Role::Publisher,
+            Self::Brand(_) => Role::Brand,
+            Self::Auditor => Role::Auditor,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -78,7 +93,19 @@ pub(crate) struct ApiKey {
     pub(crate) principal: Principal,
     pub(crate) hash: [u8; 32],
     pub(crate) created_at: UnixTime,
+    /// It may call only what changes nothing.
+    pub(crate) read_only: bool,
+    /// From then on it is refused.
+    pub(crate) expires_at: Option<UnixTime>,
     pub(crate) revoked: bool,
+}
+
+impl ApiKey {
+    /// Whether its holder can administer for good. There is always one that can.
+    pub(crate) fn administers(&self) -> bool {
+        let limited = self.revoked || self.read_only || self.expires_at.is_some();
+        self.principal == Principal::Operator && !limited
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]

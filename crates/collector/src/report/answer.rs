@@ -17,6 +17,7 @@ use tacita_proto::v1;
 use tacita_protocol::{
     domain::Domain,
     id::{MeasureId, PublisherId},
+    measure::Measure,
     time::{UnixTime, WindowId},
 };
 use tonic::Status;
@@ -300,10 +301,11 @@ fn state(question: &Question, evidence: &Evidence) -> String {
     let mut digest = Sha256::new();
     digest.update(question.to_wire().encode_to_vec());
     for counted in question.needed() {
+        digest.update(counted.measure.name.as_str());
+        digest.update([0]);
         for tallies in [&evidence.series, &evidence.compared] {
             let series = tallies.get(&counted.measure.id).into_iter().flat_map(Series::iter);
             for tally in series {
-                digest.update(counted.measure.id.0.to_be_bytes());
                 digest.update(tally.publisher.0.to_be_bytes());
                 digest.update(tally.window.0.to_be_bytes());
                 digest.update(tally.reports.to_be_bytes());
@@ -467,7 +469,7 @@ impl<'a> Table<'a> {
             _ => slices.whole_histogram(self.counted)?.cells()[Domain::NONE],
         };
         Ok(v1::MeasureAnswer {
-            measure: Some((&self.counted.measure).into()),
+            measure: Some(told_measure(&self.counted.measure)),
             group_by: self.answer.question.grouping.of(self.counted),
             reports: whole.reports,
             windows: whole.windows,
@@ -475,6 +477,11 @@ impl<'a> Table<'a> {
             privacy: Some(self.answer.amplification.privacy(id, mechanism, whole.smallest)?),
         })
     }
+}
+
+/// A measure as brands are told of it: by its name. Its number counts the measures of all brands, which is nobody's affair.
+pub(crate) fn told_measure(measure: &Measure) -> v1::Measure {
+    v1::Measure { id: 0, ..measure.into() }
 }
 
 fn compared_row(this: Estimate, that: Estimate, period: Period, reports: u64) -> v1::ComparedRow {

@@ -39,6 +39,7 @@ mod tallies;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use answer::told_measure;
 pub(crate) use axes::Groups;
 pub(crate) use desk::Desk;
 pub(crate) use number::estimate as told_estimate;

@@ -10,16 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
-    auth::{Rpc, admit_publisher},
+    guard::Caller,
     ingest::{Ingest, IngestError},
     pool::{Limit, Overload},
     refusal,
-    registry::Registry,
 };
 
 #[derive(Debug)]
 pub(crate) struct Collection {
-    registry: Arc<Registry>,
     ingest: Arc<Ingest>,
     streams: Arc<Semaphore>,
     stream_limit: Limit,
@@ -30,14 +28,13 @@ pub(crate) struct Collection {
 
 impl Collection {
     pub(crate) fn new(
-        registry: Arc<Registry>,
         ingest: Arc<Ingest>,
         stream_limit: Limit,
         batches_per_stream: usize,
         drain: CancellationToken,
     ) -> Self {
         let streams = Arc::new(Semaphore::new(stream_limit.value.min(Semaphore::MAX_PERMITS)));
-        Self { registry, ingest, streams, stream_limit, batches_per_stream, drain }
+        Self { ingest, streams, stream_limit, batches_per_stream, drain }
     }
 }
 
@@ -79,7 +76,7 @@ impl CollectionService for Collection {
         &self,
         request: Request<v1::SubmitReportsRequest>,
     ) -> Result<Response<v1::SubmitReportsResponse>, Status> {
-        let publisher = admit_publisher(&self.registry.snapshot(), &request, Rpc::SubmitReports)?;
+        let publisher = Caller::of(&request)?.publisher()?;
         let leave = self.ingest.enter()?;
         let outcomes = self.ingest.take_in(publisher, &request.into_inner().envelopes, leave).await?;
         Ok(Response::new(v1::SubmitReportsResponse { outcomes: to_wire(outcomes) }))
@@ -89,11 +86,13 @@ impl CollectionService for Collection {
         &self,
         request: Request<Streaming<v1::UploadReportsRequest>>,
     ) -> Result<Response<Self::UploadReportsStream>, Status> {
-        let publisher = admit_publisher(&self.registry.snapshot(), &request, Rpc::UploadReports)?;
+        let caller = Caller::of(&request)?;
+        let publisher = caller.publisher()?;
         let stream = self.streams.clone().try_acquire_owned().map_err(|_| Overload(self.stream_limit))?;
         let ingest = self.ingest.clone();
-        let answers = request
-            .into_inner()
+        // What was taken in before the key ended is answered; the reason comes after it.
+        let answers = caller
+            .while_admitted(request.into_inner())
             .take_until(self.drain.clone().cancelled_owned())
             .map(move |request| answer(ingest.clone(), publisher, request))
             .buffered(self.batches_per_stream)

@@ -11,8 +11,8 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     alerts::{AlertKeeper, Found, Webhooks},
-    auth::{Rpc, admit},
     catalogue::{Campaign, Catalogue, Declaration, Principal, Refused},
+    guard::Caller,
     pool::{Limit, Overload},
     refusal,
     registry::{Registry, RegistryError},
@@ -21,6 +21,7 @@ use crate::{
         funnel::{self, Funnel},
         plan_measure,
         reconciliation::{self, Reconciliation},
+        told_measure,
     },
 };
 
@@ -69,13 +70,12 @@ impl Reporting {
     fn campaign<T>(
         &self,
         request: &Request<T>,
-        rpc: Rpc,
         name: impl Fn(&T) -> &str,
-    ) -> Result<(Arc<Catalogue>, Arc<Campaign>), Status> {
+    ) -> Result<(Caller, Arc<Catalogue>, Arc<Campaign>), Status> {
         let catalogue = self.registry.snapshot();
-        let principal = admit(&catalogue, request, rpc)?;
-        let campaign = visible_campaign(&catalogue, principal, name(request.get_ref()))?.clone();
-        Ok((catalogue, campaign))
+        let caller = Caller::of(request)?;
+        let campaign = visible_campaign(&catalogue, caller.principal, name(request.get_ref()))?.clone();
+        Ok((caller, catalogue, campaign))
     }
 
     async fn answer(&self, question: Arc<Question>, size: u32, token: String) -> Result<v1::QueryResponse, Status> {
@@ -88,7 +88,7 @@ fn may_see(principal: Principal, campaign: &Campaign) -> bool {
     match principal {
         Principal::Operator => true,
         Principal::Brand(brand) => brand == campaign.brand,
-        Principal::Publisher(_) => false,
+        Principal::Publisher(_) | Principal::Auditor => false,
     }
 }
 
@@ -118,7 +118,7 @@ impl Reporting {
     /// The campaigns that a request for alerts is about: the one that it names, or all that its caller may see.
     fn campaigns<T>(&self, request: &Request<T>, name: &str) -> Result<Vec<CampaignId>, Status> {
         let catalogue = self.registry.snapshot();
-        let principal = admit(&catalogue, request, Rpc::ReadReports)?;
+        let principal = Caller::of(request)?.principal;
         if name.is_empty() {
             let visible = catalogue.campaigns().iter().filter(|campaign| may_see(principal, campaign));
             return Ok(visible.map(|campaign| campaign.id).collect());
@@ -132,7 +132,7 @@ fn summary(catalogue: &Catalogue, campaign: &Campaign, declaration: v1::Declarat
     v1::CampaignSummary {
         name: catalogue.full_name(campaign),
         publishers: campaign.publishers.iter().map(publisher).collect(),
-        measures: catalogue.measures_of(campaign.id).map(|counted| (&counted.measure).into()).collect(),
+        measures: catalogue.measures_of(campaign.id).map(|counted| told_measure(&counted.measure)).collect(),
         declaration: Some(declaration),
     }
 }
@@ -146,7 +146,7 @@ impl ReportingService for Reporting {
         request: Request<v1::ListCampaignsRequest>,
     ) -> Result<Response<v1::ListCampaignsResponse>, Status> {
         let catalogue = self.registry.snapshot();
-        let principal = admit(&catalogue, &request, Rpc::ReadReports)?;
+        let principal = Caller::of(&request)?.principal;
         let visible = catalogue.campaigns().iter().filter(|campaign| may_see(principal, campaign));
         let campaigns = visible
             .map(|campaign| summary(&catalogue, campaign, self.declared(campaign, &campaign.declaration)))
@@ -155,7 +155,7 @@ impl ReportingService for Reporting {
     }
 
     async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
-        let (catalogue, campaign) = self.campaign(&request, Rpc::ReadReports, |asked| campaign_of(&asked.query))?;
+        let (_, catalogue, campaign) = self.campaign(&request, |asked| campaign_of(&asked.query))?;
         let v1::QueryRequest { query, page_size, page_token } = request.into_inner();
         let question = Question::read(&catalogue, &campaign, query.unwrap_or_default())?;
         Ok(Response::new(self.answer(Arc::new(question), page_size, page_token).await?))
@@ -167,7 +167,7 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::WatchQueryRequest>,
     ) -> Result<Response<Self::WatchQueryStream>, Status> {
-        let (catalogue, campaign) = self.campaign(&request, Rpc::ReadReports, |asked| campaign_of(&asked.query))?;
+        let (caller, catalogue, campaign) = self.campaign(&request, |asked| campaign_of(&asked.query))?;
         let v1::WatchQueryRequest { query, page_size, min_seconds } = request.into_inner();
         let question = Arc::new(Question::read(&catalogue, &campaign, query.unwrap_or_default())?);
         let place = self.followers.clone().try_acquire_owned().map_err(|_| Overload(self.follower_limit))?;
@@ -186,14 +186,14 @@ impl ReportingService for Reporting {
             let answer = following.next().await?;
             Ok(Some((answer, following)))
         });
-        Ok(Response::new(Box::pin(answers)))
+        Ok(Response::new(Box::pin(caller.while_admitted(answers))))
     }
 
     async fn get_funnel(
         &self,
         request: Request<v1::GetFunnelRequest>,
     ) -> Result<Response<v1::GetFunnelResponse>, Status> {
-        let (catalogue, campaign) = self.campaign(&request, Rpc::ReadReports, |asked| &asked.campaign)?;
+        let (_, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
         let Funnel { steps, generations } = Funnel::read(&catalogue, &campaign, request.into_inner())?;
         let mut response = funnel::steps(self.answer(steps, VIEW_ROWS, String::new()).await?);
         let mut answers = Vec::new();
@@ -208,7 +208,7 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::GetReconciliationRequest>,
     ) -> Result<Response<v1::GetReconciliationResponse>, Status> {
-        let (catalogue, campaign) = self.campaign(&request, Rpc::ReadReports, |asked| &asked.campaign)?;
+        let (_, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
         let view = Reconciliation::read(&catalogue, &campaign, request.into_inner())?;
         let groups = self.answer(view.groups, VIEW_ROWS, String::new()).await?;
         let parts = self.answer(view.parts, VIEW_ROWS, String::new()).await?;
@@ -220,7 +220,6 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::PlanMeasureRequest>,
     ) -> Result<Response<v1::PlanMeasureResponse>, Status> {
-        admit(&self.registry.snapshot(), &request, Rpc::ReadReports)?;
         let _leave = self.queries.try_acquire().map_err(|_| Overload(self.limit))?;
         let asked = request.into_inner();
         let planned = tokio::task::spawn_blocking(move || plan_measure(asked)).await.map_err(refusal::internal)?;
@@ -231,7 +230,7 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::DeclareCampaignRequest>,
     ) -> Result<Response<v1::DeclareCampaignResponse>, Status> {
-        let (_, campaign) = self.campaign(&request, Rpc::Declare, |asked| &asked.campaign)?;
+        let (_, _, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
         let said =
             Declaration::read(request.into_inner().declaration.unwrap_or_default()).map_err(RegistryError::from)?;
         match self.registry.apply(|catalogue| catalogue.propose_declaration(campaign.id, &said)).await {
@@ -259,6 +258,7 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::WatchAlertsRequest>,
     ) -> Result<Response<Self::WatchAlertsStream>, Status> {
+        let caller = Caller::of(&request)?;
         let campaigns = self.campaigns(&request, &request.get_ref().campaign)?;
         let since = request.get_ref().since;
         let place = self.followers.clone().try_acquire_owned().map_err(|_| Overload(self.follower_limit))?;
@@ -268,7 +268,7 @@ impl ReportingService for Reporting {
             let alert = listening.next().await?;
             Ok(Some((v1::WatchAlertsResponse { alert: Some(alert) }, listening)))
         });
-        Ok(Response::new(Box::pin(alerts)))
+        Ok(Response::new(Box::pin(caller.while_admitted(alerts))))
     }
 }
 

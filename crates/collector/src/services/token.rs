@@ -10,8 +10,8 @@ use tacita_tokens::BlindedBatch;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    auth::{Rpc, admit_publisher},
     catalogue::{Catalogue, Epoch},
+    guard::Caller,
     keys::{EpochKeeper, PublisherKeys, is_issued},
     pool::CryptoPool,
     refusal,
@@ -79,7 +79,7 @@ impl TokenService for Tokens {
         request: Request<v1::IssueTokensRequest>,
     ) -> Result<Response<v1::IssueTokensResponse>, Status> {
         let catalogue = self.registry.snapshot();
-        let publisher = admit_publisher(&catalogue, &request, Rpc::IssueTokens)?;
+        let publisher = Caller::of(&request)?.publisher()?;
         let v1::IssueTokensRequest { publisher: asked, epoch, blinded_batch } = request.into_inner();
         if asked != publisher.0 {
             let message =
