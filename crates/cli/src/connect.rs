@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use tacita_proto::v1::{admin_service_client::AdminServiceClient, reporting_service_client::ReportingServiceClient};
+use tacita_proto::v1::{
+    admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
+    reporting_service_client::ReportingServiceClient,
+};
 use tonic::{
     Code, Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -30,6 +33,16 @@ impl CollectorArgs {
         admin(&self.collector, &self.key.read(holder)?).await
     }
 
+    /// A client of the AuditService.
+    pub(crate) async fn audit(&self) -> Result<AuditClient> {
+        let key = self
+            .key
+            .read("an auditor's key (`tacita admin key create --role auditor` makes one), or the operator's")?;
+        // One entry may be long: a measure lists the labels of its dimensions.
+        Ok(AuditServiceClient::with_interceptor(channel(&self.collector).await?, Bearer::new(&key)?)
+            .max_decoding_message_size(64 << 20))
+    }
+
     /// A client of the ReportingService.
     pub(crate) async fn reporting(&self) -> Result<ReportingClient> {
         let holder = "the brand's key (`tacita admin key create --role brand --subject BRAND` makes one)";
@@ -39,6 +52,9 @@ impl CollectorArgs {
 
 /// A client of the AdminService that carries an API key.
 pub(crate) type AdminClient = AdminServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// A client of the AuditService that carries an API key.
+pub(crate) type AuditClient = AuditServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// A client of the ReportingService that carries an API key.
 pub(crate) type ReportingClient = ReportingServiceClient<InterceptedService<Channel, Bearer>>;

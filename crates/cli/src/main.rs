@@ -3,6 +3,7 @@
 //! A file for each subcommand; what several of them need is in [`connect`], [`contents`], [`settings`], [`table`] and [`simulation`].
 
 mod admin;
+mod audit;
 mod bench;
 mod collector;
 mod connect;
@@ -41,6 +42,7 @@ enum Command {
     Store(store::Args),
     Relay(relay::Args),
     Admin(admin::Args),
+    Audit(audit::Args),
     Keys(keys::Args),
     Report(report::Args),
     Watch(watch::Args),
@@ -62,6 +64,7 @@ async fn main() -> ExitCode {
         Command::Collector(args) => collector::run(args).await,
         Command::Relay(args) => relay::run(args).await,
         Command::Admin(args) => admin::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Store(args) => store::run(args).await,

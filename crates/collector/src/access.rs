@@ -61,6 +61,8 @@ pub enum Resource {
     Epochs,
     /// How the collector fares.
     Status,
+    /// What was done, by whom.
+    AuditLog,
     /// The service itself: whether it is ready, what it offers.
     Service,
 }
@@ -77,6 +79,7 @@ impl Resource {
             Self::ApiKeys => "API keys",
             Self::Epochs => "epochs",
             Self::Status => "status",
+            Self::AuditLog => "audit log",
             Self::Service => "service",
         }
     }
@@ -144,7 +147,7 @@ const fn open(method: &'static str) -> Permission {
 
 use Act::{Change, Read};
 use Reach::{All, No, Own};
-use Resource::{ApiKeys, Campaigns, Catalogue, Epochs, Manifest, Reports, Status, Tokens};
+use Resource::{ApiKeys, AuditLog, Campaigns, Catalogue, Epochs, Manifest, Reports, Status, Tokens};
 
 /// The table.
 #[rustfmt::skip]
@@ -177,6 +180,9 @@ pub const TABLE: &[Permission] = &[
     may("tacita.v1.AdminService/RevokeApiKey",             ApiKeys,   Change, [All,     No,       No,   No ]),
     may("tacita.v1.AdminService/RotateEpoch",              Epochs,    Change, [All,     No,       No,   No ]),
     may("tacita.v1.AdminService/GetStatus",                Status,    Read,   [All,     No,       No,   All]),
+
+    may("tacita.v1.AuditService/GetAuditHead",             AuditLog,  Read,   [All,     No,       No,   All]),
+    may("tacita.v1.AuditService/ListAuditEntries",         AuditLog,  Read,   [All,     No,       No,   All]),
 
     open("grpc.health.v1.Health/Check"),
     open("grpc.health.v1.Health/Watch"),

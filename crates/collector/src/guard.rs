@@ -18,7 +18,7 @@ use tower::Service;
 use crate::{
     access::permission,
     auth::{authenticate, still_good},
-    catalogue::{ApiKey, Principal},
+    catalogue::{ApiKey, By, Principal},
     refusal,
     registry::Registry,
 };
@@ -91,6 +91,11 @@ impl Caller {
     pub(crate) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
         let caller = request.extensions().get::<Self>().cloned();
         caller.ok_or_else(|| refusal::internal("a method was called past its guard"))
+    }
+
+    /// As the audit log names it.
+    pub(crate) fn by(&self) -> By {
+        By::ApiKey { number: self.key, principal: self.principal }
     }
 
     /// The publisher that calls a method which the table opens to publishers alone.

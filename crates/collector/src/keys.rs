@@ -30,7 +30,7 @@ use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    catalogue::{Change, Epoch, Refused},
+    catalogue::{By, Change, Epoch, Refused},
     registry::{Registry, RegistryError},
 };
 
@@ -141,9 +141,9 @@ impl EpochKeeper {
     }
 
     /// Ends the active epoch now; the next one begins at once. Tokens in flight are taken until the grace is over.
-    pub(crate) async fn rotate(&self) -> Result<(), KeeperError> {
+    pub(crate) async fn rotate(&self, by: By) -> Result<(), KeeperError> {
         let grace = self.schedule.grace_seconds;
-        self.registry.apply(|catalogue| catalogue.propose_rotation(self.clock.now(), grace)).await?;
+        self.registry.apply(by, |catalogue| catalogue.propose_rotation(self.clock.now(), grace)).await?;
         self.take_turn().await
     }
 
@@ -153,7 +153,7 @@ impl EpochKeeper {
             let public_key = self.unpublished_key()?.public_key().to_bytes();
             let EpochTimes { starts_at, ends_at, closes_at } = times;
             let publish = Change::EpochPublished { epoch, public_key, starts_at, ends_at, closes_at };
-            let published = self.registry.apply(|catalogue| match catalogue.epoch(epoch) {
+            let published = self.registry.apply(By::Collector, |catalogue| match catalogue.epoch(epoch) {
                 None => Ok(publish.clone()),
                 Some(_) => Err(Refused::AlreadySo),
             });
@@ -221,7 +221,7 @@ impl EpochKeeper {
         let epoch = entry.epoch;
         self.vault.destroy(&entry.public_key.id().0)?;
         self.store.drop_epoch(epoch).await?;
-        let destroyed = self.registry.apply(|catalogue| match catalogue.epoch(epoch) {
+        let destroyed = self.registry.apply(By::Collector, |catalogue| match catalogue.epoch(epoch) {
             Some(known) if known.destroyed => Err(Refused::AlreadySo),
             _ => Ok(Change::EpochDestroyed { epoch }),
         });

@@ -11,7 +11,7 @@ use tacita_store::{
 
 use crate::{
     CollectorConfig, CollectorError,
-    catalogue::{Catalogue, Change, Refused},
+    catalogue::{By, Catalogue, Change, Refused},
     config::StoreConfig,
     registry::{Registry, RegistryError},
 };
@@ -58,7 +58,7 @@ pub(crate) async fn fitting_signing_key(
     if is_new(&registry.snapshot()) && !vault.list()?.is_empty() {
         return Err(CollectorError::VaultOfAnotherStore(config.vault.clone()));
     }
-    let adopted = registry.apply(|catalogue| match catalogue.signing_key() {
+    let adopted = registry.apply(By::Collector, |catalogue| match catalogue.signing_key() {
         None => Ok(Change::SigningKeyAdopted { public_key }),
         Some(_) => Err(Refused::AlreadySo),
     });

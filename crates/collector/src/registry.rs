@@ -5,11 +5,14 @@
 
 use std::{fmt, sync::Arc};
 
-use tacita_protocol::time::Clock;
+use tacita_protocol::{
+    audit::{Link, walk},
+    time::Clock,
+};
 use tacita_store::{ChangeLog, LogError, StoreError};
 use tokio::sync::{Mutex, watch};
 
-use crate::catalogue::{Catalogue, Change, Entry, LogFault, Refused};
+use crate::catalogue::{By, Catalogue, Change, Entry, LogFault, Refused, entry::parts};
 
 pub(crate) struct Registry {
     log: Arc<dyn ChangeLog>,
@@ -57,6 +60,11 @@ impl Registry {
         self.read_on().await
     }
 
+    /// The entries from `from` on as they lie in the store, not as they are remembered.
+    pub(crate) async fn stored(&self, from: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.log.read(from).await
+    }
+
     /// Whether there is more than `known` holds, be it that another collector appended it just now.
     pub(crate) async fn has_news_for(&self, known: &Catalogue) -> Result<bool, RegistryError> {
         self.refresh().await?;
@@ -65,19 +73,21 @@ impl Registry {
 
     /// Makes the change that `propose` allows on the newest catalogue; gives the change and the catalogue that holds it.
     ///
-    /// `propose` is called again when another collector was first, so that numbers and rules are always those of the log.
+    /// The entry says that it was done `by` them. `propose` is called again when another collector was first, so that numbers and rules are always those of the log.
     pub(crate) async fn apply(
         &self,
+        by: By,
         propose: impl Fn(&Catalogue) -> Result<Change, Refused>,
     ) -> Result<(Change, Arc<Catalogue>), RegistryError> {
         let _turn = self.turn.lock().await;
         loop {
             let before = self.snapshot();
             let change = propose(&before)?;
-            let entry = Entry::new(self.clock.now(), change.clone()).encode();
+            let (index, previous) = (before.length(), before.head());
+            let entry = Entry { index, at: self.clock.now(), by, previous, change: change.clone() }.encode();
             let mut after = Catalogue::clone(&before);
             after.fold(&entry)?;
-            match self.log.append(before.length(), &entry).await {
+            match self.log.append(index, &entry).await {
                 Ok(()) => {
                     let after = Arc::new(after);
                     self.current.send_replace(after.clone());
@@ -94,6 +104,11 @@ impl Registry {
         let entries = self.log.read(before.length()).await?;
         if entries.is_empty() {
             return Ok(());
+        }
+        if before.length() == 0 {
+            // All of it: so the entry that was altered can be named, and not only the first that does not follow.
+            let links: Vec<_> = entries.iter().map(|entry| Link::read(parts(entry).0)).collect();
+            walk(&links).map_err(LogFault::from)?;
         }
         let mut after = Catalogue::clone(&before);
         for entry in &entries {

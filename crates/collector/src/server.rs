@@ -13,6 +13,7 @@ use std::{
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use tacita_proto::v1::{
     admin_service_server::{self, AdminServiceServer},
+    audit_service_server::{self, AuditServiceServer},
     collection_service_server::{self, CollectionServiceServer},
     manifest_service_server::{self, ManifestServiceServer},
     reporting_service_server::{self, ReportingServiceServer},
@@ -36,7 +37,7 @@ use crate::{
     CollectorConfig, CollectorError,
     alerts::{AlertKeeper, Webhooks},
     auth::ApiKeyText,
-    catalogue::{ApiKey, Catalogue, NewApiKey, Principal, Refused},
+    catalogue::{ApiKey, By, Catalogue, NewApiKey, Principal, Refused},
     dashboard,
     guard::Guard,
     ingest::Ingest,
@@ -46,7 +47,7 @@ use crate::{
     pool::{CryptoPool, Limit},
     registry::{Registry, RegistryError},
     report::{Desk, Tallies},
-    services::{Admin, Collection, IssuedCounts, Manifests, Reporting, Tokens},
+    services::{Admin, Audit, Collection, IssuedCounts, Manifests, Reporting, Tokens},
 };
 
 /// The largest message from an operator, and read from no one else: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
@@ -56,9 +57,10 @@ const ADMIN_MESSAGE_BYTES: usize = 32 << 20;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// The names that the health service answers for: the whole, and each service.
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     "",
     admin_service_server::SERVICE_NAME,
+    audit_service_server::SERVICE_NAME,
     collection_service_server::SERVICE_NAME,
     manifest_service_server::SERVICE_NAME,
     reporting_service_server::SERVICE_NAME,
@@ -195,7 +197,7 @@ impl RunningCollector {
     /// # Errors
     /// [`CollectorError::Refused`] when no epoch is active or the next one is not published yet.
     pub async fn rotate_epoch(&self) -> Result<(), CollectorError> {
-        Ok(self.keys.rotate().await?)
+        Ok(self.keys.rotate(By::Collector).await?)
     }
 
     /// Drains: takes no more calls, answers what it took, closes the store. Waits at most `limits.drain`; whatever is cut off then
@@ -289,7 +291,8 @@ impl Foundation {
             .add_service(guard.before(TokenServiceServer::new(self.tokens(issued)?)))
             .add_service(guard.before(collection))
             .add_service(for_pages(reporting, &self.config.dashboard_origins)?)
-            .add_service(guard.before(admin));
+            .add_service(guard.before(admin))
+            .add_service(guard.before(AuditServiceServer::new(Audit { registry: self.registry.clone() })));
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
         Ok(Server::builder()
             // gRPC-Web comes by HTTP/1.1 too.
@@ -361,7 +364,7 @@ fn make_directory(path: &Path) -> Result<(), CollectorError> {
 
 /// Makes the configured policy the one of all manifests: in the log, so that manifests of one revision never differ.
 async fn set_device_policy(registry: &Registry, policy: DevicePolicy) -> Result<(), CollectorError> {
-    match registry.apply(|catalogue| catalogue.propose_device_policy(policy)).await {
+    match registry.apply(By::Collector, |catalogue| catalogue.propose_device_policy(policy)).await {
         Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -379,7 +382,7 @@ async fn ensure_operator_key(foundation: &Foundation, path: &Path) -> Result<(),
     write_secret(path, text.expose()).map_err(|cause| CollectorError::File { path: path.to_owned(), cause })?;
     let (principal, hash, created_at) = (Principal::Operator, text.hash(), foundation.clock.now());
     let wish = NewApiKey { principal, hash, created_at, read_only: false, valid_seconds: 0 };
-    match registry.apply(|catalogue| catalogue.propose_api_key(id, &wish)).await {
+    match registry.apply(By::Collector, |catalogue| catalogue.propose_api_key(id, &wish)).await {
         Ok(_) => tracing::info!(file = %path.display(), "made an operator's API key"),
         // Another collector, started at the same instant, was the first: it has the operator's key, and this file is none.
         Err(RegistryError::Refused(Refused::AlreadySo)) if has_operator(&registry.snapshot()) => {

@@ -15,10 +15,12 @@
 //! | [`channel`] | the channel table |
 //! | [`arrival`] | how a visit came about: classification on the device |
 //! | [`tag`] | link tags |
+//! | [`audit`] | the audit log's hash chain |
 //!
 //! The bytes are written down in `spec/`.
 
 pub mod arrival;
+pub mod audit;
 pub mod catalogue;
 pub mod channel;
 pub mod directory;

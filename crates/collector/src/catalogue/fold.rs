@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tacita_protocol::{
+    audit::{Link, Place},
     catalogue::{CatalogueDigest, Contents},
     epoch::{CHAIN_START, EpochEntry, EpochId, chain_after},
     manifest::DevicePolicy,
@@ -14,7 +15,7 @@ use tacita_tokens::PublicKey;
 
 use super::{
     ApiKey, Brand, Campaign, Catalogue, Change, CountedMeasure, Entry, Epoch, LogFault, Principal, Publisher,
-    next_number,
+    entry::parts, next_number,
 };
 
 /// What of a change does not follow.
@@ -23,8 +24,20 @@ type Broken = &'static str;
 impl Catalogue {
     /// Takes in the entry that stands in the log at this catalogue's length.
     pub(crate) fn fold(&mut self, entry: &[u8]) -> Result<(), LogFault> {
-        let Entry { change, .. } = Entry::decode(self.length, entry)?;
-        self.take_in(change).map_err(|what| LogFault::Sequence { index: self.length, what })
+        let index = self.length;
+        let link = Link::read(parts(entry).0);
+        let change = Entry::decode(index, entry)?;
+        let follows = match link.place {
+            Place::After { index: said, previous } => said == index && previous == self.head,
+            Place::Unsaid => true,
+            Place::Unreadable => false,
+        };
+        if !follows {
+            return Err(LogFault::Sequence { index, what: "its place in the hash chain" });
+        }
+        self.take_in(change).map_err(|what| LogFault::Sequence { index, what })?;
+        self.head = self.head.after(&link.digest);
+        Ok(())
     }
 
     /// Takes in one change, and grows by one entry.

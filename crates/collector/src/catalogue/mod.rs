@@ -6,6 +6,7 @@
 mod change;
 mod cohorts;
 mod declaration;
+pub(crate) mod entry;
 mod fold;
 mod propose;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tacita_dp::Mechanism;
 use tacita_protocol::{
+    audit::Head,
     catalogue::{CatalogueDigest, Contents},
     epoch::{EpochEntry, EpochId, EpochState},
     id::{BrandId, CampaignId, CampaignName, MeasureId, Name, PublisherId},
@@ -24,10 +26,11 @@ use tacita_protocol::{
 
 use crate::access::Role;
 
+pub(crate) use change::Change;
 pub use change::LogFault;
-pub(crate) use change::{Change, Entry};
 pub(crate) use cohorts::Cohorts;
 pub(crate) use declaration::Declaration;
+pub(crate) use entry::{By, Entry};
 pub(crate) use propose::{NewApiKey, NewCampaign, NewMeasure, Refused};
 
 /// Whom an API key stands for.
@@ -126,6 +129,7 @@ impl Epoch {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalogue {
     length: u64,
+    head: Head,
     signing_key: Option<[u8; 32]>,
     publishers: Vec<Publisher>,
     brands: Vec<Brand>,
@@ -152,6 +156,11 @@ impl Catalogue {
     /// How many entries of the log it holds; also the revision of the manifests made from it.
     pub(crate) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// The head of the log's hash chain.
+    pub(crate) fn head(&self) -> Head {
+        self.head
     }
 
     /// The public half of the key that signs manifests, once a collector has started on this log.

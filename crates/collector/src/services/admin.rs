@@ -14,9 +14,11 @@ use super::IssuedCounts;
 use crate::{
     auth::ApiKeyText,
     catalogue::{
-        ApiKey, Brand, Catalogue, Change, Cohorts, NewApiKey, NewCampaign, NewMeasure, Principal, Publisher, Refused,
+        ApiKey, Brand, By, Catalogue, Change, Cohorts, NewApiKey, NewCampaign, NewMeasure, Principal, Publisher,
+        Refused,
     },
     config::MeasurePolicy,
+    guard::Caller,
     keys::{EpochKeeper, KeeperError},
     refusal,
     registry::{Registry, RegistryError},
@@ -37,6 +39,7 @@ pub(crate) struct Admin {
 async fn create_api_key(
     registry: &Registry,
     clock: &dyn Clock,
+    by: By,
     asked: &v1::CreateApiKeyRequest,
 ) -> Result<(ApiKeyText, Arc<Catalogue>), Status> {
     let &v1::CreateApiKeyRequest { read_only, valid_seconds, .. } = asked;
@@ -44,7 +47,7 @@ async fn create_api_key(
         let id = registry.snapshot().next_api_key();
         let text = ApiKeyText::generate(id).map_err(refusal::internal)?;
         let (hash, created_at) = (text.hash(), clock.now());
-        let created = registry.apply(|catalogue| {
+        let created = registry.apply(by, |catalogue| {
             let principal = catalogue.resolve_principal(asked.role(), &asked.subject)?;
             catalogue.propose_api_key(id, &NewApiKey { principal, hash, created_at, read_only, valid_seconds })
         });
@@ -100,8 +103,8 @@ fn api_key_on_wire(catalogue: &Catalogue, key: &ApiKey) -> v1::ApiKey {
 
 impl Admin {
     /// Lists contents, unless they are listed.
-    async fn list(&self, contents: &Contents) -> Result<(), Status> {
-        match self.registry.apply(|catalogue| catalogue.propose_contents(contents)).await {
+    async fn list(&self, by: By, contents: &Contents) -> Result<(), Status> {
+        match self.registry.apply(by, |catalogue| catalogue.propose_contents(contents)).await {
             Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -126,8 +129,9 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::CreatePublisherRequest>,
     ) -> Result<Response<v1::CreatePublisherResponse>, Status> {
+        let by = Caller::of(&request)?.by();
         let name = request.into_inner().name;
-        let (_, catalogue) = self.registry.apply(|catalogue| catalogue.propose_publisher(&name)).await?;
+        let (_, catalogue) = self.registry.apply(by, |catalogue| catalogue.propose_publisher(&name)).await?;
         Ok(Response::new(v1::CreatePublisherResponse {
             publisher: catalogue.publisher_named(&name).map(publisher_on_wire),
         }))
@@ -146,8 +150,9 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::CreateBrandRequest>,
     ) -> Result<Response<v1::CreateBrandResponse>, Status> {
+        let by = Caller::of(&request)?.by();
         let name = request.into_inner().name;
-        let (_, catalogue) = self.registry.apply(|catalogue| catalogue.propose_brand(&name)).await?;
+        let (_, catalogue) = self.registry.apply(by, |catalogue| catalogue.propose_brand(&name)).await?;
         Ok(Response::new(v1::CreateBrandResponse { brand: catalogue.brand_named(&name).map(brand_on_wire) }))
     }
 
@@ -160,9 +165,10 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::CreateCampaignRequest>,
     ) -> Result<Response<v1::CreateCampaignResponse>, Status> {
+        let by = Caller::of(&request)?.by();
         let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds } = request.into_inner();
         let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds };
-        let (_, catalogue) = self.registry.apply(|catalogue| catalogue.propose_campaign(&wish)).await?;
+        let (_, catalogue) = self.registry.apply(by, |catalogue| catalogue.propose_campaign(&wish)).await?;
         let campaign = catalogue.campaigns().last().map(|campaign| (&campaign.for_manifest()).into());
         Ok(Response::new(v1::CreateCampaignResponse { campaign }))
     }
@@ -171,6 +177,7 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::CreateMeasureRequest>,
     ) -> Result<Response<v1::CreateMeasureResponse>, Status> {
+        let by = Caller::of(&request)?.by();
         let asked = request.into_inner();
         let (dimensions, contents) = with_contents(asked.dimensions, asked.contents)?;
         let wire = v1::Measure {
@@ -191,9 +198,9 @@ impl AdminService for Admin {
         // What is refused lists no contents.
         propose(&self.registry.snapshot())?;
         if let Some(contents) = contents {
-            self.list(contents).await?;
+            self.list(by, contents).await?;
         }
-        let (change, _) = self.registry.apply(propose).await?;
+        let (change, _) = self.registry.apply(by, propose).await?;
         let Change::MeasureCreated(measure) = change else {
             return Err(refusal::internal("a wish for a measure became another change"));
         };
@@ -204,7 +211,8 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::CreateApiKeyRequest>,
     ) -> Result<Response<v1::CreateApiKeyResponse>, Status> {
-        let (text, catalogue) = create_api_key(&self.registry, &*self.clock, request.get_ref()).await?;
+        let by = Caller::of(&request)?.by();
+        let (text, catalogue) = create_api_key(&self.registry, &*self.clock, by, request.get_ref()).await?;
         let api_key = catalogue.api_keys().last().map(|key| api_key_on_wire(&catalogue, key));
         Ok(Response::new(v1::CreateApiKeyResponse { api_key, secret: text.expose().to_owned() }))
     }
@@ -222,8 +230,9 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::RevokeApiKeyRequest>,
     ) -> Result<Response<v1::RevokeApiKeyResponse>, Status> {
+        let by = Caller::of(&request)?.by();
         let id = request.into_inner().id;
-        match self.registry.apply(|catalogue| catalogue.propose_revocation(id)).await {
+        match self.registry.apply(by, |catalogue| catalogue.propose_revocation(id)).await {
             // Revoked before: it is as the caller wants it.
             Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => Ok(Response::new(v1::RevokeApiKeyResponse {})),
             Err(error) => Err(error.into()),
@@ -232,9 +241,10 @@ impl AdminService for Admin {
 
     async fn rotate_epoch(
         &self,
-        _: Request<v1::RotateEpochRequest>,
+        request: Request<v1::RotateEpochRequest>,
     ) -> Result<Response<v1::RotateEpochResponse>, Status> {
-        self.keys.rotate().await.map_err(|error| match error {
+        let by = Caller::of(&request)?.by();
+        self.keys.rotate(by).await.map_err(|error| match error {
             KeeperError::Registry(error) => error.into(),
             error => refusal::internal(error),
         })?;

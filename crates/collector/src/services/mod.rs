@@ -1,12 +1,14 @@
 //! The gRPC services: each method admits its caller, reads the request, calls the room that does the work, writes the answer.
 
 mod admin;
+mod audit;
 mod collection;
 mod manifest;
 mod reporting;
 mod token;
 
 pub(crate) use admin::Admin;
+pub(crate) use audit::Audit;
 pub(crate) use collection::Collection;
 pub(crate) use manifest::Manifests;
 pub(crate) use reporting::Reporting;

@@ -230,10 +230,10 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::DeclareCampaignRequest>,
     ) -> Result<Response<v1::DeclareCampaignResponse>, Status> {
-        let (_, _, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
+        let (caller, _, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
         let said =
             Declaration::read(request.into_inner().declaration.unwrap_or_default()).map_err(RegistryError::from)?;
-        match self.registry.apply(|catalogue| catalogue.propose_declaration(campaign.id, &said)).await {
+        match self.registry.apply(caller.by(), |catalogue| catalogue.propose_declaration(campaign.id, &said)).await {
             Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => {}
             Err(error) => return Err(error.into()),
         }
