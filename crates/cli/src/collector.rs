@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     configuration::{ConfigArgs, Loaded, Misfit, Settings, load, writable_folder},
+    logs::{self, LogArgs, LogFile},
     settings::Span,
     store::{self, StoreText},
 };
@@ -24,6 +25,8 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     flags: Flags,
+    #[command(flatten)]
+    log: LogArgs,
     #[command(flatten)]
     config: ConfigArgs,
     /// Do not serve the dashboard, the brand's page, at `/`.
@@ -47,6 +50,9 @@ struct Flags {
     /// The folder for secret keys; DATA/keys without it.
     #[arg(long, value_name = "FOLDER")]
     vault: Option<String>,
+    /// Tell metrics and health at this address, without a key: 127.0.0.1:9464 is usual. Without it there is no such listener.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<String>,
 }
 
 /// The settings, as a file writes them.
@@ -58,6 +64,8 @@ pub(crate) struct File {
     store: Option<StoreText>,
     vault: Option<PathBuf>,
     drain: Option<Span>,
+    metrics: Option<SocketAddr>,
+    log: LogFile,
     epochs: Epochs,
     device: Device,
     measures: Measures,
@@ -153,14 +161,17 @@ fn read(args: &mut Args) -> Result<Loaded<File>> {
     if args.no_dashboard {
         args.config.set("dashboard.serve", "false");
     }
+    args.log.set(&mut args.config);
     load(&args.config, &args.flags)
 }
 
 /// Runs until SIGTERM or SIGINT, then drains.
 pub(crate) async fn run(mut args: Args) -> Result<()> {
-    crate::settings::log_to_stderr();
     let file = read(&mut args)?.checked()?;
-    let config = config(&file)?;
+    let log = logs::start(&file.log)?;
+    logs::follow_hangups(log.clone(), args.config.file())?;
+    let mut config = config(&file)?;
+    config.log = Some(log);
     let listen = file.listen.context("no address to listen on")?;
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
@@ -168,6 +179,9 @@ pub(crate) async fn run(mut args: Args) -> Result<()> {
     let operator_key = config.data.join("operator.key");
     let running = Collector::start(config, listener, Arc::new(SystemClock)).await?;
     eprintln!("collector on http://{}; state in {state}", running.address());
+    if let Some(address) = running.metrics_address() {
+        eprintln!("metrics at http://{address}/metrics");
+    }
     eprintln!("signing key, for publishers to pin: {}", hex::encode(running.signing_key().to_bytes()));
     if operator_key.exists() {
         eprintln!("operator's API key: {}", operator_key.display());
@@ -200,6 +214,7 @@ fn config(file: &File) -> Result<CollectorConfig> {
     windows.ahead = file.windows.ahead.map_or(windows.ahead, |span| span.0);
     config.alerts.step = file.alerts.step.map_or(config.alerts.step, |span| span.0);
     config.alerts.loopback_webhooks = file.alerts.loopback_webhooks;
+    config.metrics.listen = file.metrics;
     config.dashboard_origins = file.dashboard.origins.clone();
     config.serve_dashboard = file.dashboard.serve.unwrap_or(config.serve_dashboard);
     Ok(config)

@@ -1,6 +1,7 @@
 //! `tacita`: one binary for every party.
 //!
-//! A file for each subcommand; what several of them need is in [`configuration`], [`connect`], [`contents`], [`settings`], [`table`] and [`simulation`].
+//! A file for each subcommand; what several of them need is in [`configuration`], [`connect`], [`contents`], [`logs`], [`settings`],
+//! [`table`] and [`simulation`].
 
 mod admin;
 mod audit;
@@ -14,6 +15,7 @@ mod demo;
 #[cfg(test)]
 mod documented;
 mod keys;
+mod logs;
 mod plan;
 mod relay;
 mod replay;
@@ -21,6 +23,7 @@ mod report;
 mod settings;
 mod simulate;
 mod simulation;
+mod status;
 mod store;
 mod table;
 mod watch;
@@ -46,6 +49,7 @@ enum Command {
     CheckConfig(check_config::Args),
     Store(store::Args),
     Relay(relay::Args),
+    Status(status::Args),
     Admin(admin::Args),
     Audit(audit::Args),
     Keys(keys::Args),
@@ -69,6 +73,7 @@ async fn main() -> ExitCode {
         Command::Collector(args) => collector::run(args).await,
         Command::CheckConfig(args) => check_config::run(args),
         Command::Relay(args) => relay::run(args).await,
+        Command::Status(args) => status::run(args).await,
         Command::Admin(args) => admin::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Keys(args) => keys::run(args).await,

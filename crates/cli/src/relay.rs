@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     configuration::{ConfigArgs, Loaded, Misfit, Settings, load, readable_file, writable_folder},
+    logs::{self, LogArgs, LogFile},
     settings::{Secret, Span, api_key, http_address, signing_key},
 };
 
@@ -42,6 +43,8 @@ pub(crate) struct ServerArgs {
     #[command(flatten)]
     flags: Flags,
     #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
     config: ConfigArgs,
 }
 
@@ -55,7 +58,7 @@ struct Flags {
     /// The collector's address.
     #[arg(long, value_name = "URL")]
     collector: Option<String>,
-    /// The collector's signing key, 64 hexadecimal digits (`tacita admin status` prints it).
+    /// The collector's signing key, 64 hexadecimal digits (`tacita status` prints it).
     #[arg(long, value_name = "HEX")]
     signing_key: Option<String>,
     /// The address to listen on.
@@ -70,6 +73,9 @@ struct Flags {
     /// The file of short links (`examples/links.toml` shows one); it is read again when it changes.
     #[arg(long, value_name = "FILE")]
     links: Option<String>,
+    /// Tell metrics and health at this address, without a key: 127.0.0.1:9465 is usual. Without it there is no such listener.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<String>,
     /// The publisher's API key (tacita_ID_SECRET). A file or the environment shows it to fewer than the command line.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
@@ -93,6 +99,8 @@ pub(crate) struct File {
     links: Option<PathBuf>,
     drain: Option<Span>,
     manifest_refresh: Option<Span>,
+    metrics: Option<SocketAddr>,
+    log: LogFile,
     allowed_origins: Vec<String>,
     trusted_proxies: Vec<String>,
     batch: Batch,
@@ -218,14 +226,20 @@ impl File {
 }
 
 /// Reads the settings of a command line, the environment and the file.
-pub(crate) fn loaded(args: &ServerArgs) -> Result<Loaded<impl Settings + use<>>> {
-    load::<File>(&args.config, &args.flags)
+pub(crate) fn loaded(mut args: ServerArgs) -> Result<Loaded<impl Settings + use<>>> {
+    read(&mut args)
+}
+
+fn read(args: &mut ServerArgs) -> Result<Loaded<File>> {
+    args.log.set(&mut args.config);
+    load(&args.config, &args.flags)
 }
 
 /// Runs until SIGTERM or SIGINT, then drains.
-async fn serve(args: ServerArgs) -> Result<()> {
-    crate::settings::log_to_stderr();
-    let file: File = load(&args.config, &args.flags)?.checked()?;
+async fn serve(mut args: ServerArgs) -> Result<()> {
+    let file = read(&mut args)?.checked()?;
+    let log = logs::start(&file.log)?;
+    logs::follow_hangups(log, args.config.file())?;
     let listen = file.listen.context("no address to listen on")?;
     // Checked already: the same settings make the same configuration.
     let config = config(&file).map_err(|_| anyhow!("the settings changed while they were read: start again"))?;
@@ -234,6 +248,9 @@ async fn serve(args: ServerArgs) -> Result<()> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let running = Relay::start(config, listener, Arc::new(SystemClock)).await?;
     eprintln!("relay of publisher {publisher} on http://{}; state in {}", running.address(), data.display());
+    if let Some(address) = running.metrics_address() {
+        eprintln!("metrics at http://{address}/metrics");
+    }
     if let Some(sdk) = running.sdk() {
         eprintln!(
             "pages embed it as {}",
@@ -252,7 +269,7 @@ fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
     let publisher = asked.take("publisher", publisher);
     let collector = file.collector.as_deref().context("give --collector http://HOST:PORT");
     let collector = asked.take("collector", collector.and_then(|text| http_address(text).map_err(anyhow::Error::msg)));
-    let pinned = file.signing_key.as_deref().context("give --signing-key HEX (`tacita admin status` prints it)");
+    let pinned = file.signing_key.as_deref().context("give --signing-key HEX (`tacita status` prints it)");
     let pinned = asked.take("signing-key", pinned.and_then(|text| signing_key(text).map_err(anyhow::Error::msg)));
     let api_key = asked.take(if file.key.is_some() { "key" } else { "key-file" }, file.api_key());
     let proxies = asked.take("trusted-proxies", networks(&file.trusted_proxies));
@@ -269,6 +286,7 @@ fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
     config.manifest_refresh = file.manifest_refresh.map_or(config.manifest_refresh, |span| span.0);
     config.sdk = file.sdk.clone();
     config.links = file.links.clone();
+    config.metrics = file.metrics;
     config.allowed_origins = file.allowed_origins.clone();
     config.trusted_proxies = proxies;
     Ok(config)

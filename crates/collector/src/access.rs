@@ -180,6 +180,7 @@ pub const TABLE: &[Permission] = &[
     may("tacita.v1.AdminService/RevokeApiKey",             ApiKeys,   Change, [All,     No,       No,   No ]),
     may("tacita.v1.AdminService/RotateEpoch",              Epochs,    Change, [All,     No,       No,   No ]),
     may("tacita.v1.AdminService/GetStatus",                Status,    Read,   [All,     No,       No,   All]),
+    may("tacita.v1.AdminService/SetLogFilter",             Status,    Change, [All,     No,       No,   No ]),
 
     may("tacita.v1.AuditService/GetAuditHead",             AuditLog,  Read,   [All,     No,       No,   All]),
     may("tacita.v1.AuditService/ListAuditEntries",         AuditLog,  Read,   [All,     No,       No,   All]),

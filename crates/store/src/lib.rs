@@ -16,6 +16,6 @@ pub mod vault;
 
 pub use contract::{
     ChangeLog, Closing, Committed, Entry, Increments, LogError, Partition, PeriodCounts, PeriodRecord, Series,
-    SeriesTally, StoreError, TallyStore, Verdict,
+    SeriesTally, StoreError, Syncs, TallyStore, Verdict,
 };
 pub use postgres::{PostgresOptions, PostgresStore, PostgresUrl};

@@ -77,6 +77,11 @@ pub(crate) struct ConfigArgs {
 }
 
 impl ConfigArgs {
+    /// The file, if one was given.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.config.clone()
+    }
+
     /// As if the command line had `--set setting=value`.
     pub(crate) fn set(&mut self, setting: &str, value: &str) {
         self.set.push(format!("{setting}={value}"));

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
+use prometheus_client::metrics::counter::Counter;
 use tacita_protocol::{
     id::{CampaignId, MeasureId},
     measure::Event,
@@ -17,6 +18,7 @@ use super::{
 };
 use crate::{
     catalogue::{By, Catalogue, CountedMeasure, Refused, Surge},
+    metrics::Metrics,
     registry::{Registry, RegistryError},
     report::Tallies,
 };
@@ -36,6 +38,7 @@ pub(crate) struct AlertKeeper {
     watched: tokio::sync::Mutex<HashMap<MeasureId, Watched>>,
     /// Found, and not in the log yet.
     waiting: Mutex<Vec<Surge>>,
+    counted: Counter,
 }
 
 impl fmt::Debug for AlertKeeper {
@@ -51,9 +54,11 @@ impl AlertKeeper {
         clock: Arc<dyn Clock>,
         messenger: Arc<Messenger>,
         step: Duration,
+        metrics: &Metrics,
     ) -> Self {
         let (watched, waiting) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { registry, tallies, clock, messenger, step, watched, waiting }
+        let counted = metrics.alerts_found.clone();
+        Self { registry, tallies, clock, messenger, step, watched, waiting, counted }
     }
 
     /// Takes a turn now and at each step, until `stop`. What is counted before the first one has read it is what came before, and
@@ -143,7 +148,10 @@ impl AlertKeeper {
         let quiet = self.seconds(QUIET_STEPS);
         for surge in found {
             match self.registry.apply(By::Collector, |catalogue| catalogue.propose_surge(&surge, quiet)).await {
-                Ok((_, catalogue)) => self.messenger.is_ours(catalogue.length() - 1),
+                Ok((_, catalogue)) => {
+                    self.counted.inc();
+                    self.messenger.is_ours(catalogue.length() - 1);
+                }
                 Err(RegistryError::Refused(Refused::AlreadySo)) => {}
                 Err(RegistryError::Store(error)) if self.waiting.lock().len() < WAITING => {
                     tracing::warn!(%error, label = surge.label, "a surge waits for the store");

@@ -48,7 +48,7 @@ use self::{
 };
 use crate::{
     ChangeLog, Closing, Committed, Entry, LogError, Partition, PeriodCounts, PeriodRecord, SeriesTally, StoreError,
-    TallyStore,
+    Syncs, TallyStore,
 };
 
 /// How many nullifiers are looked for in memory on the caller's own thread: some microseconds.
@@ -155,6 +155,25 @@ impl TallyStore for EmbeddedStore {
 
     async fn drop_epoch(&self, epoch: EpochId) -> Result<(), StoreError> {
         self.ask(|answer| Job::DropEpoch { epoch, answer }).await
+    }
+
+    fn engine(&self) -> &'static str {
+        "embedded"
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        if self.queue.as_ref().is_none_or(mpsc::Sender::is_closed) {
+            return Err(StoreError::Closed);
+        }
+        self.on_blocking_thread(Disk::require_room).await
+    }
+
+    async fn bytes(&self) -> Result<u64, StoreError> {
+        self.on_blocking_thread(Disk::bytes).await
+    }
+
+    fn syncs(&self) -> Syncs {
+        self.disk.syncs()
     }
 }
 

@@ -38,6 +38,12 @@ pub(super) const CLOSED_PERIODS: &str = "
     SELECT r.period, p.closed_at, r.outcomes, r.counts FROM tacita.record r JOIN tacita.period p ON p.period = r.period
     WHERE r.publisher = $1 AND r.period >= $2 ORDER BY r.period LIMIT $3";
 
+/// Whether commits are taken here.
+pub(super) const WRITABLE: &str = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'";
+
+/// The whole database: of a cluster, what the coordinator holds.
+pub(super) const SIZE: &str = "SELECT pg_database_size(current_database())";
+
 /// The value of a column.
 pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
     row.try_get(index).map_err(|error| StoreError::Engine(super::fault::explain(&error)))
