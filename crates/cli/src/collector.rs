@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use crate::{
     settings::{Span, read_toml},
     store::{self, StoreText},
+    tls::{ServerTlsArgs, ServerTlsFile},
 };
 
 /// Run the collector: issues tokens, counts reports, answers brands.
@@ -36,6 +37,12 @@ pub(crate) struct Args {
     /// A TOML file of settings; flags and environment go before it (`examples/collector.toml` has them all).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    tls: ServerTlsArgs,
+    /// The authority of publishers' client certificates, in PEM: with it, a publisher's key is taken only over a connection whose
+    /// certificate is issued for the URI tacita://publisher/NAME.
+    #[arg(long, value_name = "FILE", env = "TACITA_CLIENT_CA")]
+    client_ca: Option<PathBuf>,
     /// Do not serve the dashboard, the brand's page, at `/`.
     #[arg(long)]
     no_dashboard: bool,
@@ -55,6 +62,7 @@ struct File {
     windows: Windows,
     alerts: Alerts,
     dashboard: Dashboard,
+    tls: ServerTlsFile,
 }
 
 #[derive(Deserialize, Default)]
@@ -102,7 +110,7 @@ struct Dashboard {
 /// Runs until SIGTERM or SIGINT, then drains.
 pub(crate) async fn run(args: Args) -> Result<()> {
     crate::settings::log_to_stderr();
-    let file: File = args.config.as_deref().map(read_toml).transpose()?.unwrap_or_default();
+    let mut file: File = args.config.as_deref().map(read_toml).transpose()?.unwrap_or_default();
     let listen = args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7601)));
     let data = args.data.or_else(|| file.data.clone()).unwrap_or_else(|| "data/collector".into());
 
@@ -112,11 +120,14 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     }
     config.vault = args.vault.or_else(|| file.vault.clone()).unwrap_or(config.vault);
 
+    config.tls = args.tls.read(std::mem::take(&mut file.tls), args.client_ca)?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     config.serve_dashboard &= !args.no_dashboard;
     let state = store::described(&config.store, &data);
     let running = Collector::start(config, listener, Arc::new(SystemClock)).await?;
-    eprintln!("collector on http://{}; state in {state}", running.address());
+    eprintln!("collector on {scheme}://{}; state in {state}", running.address());
     eprintln!("signing key, for publishers to pin: {}", hex::encode(running.signing_key().to_bytes()));
     let operator_key = data.join("operator.key");
     if operator_key.exists() {

@@ -1,6 +1,6 @@
 //! `tacita`: one binary for every party.
 //!
-//! A file for each subcommand; what several of them need is in [`connect`], [`contents`], [`settings`], [`table`] and [`simulation`].
+//! A file for each subcommand; what several of them need is in [`connect`], [`contents`], [`settings`], [`table`], [`tls`] and [`simulation`].
 
 mod admin;
 mod audit;
@@ -19,6 +19,7 @@ mod simulate;
 mod simulation;
 mod store;
 mod table;
+mod tls;
 mod watch;
 
 use std::process::ExitCode;

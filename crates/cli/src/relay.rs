@@ -12,7 +12,10 @@ use tacita_protocol::{id::PublisherId, time::SystemClock};
 use tacita_relay::{Relay, RelayConfig};
 use tokio::net::TcpListener;
 
-use crate::settings::{KeyArgs, Span, http_address, read_toml, signing_key};
+use crate::{
+    settings::{KeyArgs, Span, http_address, read_toml, signing_key},
+    tls::{ClientTlsArgs, ServerTlsArgs, ServerTlsFile},
+};
 
 /// Run a publisher's relay: hands visitors the manifest and blinded tokens, shuffles their sealed reports.
 ///
@@ -61,6 +64,10 @@ struct ServerArgs {
     config: Option<PathBuf>,
     #[command(flatten)]
     key: KeyArgs,
+    #[command(flatten)]
+    collector_tls: ClientTlsArgs,
+    #[command(flatten)]
+    tls: ServerTlsArgs,
 }
 
 /// The settings of `--config`.
@@ -74,6 +81,10 @@ struct File {
     data: Option<PathBuf>,
     sdk: Option<PathBuf>,
     links: Option<PathBuf>,
+    ca: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
+    client_key: Option<PathBuf>,
+    tls: ServerTlsFile,
     allowed_origins: Vec<String>,
     trusted_proxies: Vec<String>,
     batch: Batch,
@@ -161,11 +172,12 @@ async fn serve(args: ServerArgs) -> Result<()> {
     let file: File = args.config.as_deref().map(read_toml).transpose()?.unwrap_or_default();
     let listen = args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7602)));
     let config = config(args, file)?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let (publisher, key, data) = (config.publisher, config.signing_key, config.data.clone());
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let running = Relay::start(config, listener, Arc::new(SystemClock)).await?;
-    eprintln!("relay of publisher {publisher} on http://{}; state in {}", running.address(), data.display());
+    eprintln!("relay of publisher {publisher} on {scheme}://{}; state in {}", running.address(), data.display());
     if let Some(sdk) = running.sdk() {
         eprintln!(
             "pages embed it as {}",
@@ -199,6 +211,11 @@ fn config(args: ServerArgs, file: File) -> Result<RelayConfig> {
     file.visitor.apply(&mut config);
     file.connections.apply(&mut config);
     file.queue.apply(&mut config);
+    let of_file = ClientTlsArgs::of_file(file.ca, file.client_cert, file.client_key);
+    config.collector_tls = args.collector_tls.or(of_file).read()?;
+    config.tls = args.tls.read(file.tls, None)?;
+    let asks = config.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
+    anyhow::ensure!(!asks, "tls.client-ca: visitors show no certificates: leave it out");
     config.sdk = args.sdk.or(file.sdk);
     config.links = args.links.or(file.links);
     config.allowed_origins = file.allowed_origins;

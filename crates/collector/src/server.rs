@@ -21,6 +21,7 @@ use tacita_proto::v1::{
 };
 use tacita_protocol::{manifest::DevicePolicy, time::Clock};
 use tacita_store::{TallyStore, vault::Vault};
+use tacita_tls::{Acceptor, incoming};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -119,6 +120,7 @@ impl Collector {
     ) -> Result<RunningCollector, CollectorError> {
         config.check()?;
         let address = listener.local_addr().map_err(|error| CollectorError::Server(error.to_string()))?;
+        let acceptor = config.tls.clone().map(Acceptor::new).transpose()?.map(Arc::new);
         let patience = config.limits.drain;
         let operator_key = config.data.join("operator.key");
         let foundation = Foundation::lay(config, clock).await?;
@@ -136,8 +138,14 @@ impl Collector {
         let (keys, store) = (foundation.keys.clone(), foundation.store.clone());
         let verifying_key = foundation.signing_key.verifying_key();
         let router = foundation.router(health.clone())?;
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, drain.clone().cancelled_owned()));
+        let end = drain.clone().cancelled_owned();
+        let server = match acceptor {
+            Some(acceptor) => tokio::spawn(router.serve_with_incoming_shutdown(incoming(listener, acceptor), end)),
+            None => {
+                let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                tokio::spawn(router.serve_with_incoming_shutdown(incoming, end))
+            }
+        };
         let keeper = tokio::spawn({
             let (keys, stop, health) = (keys.clone(), stop.clone(), health.clone());
             let tell = move |ready| {
@@ -281,7 +289,8 @@ impl Foundation {
             .build_v1()
             .map_err(|error| CollectorError::Server(error.to_string()))?;
         let health = tonic_health::server::HealthService::from_health_reporter(health);
-        let guard = Guard::new(self.registry.clone(), self.clock.clone());
+        let certificates = self.config.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
+        let guard = Guard::new(self.registry.clone(), self.clock.clone(), certificates);
         let reporting = guard.before(ReportingServiceServer::new(self.reporting()));
         let collection = CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most);
         let admin = AdminServiceServer::new(self.admin(issued.clone())).max_decoding_message_size(ADMIN_MESSAGE_BYTES);

@@ -3,6 +3,7 @@
 use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use tacita_protocol::time::Clock;
+use tacita_tls::Acceptor;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -101,6 +102,8 @@ impl Relay {
     ) -> Result<RunningRelay, RelayError> {
         config.check()?;
         let upstream = Upstream::new(&config)?;
+        let acceptor = config.tls.clone().map(Acceptor::new).transpose();
+        let acceptor = acceptor.map_err(|error| ConfigError::Tls(error.to_string()))?.map(Arc::new);
         let address = listener.local_addr().map_err(RelayError::Listen)?;
         let sdk = config.sdk.as_deref().map(Sdk::read).transpose()?;
         let links = open_links(&config, clock.clone())?;
@@ -131,7 +134,7 @@ impl Relay {
 
         let (accept, upload) = (CancellationToken::new(), CancellationToken::new());
         let app = web::app(services, Origins::new(&config.allowed_origins)?, sdk.as_ref(), links.clone()).await?;
-        let connections = Connections::new(config.connections, proxies, counters.clone());
+        let connections = Connections::new(config.connections, proxies, counters.clone(), acceptor);
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
         let uploader = Uploader::new(queue.clone(), config.batch, upstream, counters.clone());
         let uploader = tokio::spawn(uploader.run(upload.clone()));
