@@ -60,7 +60,7 @@ impl Server {
         self.child = Some(command.spawn().expect("tacita starts"));
         self.starts += 1;
         let deadline = Instant::now() + Duration::from_secs(60);
-        while self.log().matches(" on http://").count() < self.starts {
+        while self.log().matches(" on http").count() < self.starts {
             assert!(Instant::now() < deadline, "no server on port {}: {}", self.port, self.log());
             thread::sleep(Duration::from_millis(20));
         }

@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use clap::{Subcommand, ValueEnum};
 use tacita_dp::Epsilon;
 use tacita_proto::v1;
+use tacita_protocol::time::{Clock as _, SystemClock};
 
 use crate::{
     connect::{AdminClient, CollectorArgs, refused},

@@ -13,6 +13,7 @@ use crate::{
     logs::{self, LogArgs, LogFile},
     settings::Span,
     store::{self, StoreText},
+    tls::{ServerTlsArgs, ServerTlsFile},
 };
 
 /// Run the collector: issues tokens, counts reports, answers brands.
@@ -27,6 +28,12 @@ pub(crate) struct Args {
     flags: Flags,
     #[command(flatten)]
     log: LogArgs,
+    #[command(flatten)]
+    tls: ServerTlsArgs,
+    /// The authority of publishers' client certificates, in PEM: with it, a publisher's key is taken only over a connection whose
+    /// certificate is issued for the URI tacita://publisher/NAME.
+    #[arg(long, value_name = "FILE")]
+    client_ca: Option<String>,
     #[command(flatten)]
     config: ConfigArgs,
     /// Do not serve the dashboard, the brand's page, at `/`.
@@ -72,6 +79,7 @@ pub(crate) struct File {
     windows: Windows,
     alerts: Alerts,
     dashboard: Dashboard,
+    tls: ServerTlsFile,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -162,6 +170,10 @@ fn read(args: &mut Args) -> Result<Loaded<File>> {
         args.config.set("dashboard.serve", "false");
     }
     args.log.set(&mut args.config);
+    args.tls.set(&mut args.config);
+    if let Some(authority) = &args.client_ca {
+        args.config.set("tls.client-ca", authority);
+    }
     load(&args.config, &args.flags)
 }
 
@@ -175,10 +187,11 @@ pub(crate) async fn run(mut args: Args) -> Result<()> {
     let listen = file.listen.context("no address to listen on")?;
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let state = store::described(&config.store, &config.data);
     let operator_key = config.data.join("operator.key");
     let running = Collector::start(config, listener, Arc::new(SystemClock)).await?;
-    eprintln!("collector on http://{}; state in {state}", running.address());
+    eprintln!("collector on {scheme}://{}; state in {state}", running.address());
     if let Some(address) = running.metrics_address() {
         eprintln!("metrics at http://{address}/metrics");
     }
@@ -215,6 +228,7 @@ fn config(file: &File) -> Result<CollectorConfig> {
     config.alerts.step = file.alerts.step.map_or(config.alerts.step, |span| span.0);
     config.alerts.loopback_webhooks = file.alerts.loopback_webhooks;
     config.metrics.listen = file.metrics;
+    config.tls = file.tls.read()?;
     config.dashboard_origins = file.dashboard.origins.clone();
     config.serve_dashboard = file.dashboard.serve.unwrap_or(config.serve_dashboard);
     Ok(config)

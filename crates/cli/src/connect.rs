@@ -7,14 +7,21 @@ use tacita_proto::v1::{
     admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
     reporting_service_client::ReportingServiceClient,
 };
+use tacita_tls::{ClientTls, Server};
 use tonic::{
     Code, Request, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, Endpoint},
+    transport::Channel,
 };
 
-use crate::settings::{KeyArgs, http_address};
+use crate::{
+    settings::{KeyArgs, http_address},
+    tls::ClientTlsArgs,
+};
+
+/// The longest answer that is taken: a large campaign's rows.
+const LONG_ANSWER: usize = 64 << 20;
 
 /// How to reach a collector.
 #[derive(clap::Args, Clone)]
@@ -24,6 +31,8 @@ pub(crate) struct CollectorArgs {
     collector: String,
     #[command(flatten)]
     key: KeyArgs,
+    #[command(flatten)]
+    tls: ClientTlsArgs,
 }
 
 impl CollectorArgs {
@@ -35,7 +44,8 @@ impl CollectorArgs {
     /// A client of the AdminService.
     pub(crate) async fn admin(&self) -> Result<AdminClient> {
         let holder = "the operator's key (the collector writes one to DATA/operator.key when it first starts)";
-        admin(&self.collector, &self.key.read(holder)?).await
+        let key = Bearer::new(&self.key.read(holder)?)?;
+        Ok(AdminServiceClient::with_interceptor(self.channel().await?, key))
     }
 
     /// A client of the AuditService.
@@ -44,14 +54,19 @@ impl CollectorArgs {
             .key
             .read("an auditor's key (`tacita admin key create --role auditor` makes one), or the operator's")?;
         // One entry may be long: a measure lists the labels of its dimensions.
-        Ok(AuditServiceClient::with_interceptor(channel(&self.collector).await?, Bearer::new(&key)?)
-            .max_decoding_message_size(64 << 20))
+        Ok(AuditServiceClient::with_interceptor(self.channel().await?, Bearer::new(&key)?)
+            .max_decoding_message_size(LONG_ANSWER))
     }
 
     /// A client of the ReportingService.
     pub(crate) async fn reporting(&self) -> Result<ReportingClient> {
         let holder = "the brand's key (`tacita admin key create --role brand --subject BRAND` makes one)";
-        reporting(&self.collector, &self.key.read(holder)?).await
+        let key = Bearer::new(&self.key.read(holder)?)?;
+        Ok(ReportingServiceClient::with_interceptor(self.channel().await?, key).max_decoding_message_size(LONG_ANSWER))
+    }
+
+    async fn channel(&self) -> Result<Channel> {
+        reach(&self.collector, self.tls.clone().read()?).await
     }
 }
 
@@ -72,16 +87,18 @@ pub(crate) async fn admin(address: &str, key: &str) -> Result<AdminClient> {
 /// Connects to a collector's ReportingService.
 pub(crate) async fn reporting(address: &str, key: &str) -> Result<ReportingClient> {
     Ok(ReportingServiceClient::with_interceptor(channel(address).await?, Bearer::new(key)?)
-        .max_decoding_message_size(64 << 20))
+        .max_decoding_message_size(LONG_ANSWER))
 }
 
 /// Connects to a collector without a key.
 pub(crate) async fn channel(address: &str) -> Result<Channel> {
-    let endpoint = Endpoint::from_shared(address.to_owned())?.connect_timeout(Duration::from_secs(5));
-    endpoint
-        .connect()
-        .await
-        .with_context(|| format!("no collector answers at {address}: is `tacita collector` running there?"))
+    reach(address, ClientTls::default()).await
+}
+
+async fn reach(address: &str, tls: ClientTls) -> Result<Channel> {
+    let server = Server::new(address, &tls)?.with(|endpoint| endpoint.connect_timeout(Duration::from_secs(5)));
+    let nobody = || format!("no collector answers at {address}: is `tacita collector` running there?");
+    server.connect().await.with_context(nobody)
 }
 
 /// Puts an API key on each request.

@@ -1,7 +1,7 @@
 //! `tacita`: one binary for every party.
 //!
 //! A file for each subcommand; what several of them need is in [`configuration`], [`connect`], [`contents`], [`logs`], [`settings`],
-//! [`table`] and [`simulation`].
+//! [`table`], [`tls`] and [`simulation`].
 
 mod admin;
 mod audit;
@@ -26,6 +26,7 @@ mod simulation;
 mod status;
 mod store;
 mod table;
+mod tls;
 mod watch;
 
 use std::process::ExitCode;

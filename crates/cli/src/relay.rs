@@ -15,6 +15,7 @@ use crate::{
     configuration::{ConfigArgs, Loaded, Misfit, Settings, load, readable_file, writable_folder},
     logs::{self, LogArgs, LogFile},
     settings::{Secret, Span, api_key, http_address, signing_key},
+    tls::{ClientTlsArgs, ServerTlsArgs, ServerTlsFile},
 };
 
 /// Run a publisher's relay: hands visitors the manifest and blinded tokens, shuffles their sealed reports.
@@ -45,6 +46,8 @@ pub(crate) struct ServerArgs {
     #[command(flatten)]
     log: LogArgs,
     #[command(flatten)]
+    tls: ServerTlsArgs,
+    #[command(flatten)]
     config: ConfigArgs,
 }
 
@@ -58,6 +61,15 @@ struct Flags {
     /// The collector's address.
     #[arg(long, value_name = "URL")]
     collector: Option<String>,
+    /// The authority of the collector's certificate, in PEM; without it those that browsers trust.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<String>,
+    /// A certificate to show to the collector, in PEM, where it asks for one.
+    #[arg(long, value_name = "FILE")]
+    client_cert: Option<String>,
+    /// Its private key, in PEM.
+    #[arg(long, value_name = "FILE")]
+    client_key: Option<String>,
     /// The collector's signing key, 64 hexadecimal digits (`tacita status` prints it).
     #[arg(long, value_name = "HEX")]
     signing_key: Option<String>,
@@ -97,6 +109,10 @@ pub(crate) struct File {
     data: Option<PathBuf>,
     sdk: Option<PathBuf>,
     links: Option<PathBuf>,
+    ca: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
+    client_key: Option<PathBuf>,
+    tls: ServerTlsFile,
     drain: Option<Span>,
     manifest_refresh: Option<Span>,
     metrics: Option<SocketAddr>,
@@ -232,6 +248,7 @@ pub(crate) fn loaded(mut args: ServerArgs) -> Result<Loaded<impl Settings + use<
 
 fn read(args: &mut ServerArgs) -> Result<Loaded<File>> {
     args.log.set(&mut args.config);
+    args.tls.set(&mut args.config);
     load(&args.config, &args.flags)
 }
 
@@ -243,11 +260,12 @@ async fn serve(mut args: ServerArgs) -> Result<()> {
     let listen = file.listen.context("no address to listen on")?;
     // Checked already: the same settings make the same configuration.
     let config = config(&file).map_err(|_| anyhow!("the settings changed while they were read: start again"))?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let (publisher, key, data) = (config.publisher, config.signing_key, config.data.clone());
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let running = Relay::start(config, listener, Arc::new(SystemClock)).await?;
-    eprintln!("relay of publisher {publisher} on http://{}; state in {}", running.address(), data.display());
+    eprintln!("relay of publisher {publisher} on {scheme}://{}; state in {}", running.address(), data.display());
     if let Some(address) = running.metrics_address() {
         eprintln!("metrics at http://{address}/metrics");
     }
@@ -273,6 +291,9 @@ fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
     let pinned = asked.take("signing-key", pinned.and_then(|text| signing_key(text).map_err(anyhow::Error::msg)));
     let api_key = asked.take(if file.key.is_some() { "key" } else { "key-file" }, file.api_key());
     let proxies = asked.take("trusted-proxies", networks(&file.trusted_proxies));
+    let shown = ClientTlsArgs::of_file(file.ca.clone(), file.client_cert.clone(), file.client_key.clone()).read();
+    let collector_tls = asked.take("client-cert", shown);
+    let tls = asked.take("tls", file.tls.of_relay());
     if !asked.0.is_empty() {
         return Err(asked.0);
     }
@@ -284,6 +305,8 @@ fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
     file.queue.apply(&mut config);
     config.drain = file.drain.map_or(config.drain, |span| span.0);
     config.manifest_refresh = file.manifest_refresh.map_or(config.manifest_refresh, |span| span.0);
+    config.collector_tls = collector_tls;
+    config.tls = tls;
     config.sdk = file.sdk.clone();
     config.links = file.links.clone();
     config.metrics = file.metrics;

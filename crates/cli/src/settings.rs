@@ -73,13 +73,24 @@ pub(crate) fn epsilon(text: &str) -> Result<tacita_dp::Epsilon, String> {
     text.parse().map_err(|error| format!("'{text}' is not a usable ε: {error}"))
 }
 
-/// Parses an address to listen on or to reach, `http://HOST:PORT`.
+/// Parses an address to reach, `http://HOST:PORT` or `https://HOST[:PORT]`.
 pub(crate) fn http_address(text: &str) -> Result<String, String> {
-    let remedy = || format!("'{text}' is not an address: write http://HOST:PORT, for example http://127.0.0.1:7601");
+    let remedy = || {
+        format!(
+            "'{text}' is not an address: write http://HOST:PORT, for example http://127.0.0.1:7601, or https://HOST[:PORT]"
+        )
+    };
     let uri: tonic::transport::Uri = text.parse().map_err(|_| remedy())?;
-    match (uri.scheme_str(), uri.host(), uri.port_u16()) {
-        (Some("http"), Some(_), Some(_)) if uri.path() == "/" => Ok(text.trim_end_matches('/').to_owned()),
-        _ => Err(remedy()),
+    // A port that is none, such as 99999, reads as no port.
+    let only_a_host = uri.authority().is_some_and(|authority| authority.as_str() == authority.host());
+    let is_address = match (uri.scheme_str(), uri.port_u16()) {
+        (Some("http"), port) => port.is_some(),
+        (Some("https"), port) => port.is_some() || only_a_host,
+        _ => false,
+    };
+    match is_address && uri.path() == "/" {
+        true => Ok(text.trim_end_matches('/').to_owned()),
+        false => Err(remedy()),
     }
 }
 
@@ -152,7 +163,8 @@ mod tests {
     #[test]
     fn addresses_keys_and_durations_say_how_to_write_them() {
         assert_eq!(http_address("http://127.0.0.1:7601/").unwrap(), "http://127.0.0.1:7601");
-        for bad in ["127.0.0.1:7601", "http://", "http://host", "https://host:1", "http://h:1/path", "http://h:99999"] {
+        assert_eq!(http_address("https://collector.example").unwrap(), "https://collector.example");
+        for bad in ["127.0.0.1:7601", "http://", "http://host", "ftp://host:1", "http://h:1/path", "https://h:99999"] {
             assert!(http_address(bad).unwrap_err().contains("http://HOST:PORT"), "{bad}");
         }
         assert!(signing_key("abcd").unwrap_err().contains("64 hexadecimal digits"));

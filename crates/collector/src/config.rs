@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use tacita_observability::LogFilter;
 use tacita_protocol::{epoch::EpochSchedule, manifest::DevicePolicy};
 use tacita_store::PostgresUrl;
+use tacita_tls::ServerTls;
 
 use crate::CollectorError;
 
@@ -25,6 +26,8 @@ pub struct CollectorConfig {
     pub window_policy: WindowPolicy,
     /// What measures may be created.
     pub measure_policy: MeasurePolicy,
+    /// What connections are encrypted with. None: plain HTTP/2, for this machine, or behind a proxy that ends TLS.
+    pub tls: Option<ServerTls>,
     /// What may be under way at once.
     pub limits: Limits,
     /// How surges are watched for.
@@ -136,6 +139,7 @@ impl CollectorConfig {
             device_policy: DevicePolicy::default(),
             window_policy: WindowPolicy::default(),
             measure_policy: MeasurePolicy::default(),
+            tls: None,
             limits: Limits::default(),
             alerts: AlertPolicy::default(),
             dashboard_origins: Vec::new(),

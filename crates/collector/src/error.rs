@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use tacita_store::{StoreError, vault::VaultError};
+use tacita_tls::TlsError;
 
 use crate::{
     catalogue::LogFault,
@@ -34,6 +35,9 @@ pub enum CollectorError {
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The vault of secret keys does not open.
     #[error(transparent)]
     Vault(#[from] VaultError),

@@ -10,15 +10,21 @@ use std::{
 };
 
 use futures_util::{Stream, StreamExt as _, future::Either, stream};
-use http::HeaderMap;
+use http::{Extensions, HeaderMap};
 use tacita_protocol::{id::PublisherId, time::Clock};
-use tonic::{Request, Status, body::Body, server::NamedService};
+use tacita_tls::uri_names;
+use tonic::{
+    Request, Status,
+    body::Body,
+    server::NamedService,
+    transport::server::{TcpConnectInfo, TlsConnectInfo},
+};
 use tower::Service;
 
 use crate::{
     access::permission,
     auth::{authenticate, still_good},
-    catalogue::{ApiKey, By, Principal},
+    catalogue::{ApiKey, By, Catalogue, Principal},
     refusal,
     registry::Registry,
 };
@@ -31,6 +37,8 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct Guard {
     registry: Arc<Registry>,
     clock: Arc<dyn Clock>,
+    /// Publishers show a certificate beside their key.
+    certificates: bool,
 }
 
 /// Who calls, and may.
@@ -49,8 +57,8 @@ pub(crate) struct Guarded<S> {
 }
 
 impl Guard {
-    pub(crate) fn new(registry: Arc<Registry>, clock: Arc<dyn Clock>) -> Self {
-        Self { registry, clock }
+    pub(crate) fn new(registry: Arc<Registry>, clock: Arc<dyn Clock>, certificates: bool) -> Self {
+        Self { registry, clock, certificates }
     }
 
     /// `service`, whose methods run only for those that the table admits.
@@ -59,7 +67,7 @@ impl Guard {
     }
 
     /// Who calls the method at `path`; nobody in particular if it is open to everyone.
-    fn admit(&self, path: &str, headers: &HeaderMap) -> Result<Option<Caller>, Status> {
+    fn admit(&self, path: &str, headers: &HeaderMap, connection: &Extensions) -> Result<Option<Caller>, Status> {
         // What is not in the table is open to nobody, whether there is such a method or not.
         let row = permission(path).ok_or_else(|| Status::unimplemented(format!("there is no method {path}")))?;
         if row.open {
@@ -69,6 +77,7 @@ impl Guard {
         let key = authenticate(&catalogue, headers, self.clock.now())?;
         let (role, method) = (key.principal.role(), row.method);
         if row.admits(role, key.read_only) {
+            self.check_certificate(&catalogue, key.principal, connection)?;
             return Ok(Some(Caller { principal: key.principal, key: key.id, guard: self.clone() }));
         }
         Err(match row.admits(role, false) {
@@ -83,6 +92,31 @@ impl Guard {
                 refusal::permission_denied("WRONG_ROLE", message)
             }
         })
+    }
+}
+
+/// Where the collector asks for certificates, a publisher's key alone is not enough: the connection must be that publisher's too.
+impl Guard {
+    fn check_certificate(
+        &self,
+        catalogue: &Catalogue,
+        principal: Principal,
+        connection: &Extensions,
+    ) -> Result<(), Status> {
+        let Principal::Publisher(publisher) = principal else { return Ok(()) };
+        if !self.certificates {
+            return Ok(());
+        }
+        let name = catalogue.publisher(publisher).map_or("", |publisher| publisher.name.as_str());
+        let wanted = format!("tacita://publisher/{name}");
+        let shown = connection.get::<TlsConnectInfo<TcpConnectInfo>>().and_then(TlsConnectInfo::peer_certs);
+        let (reason, problem) = match shown.as_deref().and_then(|chain| chain.first()) {
+            Some(certificate) if uri_names(certificate).contains(&wanted) => return Ok(()),
+            Some(_) => ("WRONG_CERTIFICATE", "the client certificate is another's"),
+            None => ("CERTIFICATE_MISSING", "no client certificate"),
+        };
+        let message = format!("{problem}: show one whose subject alternative name is the URI {wanted}");
+        Err(refusal::permission_denied(reason, message))
     }
 }
 
@@ -127,7 +161,7 @@ impl Caller {
 
     /// Waits until the key is revoked, here or at another collector, or expires.
     async fn key_ends(self) -> Status {
-        let Guard { registry, clock } = &self.guard;
+        let Guard { registry, clock, .. } = &self.guard;
         let mut news = registry.follow();
         loop {
             let catalogue = news.borrow_and_update().clone();
@@ -157,7 +191,7 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
-        match self.guard.admit(request.uri().path(), request.headers()) {
+        match self.guard.admit(request.uri().path(), request.headers(), request.extensions()) {
             Ok(caller) => {
                 if let Some(caller) = caller {
                     request.extensions_mut().insert(caller);

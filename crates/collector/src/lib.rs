@@ -65,3 +65,4 @@ pub use error::CollectorError;
 pub use keys::KeyMissing;
 pub use report::plan_measure;
 pub use server::{Collector, RunningCollector};
+pub use tacita_tls::{ClientCertificates, Identity, ServerTls};

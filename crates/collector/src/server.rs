@@ -20,6 +20,7 @@ use tacita_proto::v1::{
 };
 use tacita_protocol::{manifest::DevicePolicy, time::Clock};
 use tacita_store::{TallyStore, vault::Vault};
+use tacita_tls::{Acceptor, incoming};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
@@ -130,6 +131,7 @@ impl Collector {
     ) -> Result<RunningCollector, CollectorError> {
         config.check()?;
         let address = listener.local_addr().map_err(|error| CollectorError::Server(error.to_string()))?;
+        let acceptor = config.tls.clone().map(Acceptor::new).transpose()?.map(Arc::new);
         let patience = config.limits.drain;
         let operator_key = config.data.join("operator.key");
         let foundation = Foundation::lay(config, clock).await?;
@@ -147,9 +149,19 @@ impl Collector {
         let verifying_key = foundation.signing_key.verifying_key();
         let connections = foundation.metrics.connections.clone();
         let router = foundation.router(readiness.health())?;
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let incoming = incoming.map(move |accepted| accepted.map(|stream| connections.count(stream)));
-        let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, drain.clone().cancelled_owned()));
+        let end = drain.clone().cancelled_owned();
+        let server = match acceptor {
+            Some(acceptor) => {
+                let incoming = incoming(listener, acceptor);
+                let incoming = incoming.map(move |accepted| accepted.map(|stream| connections.count(stream)));
+                tokio::spawn(router.serve_with_incoming_shutdown(incoming, end))
+            }
+            None => {
+                let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                let incoming = incoming.map(move |accepted| accepted.map(|stream| connections.count(stream)));
+                tokio::spawn(router.serve_with_incoming_shutdown(incoming, end))
+            }
+        };
         let keeper = tokio::spawn({
             let (keys, stop, readiness) = (keys.clone(), stop.clone(), readiness.clone());
             let announce = move || {
@@ -343,7 +355,8 @@ impl Foundation {
             .build_v1()
             .map_err(|error| CollectorError::Server(error.to_string()))?;
         let health = tonic_health::server::HealthService::from_health_reporter(health);
-        let guard = Guard::new(self.registry.clone(), self.clock.clone());
+        let certificates = self.config.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
+        let guard = Guard::new(self.registry.clone(), self.clock.clone(), certificates);
         let reporting = guard.before(ReportingServiceServer::new(self.reporting()));
         let collection = CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most);
         let admin = AdminServiceServer::new(self.admin()).max_decoding_message_size(ADMIN_MESSAGE_BYTES);

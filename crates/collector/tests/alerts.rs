@@ -227,3 +227,29 @@ async fn alerts_of_another_brands_campaign_do_not_exist() {
     let status = cast.house.reporting(&cast.acme).list_alerts(request).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::NotFound);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alerts_are_numbered_for_each_brand_and_so_count_no_other() {
+    let mut cast = Cast::with(|config| {
+        config.device_policy.token_batch = 128;
+        config.alerts.step = Duration::from_secs(2);
+    })
+    .await;
+    let (arrivals, elsewhere) = (cast.arrivals.clone(), cast.elsewhere.clone());
+    for _ in 0..3 {
+        count(&mut cast.daily, &arrivals, 4).await;
+        count(&mut cast.weekly, &elsewhere, 4).await;
+    }
+    let Cast { house, daily, weekly, acme, rival, .. } = cast;
+    let house = house.reopen().await;
+    let mut first = Vec::new();
+    for (device, measure, brand) in [(&weekly, &elsewhere, &rival), (&daily, &arrivals, &acme)] {
+        let mut device = device.at(&house);
+        let watch = v1::WatchAlertsRequest::default();
+        let mut stream = house.reporting(brand).watch_alerts(watch).await.unwrap().into_inner();
+        count(&mut device, measure, 1).await;
+        let told = tokio::time::timeout(PATIENCE, stream.message()).await.unwrap().unwrap().unwrap();
+        first.push(told.alert.unwrap().id);
+    }
+    assert_eq!(first, [support::NOON.0 * 1_000; 2], "each brand's first");
+}

@@ -5,6 +5,7 @@ use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Durat
 use prometheus_client::{metrics::info::Info, registry::Registry};
 use tacita_observability::{CallLayer, Listener, Page, listener::Bound, process};
 use tacita_protocol::time::Clock;
+use tacita_tls::Acceptor;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -121,6 +122,8 @@ impl Relay {
     ) -> Result<RunningRelay, RelayError> {
         config.check()?;
         let upstream = Upstream::new(&config)?;
+        let acceptor = config.tls.clone().map(Acceptor::new).transpose();
+        let acceptor = acceptor.map_err(|error| ConfigError::Tls(error.to_string()))?.map(Arc::new);
         let address = listener.local_addr().map_err(RelayError::Listen)?;
         let sdk = config.sdk.as_deref().map(Sdk::read).transpose()?;
         let links = open_links(&config, clock.clone())?;
@@ -170,7 +173,7 @@ impl Relay {
         let origins = Origins::new(&config.allowed_origins)?;
         let app = web::app(services, origins, sdk.as_ref(), links.clone(), (readiness.health(), calls))?;
         tokio::spawn(readiness.keep());
-        let connections = Connections::new(config.connections, proxies, metrics.clone());
+        let connections = Connections::new(config.connections, proxies, metrics.clone(), acceptor);
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
         let uploader = Uploader::new(queue.clone(), config.batch, upstream, metrics.clone());
         let uploader = tokio::spawn(uploader.run(upload.clone()));

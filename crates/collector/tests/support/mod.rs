@@ -220,6 +220,11 @@ impl Device {
         }
     }
 
+    /// From now on over another connection.
+    pub fn reach_by(&mut self, channel: Channel) {
+        self.caller = InterceptedService::new(channel, Bearer::new(&self.key));
+    }
+
     pub async fn of(house: &House, publisher: u32, name: &str) -> Self {
         let key = house.create_key(v1::Role::Publisher, name).await;
         Self {

@@ -15,8 +15,9 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
+use tacita_tls::Acceptor;
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{sleep, timeout},
@@ -54,6 +55,8 @@ pub(crate) struct Connections {
     limit: ConnectionLimit,
     proxies: TrustedProxies,
     metrics: Arc<Metrics>,
+    /// None: without TLS.
+    acceptor: Option<Arc<Acceptor>>,
     open: Arc<Mutex<Open>>,
 }
 
@@ -70,8 +73,13 @@ struct Place {
 }
 
 impl Connections {
-    pub(crate) fn new(limit: ConnectionLimit, proxies: TrustedProxies, metrics: Arc<Metrics>) -> Self {
-        Self { limit, proxies, metrics, open: Arc::default() }
+    pub(crate) fn new(
+        limit: ConnectionLimit,
+        proxies: TrustedProxies,
+        metrics: Arc<Metrics>,
+        acceptor: Option<Arc<Acceptor>>,
+    ) -> Self {
+        Self { limit, proxies, metrics, acceptor, open: Arc::default() }
     }
 
     /// Serves `app` until told to stop, then lets open requests end.
@@ -86,7 +94,8 @@ impl Connections {
             match accepted {
                 Ok((stream, peer)) => match self.take_place(peer) {
                     Ok(place) => {
-                        let conversation = converse(stream, peer, app.clone(), self.limit.idle, stop.clone());
+                        let acceptor = self.acceptor.clone();
+                        let conversation = begin(stream, peer, acceptor, app.clone(), self.limit.idle, stop.clone());
                         let open = self.metrics.connections.opened();
                         conversations.spawn(async move {
                             conversation.await;
@@ -95,7 +104,10 @@ impl Connections {
                     }
                     Err(told) => {
                         self.metrics.connections_refused.inc();
-                        conversations.spawn(turn_away(stream, told));
+                        // Over TLS it would take a handshake to say so.
+                        if self.acceptor.is_none() {
+                            conversations.spawn(turn_away(stream, told));
+                        }
                     }
                 },
                 Err(error) => {
@@ -144,10 +156,40 @@ impl Drop for Place {
 }
 
 /// Serves one connection to its end. What goes wrong on it is the peer's affair.
-async fn converse(stream: TcpStream, peer: SocketAddr, app: Router, idle: Duration, stop: CancellationToken) {
+async fn begin(
+    stream: TcpStream,
+    peer: SocketAddr,
+    acceptor: Option<Arc<Acceptor>>,
+    app: Router,
+    idle: Duration,
+    stop: CancellationToken,
+) {
     stream.set_nodelay(true).ok();
-    let Ok(Some(version)) = timeout(idle, version_of(&stream)).await else { return };
     let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
+    match acceptor {
+        None => {
+            let Ok(Some(version)) = timeout(idle, version_of(&stream)).await else { return };
+            converse(stream, version, info, app, idle, stop).await;
+        }
+        Some(acceptor) => {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let version = match stream.get_ref().1.alpn_protocol() {
+                Some(b"h2") => Version::Http2,
+                _ => Version::Http1,
+            };
+            converse(stream, version, info, app, idle, stop).await;
+        }
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    version: Version,
+    info: TcpConnectInfo,
+    app: Router,
+    idle: Duration,
+    stop: CancellationToken,
+) {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(info.clone());
         let app = app.clone();
