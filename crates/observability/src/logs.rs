@@ -3,7 +3,12 @@
 //! Tacita's own crates write no address of a visitor, key, token, envelope, nullifier or page at any level. Those of others do: `h2`, `hyper`
 //! and `tonic` print headers and peers below `warn`. So whatever the filter says, others are heard from `warn` on only.
 
-use std::{fmt, io, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    io::{self, IsTerminal as _},
+    str::FromStr,
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 use tracing::{Level, Metadata, level_filters::LevelFilter};
@@ -78,7 +83,9 @@ impl LogFilter {
         let (filtering, handle) = reload::Layer::new(parse(filter)?);
         let wanted = filtering.and(filter_fn(may_be_heard));
         let lines = match format {
-            LogFormat::Text => layer().with_writer(writer).with_filter(wanted).boxed(),
+            LogFormat::Text => {
+                layer().with_ansi(io::stderr().is_terminal()).with_writer(writer).with_filter(wanted).boxed()
+            }
             LogFormat::Json => layer().json().flatten_event(true).with_writer(writer).with_filter(wanted).boxed(),
         };
         let this = Self { handle: Some(handle), text: Arc::new(Mutex::new(filter.to_owned())) };

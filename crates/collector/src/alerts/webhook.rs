@@ -178,7 +178,7 @@ mod tests {
         let (metrics, log) = (Metrics::new(&mut registry).webhooks.clone(), Log::default());
         let webhooks = Webhooks::new(Zeroizing::new([7; 32]), true, metrics);
         let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE);
         let subscriber = subscriber.with_writer(move || writer.clone()).finish();
         let _listening = tracing::subscriber::set_default(subscriber);
         // Nobody listens on port 1.
