@@ -119,7 +119,8 @@ epsilon-ceiling = ${epsilonCeiling.toFixed(1)}
     mode: 0o600,
   });
   writeFileSync(`${folder}/brand.key`, admin("key", "create", "--role", "brand", "--subject", "acme"), { mode: 0o600 });
-  const signingKey = admin("status").split("\n")[0].trim().split(/\s+/).at(-1);
+  const status = () => run("status", "--collector", collectorUrl, "--key-file", `${folder}/collector/operator.key`);
+  const [, signingKey] = /^signing key\s+(\S+)/m.exec(status());
 
   const quoted = JSON.stringify;
   writeFileSync(`${folder}/links.toml`, links);
@@ -185,7 +186,7 @@ envelopes = 400000
           ),
         ),
       ),
-    status: () => admin("status"),
+    status,
     async stop() {
       await relay.kill("SIGTERM");
       await collector.kill("SIGTERM");

@@ -4,11 +4,6 @@ use anyhow::{Result, bail};
 use clap::{Subcommand, ValueEnum};
 use tacita_dp::Epsilon;
 use tacita_proto::v1;
-use tacita_protocol::{
-    epoch::EpochEntry,
-    outcome::Outcome,
-    time::{Clock as _, SystemClock},
-};
 
 use crate::{
     connect::{AdminClient, CollectorArgs, refused},
@@ -56,8 +51,11 @@ enum Command {
         #[command(subcommand)]
         command: Key,
     },
-    /// The signing key, the epochs, and what became of each publisher's reports.
-    Status,
+    /// Replace the filter of the collector's log, until the collector ends; without one, print the filter in force.
+    LogFilter {
+        /// Levels and CRATE=LEVEL, separated by commas: info,tacita_collector=debug.
+        filter: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -218,7 +216,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         Command::Campaign { command } => campaign(admin, command).await,
         Command::Measure { command } => measure(admin, command).await,
         Command::Key { command } => key(admin, command).await,
-        Command::Status => status(admin).await,
+        Command::LogFilter { filter } => log_filter(admin, filter.unwrap_or_default()).await,
     }
 }
 
@@ -341,33 +339,14 @@ async fn key(mut admin: AdminClient, command: Key) -> Result<()> {
     Ok(())
 }
 
-async fn status(mut admin: AdminClient) -> Result<()> {
-    let status = admin.get_status(v1::GetStatusRequest {}).await.map_err(refused)?.into_inner();
-    println!("signing key  {}\n", hex::encode(&status.signing_key));
-    let mut epochs = Table::new(&["epoch", "state", "starts", "ends", "closes"]);
-    for entry in status.epochs.iter().filter_map(|entry| EpochEntry::try_from(entry).ok()) {
-        let state = entry.state(SystemClock.now()).name().to_owned();
-        let times = [entry.starts_at, entry.ends_at, entry.closes_at].map(|time| utc(time.0));
-        let [starts, ends, closes] = times;
-        epochs.row([entry.epoch.to_string(), state, starts, ends, closes]);
+async fn log_filter(mut admin: AdminClient, filter: String) -> Result<()> {
+    let answer = admin.set_log_filter(v1::SetLogFilterRequest { filter: filter.clone() }).await.map_err(refused)?;
+    let v1::SetLogFilterResponse { filter: in_force, before } = answer.into_inner();
+    match filter.is_empty() {
+        true => println!("{in_force}"),
+        false => println!("the collector logs '{in_force}' (before: '{before}')"),
     }
-    epochs.print();
-    println!();
-    let mut publishers = Table::new(&["publisher", "tokens issued", "reports"]);
-    for publisher in status.publishers {
-        let name = publisher.publisher.unwrap_or_default().name;
-        publishers.row([name, publisher.tokens_issued.to_string(), outcomes(&publisher.outcomes)]);
-    }
-    publishers.print();
     Ok(())
-}
-
-fn outcomes(counts: &[v1::OutcomeCount]) -> String {
-    let words = counts.iter().filter_map(|count| {
-        let outcome = Outcome::from_wire(count.outcome).ok()?;
-        Some(format!("{} {}", count.reports, outcome.name()))
-    });
-    words.collect::<Vec<_>>().join(", ")
 }
 
 fn seconds(duration: std::time::Duration) -> Result<u32> {

@@ -9,6 +9,7 @@ use tacita_protocol::time::SystemClock;
 use tokio::net::TcpListener;
 
 use crate::{
+    logs::{self, LogArgs, LogFile},
     settings::{Span, read_toml},
     store::{self, StoreText},
 };
@@ -33,6 +34,11 @@ pub(crate) struct Args {
     /// The folder for secret keys; DATA/keys without it.
     #[arg(long, value_name = "FOLDER", env = "TACITA_VAULT")]
     vault: Option<PathBuf>,
+    /// Tell metrics and health at this address, without a key: 127.0.0.1:9464 is usual. Without it there is no such listener.
+    #[arg(long, value_name = "ADDRESS", env = "TACITA_COLLECTOR_METRICS")]
+    metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    log: LogArgs,
     /// A TOML file of settings; flags and environment go before it (`examples/collector.toml` has them all).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -49,6 +55,8 @@ struct File {
     data: Option<PathBuf>,
     store: Option<StoreText>,
     vault: Option<PathBuf>,
+    metrics: Option<SocketAddr>,
+    log: LogFile,
     epochs: Epochs,
     device: Device,
     measures: Measures,
@@ -101,8 +109,9 @@ struct Dashboard {
 
 /// Runs until SIGTERM or SIGINT, then drains.
 pub(crate) async fn run(args: Args) -> Result<()> {
-    crate::settings::log_to_stderr();
     let file: File = args.config.as_deref().map(read_toml).transpose()?.unwrap_or_default();
+    let log = logs::start(&args.log, &file.log)?;
+    logs::follow_hangups(log.clone(), args.config.clone())?;
     let listen = args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7601)));
     let data = args.data.or_else(|| file.data.clone()).unwrap_or_else(|| "data/collector".into());
 
@@ -114,10 +123,15 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     config.serve_dashboard &= !args.no_dashboard;
+    config.metrics.listen = args.metrics.or(file.metrics);
+    config.log = Some(log);
     let state = store::described(&config.store, &data);
     let running = Collector::start(config, listener, Arc::new(SystemClock)).await?;
     eprintln!("collector on http://{}; state in {state}", running.address());
     eprintln!("signing key, for publishers to pin: {}", hex::encode(running.signing_key().to_bytes()));
+    if let Some(address) = running.metrics_address() {
+        eprintln!("metrics at http://{address}/metrics");
+    }
     let operator_key = data.join("operator.key");
     if operator_key.exists() {
         eprintln!("operator's API key: {}", operator_key.display());
@@ -171,7 +185,11 @@ mod tests {
         assert_eq!(from_file.alerts, default.alerts);
         assert_eq!(from_file.dashboard_origins, default.dashboard_origins);
         assert_eq!(from_file.serve_dashboard, default.serve_dashboard);
+        assert_eq!((file.metrics, default.metrics.listen), (None, None), "a copy of the example tells no metrics");
+        assert_eq!(file.log.filter.as_deref(), Some(tacita_observability::logs::DEFAULT));
+        assert_eq!(file.log.format, Some(logs::FormatArg::Text));
     }
+
     #[test]
     fn a_ceiling_of_epsilon_is_taken_within_the_protocols_bounds() {
         let ceiling = |text: &str| {

@@ -24,6 +24,11 @@ pub(crate) struct CollectorArgs {
 }
 
 impl CollectorArgs {
+    /// Whether a key was given.
+    pub(crate) fn has_key(&self) -> bool {
+        self.key.is_given()
+    }
+
     /// A client of the AdminService.
     pub(crate) async fn admin(&self) -> Result<AdminClient> {
         let holder = "the operator's key (the collector writes one to DATA/operator.key when it first starts)";

@@ -1,6 +1,6 @@
 //! `tacita`: one binary for every party.
 //!
-//! A file for each subcommand; what several of them need is in [`connect`], [`contents`], [`settings`], [`table`] and [`simulation`].
+//! A file for each subcommand; what several of them need is in [`connect`], [`contents`], [`logs`], [`settings`], [`table`] and [`simulation`].
 
 mod admin;
 mod bench;
@@ -9,6 +9,7 @@ mod connect;
 mod contents;
 mod demo;
 mod keys;
+mod logs;
 mod plan;
 mod relay;
 mod replay;
@@ -16,6 +17,7 @@ mod report;
 mod settings;
 mod simulate;
 mod simulation;
+mod status;
 mod store;
 mod table;
 mod watch;
@@ -40,6 +42,7 @@ enum Command {
     Collector(collector::Args),
     Store(store::Args),
     Relay(relay::Args),
+    Status(status::Args),
     Admin(admin::Args),
     Keys(keys::Args),
     Report(report::Args),
@@ -61,6 +64,7 @@ async fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args).await,
         Command::Collector(args) => collector::run(args).await,
         Command::Relay(args) => relay::run(args).await,
+        Command::Status(args) => status::run(args).await,
         Command::Admin(args) => admin::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Report(args) => report::run(args).await,

@@ -12,7 +12,10 @@ use tacita_protocol::{id::PublisherId, time::SystemClock};
 use tacita_relay::{Relay, RelayConfig};
 use tokio::net::TcpListener;
 
-use crate::settings::{KeyArgs, Span, http_address, read_toml, signing_key};
+use crate::{
+    logs::{self, LogArgs, LogFile},
+    settings::{KeyArgs, Span, http_address, read_toml, signing_key},
+};
 
 /// Run a publisher's relay: hands visitors the manifest and blinded tokens, shuffles their sealed reports.
 ///
@@ -41,7 +44,7 @@ struct ServerArgs {
     /// The collector's address.
     #[arg(long, value_name = "URL", env = "TACITA_COLLECTOR", value_parser = http_address)]
     collector: Option<String>,
-    /// The collector's signing key, 64 hexadecimal digits (`tacita admin status` prints it).
+    /// The collector's signing key, 64 hexadecimal digits (`tacita status` prints it).
     #[arg(long, value_name = "HEX", env = "TACITA_SIGNING_KEY", value_parser = signing_key)]
     signing_key: Option<VerifyingKey>,
     /// The address to listen on.
@@ -56,6 +59,11 @@ struct ServerArgs {
     /// The file of short links (`examples/links.toml` shows one); it is read again when it changes.
     #[arg(long, value_name = "FILE", env = "TACITA_RELAY_LINKS")]
     links: Option<PathBuf>,
+    /// Tell metrics and health at this address, without a key: 127.0.0.1:9465 is usual. Without it there is no such listener.
+    #[arg(long, value_name = "ADDRESS", env = "TACITA_RELAY_METRICS")]
+    metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    log: LogArgs,
     /// A TOML file of settings; flags and environment go before it (`examples/relay.toml` has them all).
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -74,6 +82,8 @@ struct File {
     data: Option<PathBuf>,
     sdk: Option<PathBuf>,
     links: Option<PathBuf>,
+    metrics: Option<SocketAddr>,
+    log: LogFile,
     allowed_origins: Vec<String>,
     trusted_proxies: Vec<String>,
     batch: Batch,
@@ -157,8 +167,9 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 
 /// Runs until SIGTERM or SIGINT, then drains.
 async fn serve(args: ServerArgs) -> Result<()> {
-    crate::settings::log_to_stderr();
     let file: File = args.config.as_deref().map(read_toml).transpose()?.unwrap_or_default();
+    let log = logs::start(&args.log, &file.log)?;
+    logs::follow_hangups(log, args.config.clone())?;
     let listen = args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7602)));
     let config = config(args, file)?;
     let (publisher, key, data) = (config.publisher, config.signing_key, config.data.clone());
@@ -166,6 +177,9 @@ async fn serve(args: ServerArgs) -> Result<()> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let running = Relay::start(config, listener, Arc::new(SystemClock)).await?;
     eprintln!("relay of publisher {publisher} on http://{}; state in {}", running.address(), data.display());
+    if let Some(address) = running.metrics_address() {
+        eprintln!("metrics at http://{address}/metrics");
+    }
     if let Some(sdk) = running.sdk() {
         eprintln!(
             "pages embed it as {}",
@@ -189,7 +203,7 @@ fn config(args: ServerArgs, file: File) -> Result<RelayConfig> {
     let pinned = match (args.signing_key, file.signing_key) {
         (Some(key), _) => key,
         (None, Some(text)) => signing_key(&text).map_err(|error| anyhow!("signing-key: {error}"))?,
-        (None, None) => anyhow::bail!("no signing key: give --signing-key HEX (`tacita admin status` prints it)"),
+        (None, None) => anyhow::bail!("no signing key: give --signing-key HEX (`tacita status` prints it)"),
     };
     let api_key = args.key.read("the publisher's key (`tacita admin key create --role publisher` makes one)")?;
     let data = args.data.or(file.data).unwrap_or_else(|| format!("data/relay-{publisher}").into());
@@ -201,6 +215,7 @@ fn config(args: ServerArgs, file: File) -> Result<RelayConfig> {
     file.queue.apply(&mut config);
     config.sdk = args.sdk.or(file.sdk);
     config.links = args.links.or(file.links);
+    config.metrics = args.metrics.or(file.metrics);
     config.allowed_origins = file.allowed_origins;
     config.trusted_proxies = networks(&file.trusted_proxies)?;
     Ok(config)
@@ -234,6 +249,7 @@ mod tests {
         assert_eq!(config.connections, default.connections);
         assert_eq!(config.visitor_limit, default.visitor_limit);
         assert_eq!(config.queue_bytes, default.queue_bytes);
+        assert!(file.metrics.is_none() && default.metrics.is_none());
         assert!(file.sdk.is_none() && file.links.is_none(), "a copy of the example starts without them");
     }
 

@@ -33,7 +33,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 /// Parses the collector's signing key: 64 hexadecimal digits.
 pub(crate) fn signing_key(text: &str) -> Result<VerifyingKey, String> {
-    let remedy = "is not a signing key: it has 64 hexadecimal digits; `tacita admin status` prints it";
+    let remedy = "is not a signing key: it has 64 hexadecimal digits; `tacita status` prints it";
     let bytes = hex::decode(text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let key = bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
     key.ok_or_else(|| format!("'{text}' {remedy}"))
@@ -52,14 +52,6 @@ pub(crate) fn http_address(text: &str) -> Result<String, String> {
         (Some("http"), Some(_), Some(_)) if uri.path() == "/" => Ok(text.trim_end_matches('/').to_owned()),
         _ => Err(remedy()),
     }
-}
-
-/// Logs to standard error: warnings, or what `TACITA_LOG` asks for (for example `info` or `tacita_relay=debug`).
-pub(crate) fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TACITA_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    // Fails only when a logger is set already, which then goes on.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
 /// Waits for SIGTERM or SIGINT.
@@ -83,6 +75,11 @@ pub(crate) struct KeyArgs {
 }
 
 impl KeyArgs {
+    /// Whether there is one.
+    pub(crate) fn is_given(&self) -> bool {
+        self.key.is_some() || self.key_file.is_some()
+    }
+
     /// The key; an error says where to get one.
     pub(crate) fn read(&self, holder: &str) -> Result<String> {
         let key = match (&self.key, &self.key_file) {

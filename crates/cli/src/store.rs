@@ -84,7 +84,7 @@ pub(crate) fn described(store: &StoreConfig, data: &std::path::Path) -> String {
 
 /// Runs one of the commands.
 pub(crate) async fn run(args: Args) -> Result<()> {
-    crate::settings::log_to_stderr();
+    crate::logs::start_for_command()?;
     let Store::Init(Init { url, distributed }) = args.command;
     let url = url.url()?;
     PostgresStore::init(&url, distributed).await.with_context(|| format!("the database {url} was not prepared"))?;

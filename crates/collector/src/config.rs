@@ -1,7 +1,8 @@
 //! What an operator may choose, and the checks of it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use tacita_observability::LogFilter;
 use tacita_protocol::{epoch::EpochSchedule, manifest::DevicePolicy};
 use tacita_store::PostgresUrl;
 
@@ -32,6 +33,10 @@ pub struct CollectorConfig {
     pub dashboard_origins: Vec<String>,
     /// Whether the brand's page is served beside the services.
     pub serve_dashboard: bool,
+    /// Who may see the metrics, and how finely.
+    pub metrics: MetricsPolicy,
+    /// This process's log, if its filter may be changed by an operator's call.
+    pub log: Option<LogFilter>,
 }
 
 /// Where spent sets, tallies and the catalogue are kept.
@@ -71,6 +76,15 @@ pub struct AlertPolicy {
     pub step: Duration,
     /// Whether brands may have surges posted to a loopback address of this machine, over plain http. For trials.
     pub loopback_webhooks: bool,
+}
+
+/// Where the metrics are told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MetricsPolicy {
+    /// The address of the listener for scrapers and probes, which asks for no key. None: there is no such listener.
+    pub listen: Option<SocketAddr>,
+    /// The page is made anew at most so often, so that nobody dates single issuances by asking all the time.
+    pub grain: Duration,
 }
 
 /// What may be under way at once. Past a limit the answer is `RESOURCE_EXHAUSTED`, at once and naming the limit; a limit of 0
@@ -117,6 +131,8 @@ impl CollectorConfig {
             alerts: AlertPolicy::default(),
             dashboard_origins: Vec::new(),
             serve_dashboard: true,
+            metrics: MetricsPolicy::default(),
+            log: None,
         }
     }
 
@@ -161,6 +177,13 @@ impl Default for AlertPolicy {
     /// Every 5 minutes, no plain http.
     fn default() -> Self {
         Self { step: Duration::from_secs(300), loopback_webhooks: false }
+    }
+}
+
+impl Default for MetricsPolicy {
+    /// No listener; 10 s.
+    fn default() -> Self {
+        Self { listen: None, grain: Duration::from_secs(10) }
     }
 }
 

@@ -62,6 +62,14 @@ pub enum CollectorError {
     /// A rotation was asked for that cannot be.
     #[error("{0}")]
     Refused(String),
+    /// The listener for metrics does not start.
+    #[error("cannot tell metrics at {address}: {error}; choose another address with --metrics")]
+    Metrics {
+        /// Where it should be.
+        address: std::net::SocketAddr,
+        /// What the system says.
+        error: std::io::Error,
+    },
     /// The threads or the server do not start.
     #[error("the server does not start: {0}")]
     Server(String),

@@ -26,6 +26,8 @@
 //! | `pages` | who may ask from a page |
 //! | `services` | the gRPC methods |
 //! | `opening` | the store and the vault, and whether they belong together |
+//! | `metrics` | what is counted and timed, where it happens |
+//! | `readiness` | why the collector is not ready |
 //! | `server` | the assembly |
 //!
 //! The wire is described in `spec/collection.md`, `spec/reporting.md` and `spec/administration.md`. How stores store is not
@@ -39,9 +41,11 @@ mod dashboard;
 mod error;
 mod ingest;
 mod keys;
+mod metrics;
 mod opening;
 mod pages;
 mod pool;
+mod readiness;
 mod refusal;
 mod registry;
 mod report;
@@ -50,7 +54,7 @@ mod services;
 
 pub use auth::ApiKeyText;
 pub use catalogue::LogFault;
-pub use config::{AlertPolicy, CollectorConfig, Limits, MeasurePolicy, StoreConfig, WindowPolicy};
+pub use config::{AlertPolicy, CollectorConfig, Limits, MeasurePolicy, MetricsPolicy, StoreConfig, WindowPolicy};
 pub use error::CollectorError;
 pub use keys::KeyMissing;
 pub use report::plan_measure;

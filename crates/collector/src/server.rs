@@ -11,16 +11,17 @@ use std::{
 };
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
+use prometheus_client::{metrics::info::Info, registry::Registry as MetricRegistry};
+use tacita_observability::{CallLayer, Listener, Methods, Page, process};
 use tacita_proto::v1::{
-    admin_service_server::{self, AdminServiceServer},
-    collection_service_server::{self, CollectionServiceServer},
-    manifest_service_server::{self, ManifestServiceServer},
-    reporting_service_server::{self, ReportingServiceServer},
-    token_service_server::{self, TokenServiceServer},
+    admin_service_server::AdminServiceServer, collection_service_server::CollectionServiceServer,
+    manifest_service_server::ManifestServiceServer, reporting_service_server::ReportingServiceServer,
+    token_service_server::TokenServiceServer,
 };
 use tacita_protocol::{manifest::DevicePolicy, time::Clock};
 use tacita_store::{TallyStore, vault::Vault};
 use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Request,
@@ -30,7 +31,7 @@ use tonic::{
         server::{Router, TcpIncoming},
     },
 };
-use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_health::server::HealthReporter;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -41,29 +42,24 @@ use crate::{
     dashboard,
     ingest::Ingest,
     keys::EpochKeeper,
+    metrics::{Look, Metrics},
     opening::{OpenStore, fitting_signing_key, open_store},
     pages::for_pages,
     pool::{CryptoPool, Limit},
+    readiness::{self, Readiness},
     registry::{Registry, RegistryError},
     report::{Desk, Tallies},
-    services::{Admin, Collection, IssuedCounts, Manifests, Reporting, Tokens},
+    services::{Admin, Collection, Manifests, Reporting, Tokens},
 };
 
 /// The largest message from an operator: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
 const ADMIN_MESSAGE_BYTES: usize = 32 << 20;
 
+/// The descriptors of reflection itself.
+const REFLECTION: &[u8] = tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET;
+
 /// How often an idle connection is asked whether it lives.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-
-/// The names that the health service answers for: the whole, and each service.
-const SERVICES: [&str; 6] = [
-    "",
-    admin_service_server::SERVICE_NAME,
-    collection_service_server::SERVICE_NAME,
-    manifest_service_server::SERVICE_NAME,
-    reporting_service_server::SERVICE_NAME,
-    token_service_server::SERVICE_NAME,
-];
 
 /// The collector: issuer, ingest, reporting and administration behind one listener.
 #[derive(Debug)]
@@ -76,14 +72,19 @@ pub struct RunningCollector {
     verifying_key: VerifyingKey,
     keys: Arc<EpochKeeper>,
     store: Arc<dyn TallyStore>,
-    health: HealthReporter,
+    readiness: Arc<Readiness>,
+    /// Until it is dropped, it tells the metrics.
+    listener: Option<Listener>,
+    /// What the page looks at, for as long as it may.
+    _look: Arc<Look>,
     /// Streams stop taking batches, the server takes no more calls.
     drain: CancellationToken,
     /// The keeper ends.
     stop: CancellationToken,
     keeper: JoinHandle<()>,
-    /// Ends with the drain.
+    /// End with the drain.
     alerts: JoinHandle<()>,
+    watch: JoinHandle<()>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     patience: Duration,
 }
@@ -100,6 +101,18 @@ struct Foundation {
     webhooks: Arc<Webhooks>,
     alerts: Arc<AlertKeeper>,
     drain: CancellationToken,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    calls: CallLayer,
+    look: Arc<Look>,
+    page: Arc<Page>,
+}
+
+/// What names a build among others.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, prometheus_client::encoding::EncodeLabelSet)]
+struct Build {
+    version: &'static str,
+    engine: &'static str,
 }
 
 impl Collector {
@@ -122,8 +135,9 @@ impl Collector {
         let foundation = Foundation::lay(config, clock).await?;
         ensure_operator_key(&foundation, &operator_key).await?;
 
-        let health = HealthReporter::new();
-        announce(&health, foundation.keys.is_ready()).await;
+        let readiness = foundation.readiness.clone();
+        readiness.announce().await;
+        let scrapers = foundation.listen_for_scrapers().await?;
         let (drain, stop) = (foundation.drain.clone(), CancellationToken::new());
         // What is counted already is what came before, and no surge.
         foundation.alerts.take_turn().await;
@@ -131,18 +145,24 @@ impl Collector {
             let (alerts, drain) = (foundation.alerts.clone(), drain.clone());
             async move { alerts.keep(drain).await }
         });
-        let (keys, store) = (foundation.keys.clone(), foundation.store.clone());
+        let (keys, store, look) = (foundation.keys.clone(), foundation.store.clone(), foundation.look.clone());
         let verifying_key = foundation.signing_key.verifying_key();
-        let router = foundation.router(health.clone())?;
+        let connections = foundation.metrics.connections.clone();
+        let router = foundation.router(readiness.health())?;
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = incoming.map(move |accepted| accepted.map(|stream| connections.count(stream)));
         let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, drain.clone().cancelled_owned()));
         let keeper = tokio::spawn({
-            let (keys, stop, health) = (keys.clone(), stop.clone(), health.clone());
-            let tell = move |ready| {
-                let health = health.clone();
-                async move { announce(&health, ready).await }
+            let (keys, stop, readiness) = (keys.clone(), stop.clone(), readiness.clone());
+            let announce = move || {
+                let readiness = readiness.clone();
+                async move { readiness.announce().await }
             };
-            async move { keys.keep(stop, tell).await }
+            async move { keys.keep(stop, announce).await }
+        });
+        let watch = tokio::spawn({
+            let readiness = readiness.clone();
+            async move { readiness.keep().await }
         });
         tracing::info!(%address, "the collector answers");
         Ok(RunningCollector {
@@ -151,11 +171,14 @@ impl Collector {
             verifying_key,
             keys,
             store,
-            health,
+            readiness,
+            listener: scrapers,
+            _look: look,
             drain,
             stop,
             keeper,
             alerts,
+            watch,
             server,
             patience,
         })
@@ -166,6 +189,11 @@ impl RunningCollector {
     /// Where it answers.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the metrics are told, if they are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.listener.as_ref().map(Listener::address)
     }
 
     /// The operator's API key that the store's first collector made, from `operator.key` in its data directory.
@@ -204,12 +232,13 @@ impl RunningCollector {
     /// # Errors
     /// [`CollectorError::Server`] when the server had failed.
     pub async fn shutdown(mut self) -> Result<(), CollectorError> {
-        announce(&self.health, false).await;
         self.drain.cancel();
+        self.readiness.announce().await;
         let ended = tokio::time::timeout(self.patience, &mut self.server).await;
         self.stop.cancel();
         let _ = (&mut self.keeper).await;
         let _ = (&mut self.alerts).await;
+        let _ = (&mut self.watch).await;
         let result = match ended {
             Ok(Ok(served)) => served.map_err(|error| CollectorError::Server(error.to_string())),
             Ok(Err(crash)) => Err(CollectorError::Server(crash.to_string())),
@@ -241,14 +270,6 @@ impl fmt::Debug for RunningCollector {
     }
 }
 
-/// Ready means: the store is open and an epoch is active.
-async fn announce(health: &HealthReporter, ready: bool) {
-    let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
-    for service in SERVICES {
-        health.set_service_status(service, status).await;
-    }
-}
-
 impl Foundation {
     async fn lay(config: CollectorConfig, clock: Arc<dyn Clock>) -> Result<Self, CollectorError> {
         make_directory(&config.data)?;
@@ -257,22 +278,68 @@ impl Foundation {
         let vault = Vault::open(&config.vault)?;
         let signing_key = Arc::new(fitting_signing_key(&registry, &vault, &config).await?);
         set_device_policy(&registry, config.device_policy).await?;
-        let keys = Arc::new(EpochKeeper::new(registry.clone(), vault, store.clone(), clock.clone(), config.schedule));
+        let mut metric_registry = MetricRegistry::default();
+        process::register(&mut metric_registry);
+        let own = metric_registry.sub_registry_with_prefix("tacita_collector");
+        let build = Build { version: env!("CARGO_PKG_VERSION"), engine: store.engine() };
+        own.register("build", "The version, and the store's engine (embedded, postgres)", Info::new(build));
+        let metrics = Arc::new(Metrics::new(own));
+        let calls = CallLayer::new(own, methods()?);
+        let (schedule, keeper_metrics) = (config.schedule, metrics.clone());
+        let keys = EpochKeeper::new(registry.clone(), vault, store.clone(), clock.clone(), schedule, keeper_metrics);
+        let keys = Arc::new(keys);
         keys.take_turn().await?;
         let drain = CancellationToken::new();
         let (kept, max_age) = (config.limits.kept_tallies_bytes, config.window_policy.max_age);
-        let tallies = Arc::new(Tallies::new(store.clone(), clock.clone(), max_age, kept));
+        let tallies = Arc::new(Tallies::new(store.clone(), clock.clone(), max_age, kept, metrics.clone()));
         let root = Zeroizing::new(signing_key.to_bytes());
-        let webhooks = Arc::new(Webhooks::new(root, config.alerts.loopback_webhooks, drain.clone()));
+        let loopback = config.alerts.loopback_webhooks;
+        let webhooks = Arc::new(Webhooks::new(root, loopback, drain.clone(), metrics.webhooks.clone()));
         let step = config.alerts.step;
-        let alerts = AlertKeeper::new(registry.clone(), tallies.clone(), clock.clone(), webhooks.clone(), step);
+        let alerts =
+            AlertKeeper::new(registry.clone(), tallies.clone(), clock.clone(), webhooks.clone(), step, &metrics);
         let alerts = Arc::new(alerts);
-        Ok(Self { config, clock, store, registry, keys, signing_key, tallies, webhooks, alerts, drain })
+        let readiness = Arc::new(Readiness::new(keys.clone(), store.clone(), drain.clone()));
+        let look = Arc::new(Look {
+            metrics: metrics.clone(),
+            store: store.clone(),
+            registry: registry.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            readiness: readiness.clone(),
+        });
+        let page = Arc::new(look.page(metric_registry, config.metrics.grain));
+        Ok(Self {
+            config,
+            clock,
+            store,
+            registry,
+            keys,
+            signing_key,
+            tallies,
+            webhooks,
+            alerts,
+            drain,
+            metrics,
+            readiness,
+            calls,
+            look,
+            page,
+        })
+    }
+
+    /// The listener for scrapers and probes, if there is to be one.
+    async fn listen_for_scrapers(&self) -> Result<Option<Listener>, CollectorError> {
+        let Some(address) = self.config.metrics.listen else { return Ok(None) };
+        let bound = Listener::bind(address).await.map_err(|error| CollectorError::Metrics { address, error })?;
+        let readiness = Arc::downgrade(&self.readiness);
+        let standing =
+            move || readiness.upgrade().map_or_else(|| vec![readiness::stopping()], |readiness| readiness.standing());
+        Ok(Some(bound.serve(self.page.clone(), Arc::new(standing))))
     }
 
     fn router(self, health: HealthReporter) -> Result<Router, CollectorError> {
         let most = self.config.limits.message_bytes;
-        let issued = Arc::new(IssuedCounts::default());
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(tacita_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -282,11 +349,12 @@ impl Foundation {
         let services = Routes::new(tonic_health::pb::health_server::HealthServer::new(health))
             .add_service(reflection)
             .add_service(ManifestServiceServer::new(self.manifests()))
-            .add_service(TokenServiceServer::new(self.tokens(issued.clone())?))
+            .add_service(TokenServiceServer::new(self.tokens()?))
             .add_service(CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most))
             .add_service(for_pages(ReportingServiceServer::new(self.reporting()), &self.config.dashboard_origins)?)
-            .add_service(self.guarded_admin(issued));
+            .add_service(self.guarded_admin());
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
+        let routes = Routes::from(routes.into_axum_router().layer(self.calls));
         Ok(Server::builder()
             // gRPC-Web comes by HTTP/1.1 too.
             .accept_http1(true)
@@ -297,16 +365,13 @@ impl Foundation {
     }
 
     /// Administration, which takes large messages: of whom its methods would not admit, none is read.
-    fn guarded_admin(
-        &self,
-        issued: Arc<IssuedCounts>,
-    ) -> InterceptedService<AdminServiceServer<Admin>, impl Interceptor + Clone + 'static> {
+    fn guarded_admin(&self) -> InterceptedService<AdminServiceServer<Admin>, impl Interceptor + Clone + 'static> {
         let registry = self.registry.clone();
         let guard = move |request: Request<()>| match admit(&registry.snapshot(), &request, Rpc::Administer) {
             Ok(_) => Ok(request),
             Err(refused) => Err(refused),
         };
-        let admin = AdminServiceServer::new(self.admin(issued)).max_decoding_message_size(ADMIN_MESSAGE_BYTES);
+        let admin = AdminServiceServer::new(self.admin()).max_decoding_message_size(ADMIN_MESSAGE_BYTES);
         InterceptedService::new(admin, guard)
     }
 
@@ -314,11 +379,11 @@ impl Foundation {
         Manifests::new(self.registry.clone(), self.signing_key.clone())
     }
 
-    fn tokens(&self, issued: Arc<IssuedCounts>) -> Result<Tokens, CollectorError> {
+    fn tokens(&self) -> Result<Tokens, CollectorError> {
         let limit = Limit { name: "issuances_in_flight", value: self.config.limits.issuances_in_flight };
         let pool = self.pool("issue", limit)?;
         let (registry, keys, clock) = (self.registry.clone(), self.keys.clone(), self.clock.clone());
-        Ok(Tokens { registry, keys, clock, pool, issued })
+        Ok(Tokens { registry, keys, clock, pool, metrics: self.metrics.clone() })
     }
 
     fn collection(&self) -> Result<Collection, CollectorError> {
@@ -332,6 +397,7 @@ impl Foundation {
             opening: Arc::default(),
             windows: self.config.window_policy,
             reports_per_batch: limits.reports_per_batch,
+            metrics: self.metrics.clone(),
         };
         let streams = Limit { name: "upload_streams", value: limits.upload_streams };
         let (registry, drain) = (self.registry.clone(), self.drain.clone());
@@ -344,25 +410,39 @@ impl Foundation {
         let queries = Limit { name: "queries_in_flight", value: limits.queries_in_flight };
         let followers = Limit { name: "followers", value: limits.followers };
         let (registry, alerts, webhooks) = (self.registry.clone(), self.alerts.clone(), self.webhooks.clone());
-        Reporting::new(registry, desk, alerts, webhooks, [queries, followers], self.drain.clone())
+        let (limits, metrics) = ([queries, followers], self.metrics.clone());
+        Reporting::new(registry, desk, alerts, webhooks, limits, self.drain.clone(), metrics)
     }
 
-    fn admin(&self, issued: Arc<IssuedCounts>) -> Admin {
+    fn admin(&self) -> Admin {
         Admin {
             registry: self.registry.clone(),
             store: self.store.clone(),
             keys: self.keys.clone(),
             clock: self.clock.clone(),
             measures: self.config.measure_policy,
-            issued,
+            metrics: self.metrics.clone(),
+            page: self.page.clone(),
+            readiness: self.readiness.clone(),
+            log: self.config.log.clone(),
             verifying_key: self.signing_key.verifying_key(),
         }
     }
 
     fn pool(&self, kind: &'static str, limit: Limit) -> Result<CryptoPool, CollectorError> {
-        CryptoPool::new(kind, self.config.limits.crypto_threads, limit)
+        CryptoPool::new(kind, self.config.limits.crypto_threads, limit, &self.metrics)
             .map_err(|error| CollectorError::Server(error.to_string()))
     }
+}
+
+/// The methods that calls are counted by: a path that is none is the dashboard's, or `other`.
+fn methods() -> Result<Methods, CollectorError> {
+    let sets = [tacita_proto::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET, REFLECTION];
+    let other = |path: &str| match path.starts_with("/tacita.") || path.starts_with("/grpc.") {
+        true => "other",
+        false => "dashboard",
+    };
+    Methods::new(&sets, &["dashboard", "other"], other).map_err(|error| CollectorError::Server(error.to_string()))
 }
 
 fn make_directory(path: &Path) -> Result<(), CollectorError> {

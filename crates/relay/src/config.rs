@@ -1,6 +1,6 @@
 //! What an operator decides about a relay, and the checks on it.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use ed25519_dalek::VerifyingKey;
 use http::{HeaderValue, Uri};
@@ -46,6 +46,8 @@ pub struct RelayConfig {
     pub sdk: Option<PathBuf>,
     /// The file of short links, if there are any. It is read again when it changes.
     pub links: Option<PathBuf>,
+    /// The address of the listener for scrapers and probes, which asks for no key. None: there is no such listener.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// When a batch leaves, and how large it is.
@@ -161,6 +163,7 @@ impl RelayConfig {
             manifest_refresh: Duration::from_secs(60),
             sdk: None,
             links: None,
+            metrics: None,
         }
     }
 
@@ -229,6 +232,7 @@ impl fmt::Debug for RelayConfig {
             .field("manifest_refresh", &self.manifest_refresh)
             .field("sdk", &self.sdk)
             .field("links", &self.links)
+            .field("metrics", &self.metrics)
             .finish_non_exhaustive()
     }
 }

@@ -13,6 +13,9 @@
 //! | `gate` | the visitor's limits, and the forward of issuance |
 //! | `queue` | envelopes, durable before they are acknowledged; batches drawn at random |
 //! | `uploader` | batches to the collector, until each is answered |
+//! | `metrics` | what is counted and timed, where it happens |
+//! | `readiness` | why the relay is not ready |
+//! | `refusal` | statuses with their reasons |
 //! | `upstream` | the connections to the collector |
 //! | [`sdk`] | the SDK's files, as built |
 //! | [`links`] | short links, and the totals of clicks on them |
@@ -26,7 +29,10 @@ pub mod config;
 mod gate;
 pub mod links;
 mod manifest;
+mod metrics;
 mod queue;
+mod readiness;
+mod refusal;
 pub mod sdk;
 pub mod seen;
 pub mod server;

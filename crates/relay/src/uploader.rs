@@ -15,8 +15,8 @@ use tonic::{Code, Status, Streaming, transport::Channel};
 
 use crate::{
     config::BatchPolicy,
+    metrics::{Metrics, Upload, Wait},
     queue::{Batch, Queue, QueueError},
-    seen::Counters,
     upstream::Upstream,
 };
 
@@ -55,6 +55,19 @@ fn remedy(code: Code) -> &'static str {
     }
 }
 
+impl Broken {
+    /// One of [`BROKEN`](crate::metrics::BROKEN).
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Status(status) if status.code() == Code::Unavailable => "unreachable",
+            Self::Status(_) => "refused",
+            Self::Ended => "ended",
+            Self::Silent => "silent",
+            Self::StrangeBatch | Self::Incomplete { .. } | Self::Unknown(_) | Self::NotFinal => "bad_answer",
+        }
+    }
+}
+
 impl From<Status> for Broken {
     fn from(status: Status) -> Self {
         Self::Status(Box::new(status))
@@ -67,24 +80,30 @@ pub(crate) struct Uploader {
     policy: BatchPolicy,
     upstream: Upstream,
     collector: CollectionServiceClient<Channel>,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
     /// Sent, or about to be; in this order.
-    unanswered: VecDeque<Batch>,
+    unanswered: VecDeque<Sent>,
     pause: Duration,
+}
+
+/// A batch, and since when its answer is waited for.
+struct Sent {
+    batch: Batch,
+    since: Instant,
 }
 
 /// The side of a stream that batches go into.
 type Outgoing = mpsc::Sender<v1::UploadReportsRequest>;
 
 impl Uploader {
-    pub(crate) fn new(queue: Queue, policy: BatchPolicy, upstream: Upstream, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(queue: Queue, policy: BatchPolicy, upstream: Upstream, metrics: Arc<Metrics>) -> Self {
         let collector = CollectionServiceClient::new(upstream.connection());
         Self {
             queue,
             policy,
             upstream,
             collector,
-            counters,
+            metrics,
             unanswered: VecDeque::with_capacity(IN_FLIGHT),
             pause: SHORTEST_PAUSE,
         }
@@ -96,10 +115,15 @@ impl Uploader {
         let drawer = tokio::spawn(draw_batches(self.queue.clone(), drawn, stop.clone()));
         while let Err(broken) = self.stream(&mut batches).await {
             tracing::warn!(%broken, unanswered = self.unanswered.len(), "an upload broke; its batches will be sent again");
+            self.metrics.upload_broke(broken.reason());
+            self.metrics.collector_answers(false);
+            self.metrics.upload_is(Upload::Backoff);
+            let since = Instant::now();
             tokio::select! {
                 () = tokio::time::sleep(self.next_pause()) => {}
                 () = stop.cancelled() => break,
             }
+            self.metrics.queue.waited(Wait::Backoff, since);
         }
         drawer.await.ok();
     }
@@ -114,16 +138,20 @@ impl Uploader {
     /// One stream, from its first batch to its end. `Ok` when there is nothing left to do.
     async fn stream(&mut self, batches: &mut mpsc::Receiver<Batch>) -> Result<(), Broken> {
         if self.unanswered.is_empty() {
+            self.metrics.upload_is(Upload::Idle);
             let Some(batch) = batches.recv().await else { return Ok(()) };
             self.take(batch);
         }
         let (outgoing, requests) = mpsc::channel(IN_FLIGHT);
-        for batch in &self.unanswered {
-            send(&outgoing, batch)?;
+        for sent in &self.unanswered {
+            send(&outgoing, &sent.batch)?;
         }
+        self.metrics.upload_is(Upload::Opening);
         let request = self.upstream.request(ReceiverStream::new(requests));
         let opened = tokio::time::timeout(ANSWER_TIMEOUT, self.collector.upload_reports(request)).await;
         let answers = opened.map_err(|_| Broken::Silent)??.into_inner();
+        self.metrics.upload_is(Upload::Open);
+        self.metrics.collector_answers(true);
         self.exchange(batches, outgoing, answers).await
     }
 
@@ -161,20 +189,21 @@ impl Uploader {
     /// Takes a batch up: from here on it is sent until it is answered.
     fn take(&mut self, batch: Batch) -> &Batch {
         if batch.envelopes.len() < self.policy.least {
-            self.counters.small_batches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.metrics.batches_small.inc();
         }
-        self.unanswered.push_back(batch);
-        &self.unanswered[self.unanswered.len() - 1]
+        self.unanswered.push_back(Sent { batch, since: Instant::now() });
+        &self.unanswered[self.unanswered.len() - 1].batch
     }
 
     /// The collector has made a batch durable: forget it, durably.
     async fn settle(&mut self, answer: v1::UploadReportsResponse) -> Result<(), Broken> {
-        let place = self.unanswered.iter().position(|batch| batch.id.0 == answer.batch);
+        let place = self.unanswered.iter().position(|sent| sent.batch.id.0 == answer.batch);
         let place = place.ok_or(Broken::StrangeBatch)?;
-        let outcomes = final_outcomes(&answer, self.unanswered[place].envelopes.len())?;
-        let Some(batch) = self.unanswered.remove(place) else { return Err(Broken::StrangeBatch) };
-        self.counters.batches_uploaded.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.counters.count_outcomes(outcomes);
+        let outcomes = final_outcomes(&answer, self.unanswered[place].batch.envelopes.len())?;
+        let Some(Sent { batch, since }) = self.unanswered.remove(place) else { return Err(Broken::StrangeBatch) };
+        self.metrics.queue.waited(Wait::Answer, since);
+        self.metrics.batches_answered.inc();
+        self.metrics.count_outcomes(outcomes);
         if let Err(error) = self.queue.answered(batch.id).await {
             // It stays on disk and is sent again; the collector will say that it was counted.
             tracing::warn!(%error, "an answered batch was not forgotten");

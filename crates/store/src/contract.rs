@@ -3,7 +3,7 @@
 //! The hot path is one operation, [`TallyStore::commit`]: spend and tally in one atomic, durable step. Exactly-once is a
 //! uniqueness constraint and an increment in the same transaction, never a check followed by an act.
 
-use std::{ops::Range, path::PathBuf};
+use std::{ops::Range, path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use tacita_protocol::{
@@ -241,6 +241,35 @@ pub trait TallyStore: Send + Sync + std::fmt::Debug {
     fn retries(&self) -> u64 {
         0
     }
+
+    /// The engine in one word.
+    fn engine(&self) -> &'static str {
+        "other"
+    }
+
+    /// Whether a commit would be taken now, as far as can be told without one.
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// How many bytes the store takes on its disk, about; 0 where it cannot tell.
+    async fn bytes(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    /// What the engine has brought to the disk itself since it was opened. Nothing where a database does that.
+    fn syncs(&self) -> Syncs {
+        Syncs::default()
+    }
+}
+
+/// Groups of commits that were brought to the disk with one fsync each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Syncs {
+    /// How many.
+    pub number: u64,
+    /// How long they took in all.
+    pub time: Duration,
 }
 
 /// An entry could not be appended.

@@ -11,6 +11,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use prometheus_client::metrics::counter::Counter;
 use serde_json::json;
 use tacita_proto::v1;
 use tacita_protocol::{
@@ -27,6 +28,7 @@ use super::{
 };
 use crate::{
     catalogue::{Campaign, Catalogue, CountedMeasure},
+    metrics::Metrics,
     registry::Registry,
     report::{Tallies, told_estimate},
 };
@@ -52,6 +54,7 @@ pub(crate) struct AlertKeeper {
     found: Mutex<VecDeque<Arc<Found>>>,
     told: broadcast::Sender<Arc<Found>>,
     next: AtomicU64,
+    counted: Counter,
 }
 
 impl fmt::Debug for AlertKeeper {
@@ -67,12 +70,24 @@ impl AlertKeeper {
         clock: Arc<dyn Clock>,
         webhooks: Arc<Webhooks>,
         step: Duration,
+        metrics: &Metrics,
     ) -> Self {
         // Numbers go on growing after a restart.
         let next = AtomicU64::new(clock.now().0.saturating_mul(1_000));
         let (told, _) = broadcast::channel(KEPT);
         let (watched, found) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { registry, tallies, clock, webhooks, step, watched, found, told, next }
+        Self {
+            registry,
+            tallies,
+            clock,
+            webhooks,
+            step,
+            watched,
+            found,
+            told,
+            next,
+            counted: metrics.alerts_found.clone(),
+        }
     }
 
     /// Takes a turn at each step until `stop`.
@@ -143,6 +158,7 @@ impl AlertKeeper {
         for url in &campaign.declaration.webhooks {
             self.webhooks.tell(campaign.brand, url.clone(), body(&alert), now);
         }
+        self.counted.inc();
         let found = Arc::new(Found { campaign: campaign.id, alert });
         let mut kept = self.found.lock();
         if kept.len() == KEPT {

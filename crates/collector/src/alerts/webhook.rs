@@ -9,6 +9,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
+use crate::metrics::{WebhookMetrics, WebhookOutcome};
+
 /// Pauses before another try.
 const PAUSES: [u64; 5] = [1, 5, 25, 125, 625];
 /// How long a server may take to answer.
@@ -25,6 +27,7 @@ pub(crate) struct Webhooks {
     loopback: bool,
     under_way: Arc<Semaphore>,
     stop: CancellationToken,
+    metrics: WebhookMetrics,
 }
 
 impl fmt::Debug for Webhooks {
@@ -47,14 +50,19 @@ fn signature(secret: &[u8; 32], at: UnixTime, body: &str) -> String {
 }
 
 impl Webhooks {
-    pub(crate) fn new(root: Zeroizing<[u8; 32]>, loopback: bool, stop: CancellationToken) -> Self {
+    pub(crate) fn new(
+        root: Zeroizing<[u8; 32]>,
+        loopback: bool,
+        stop: CancellationToken,
+        metrics: WebhookMetrics,
+    ) -> Self {
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(PATIENCE))
             .max_redirects(0)
             .http_status_as_error(false)
             .build()
             .into();
-        Self { agent, root, loopback, under_way: Arc::new(Semaphore::new(UNDER_WAY)), stop }
+        Self { agent, root, loopback, under_way: Arc::new(Semaphore::new(UNDER_WAY)), stop, metrics }
     }
 
     /// The secret of a brand's address: a function of both and of the signing key, kept nowhere.
@@ -65,32 +73,38 @@ impl Webhooks {
     /// Posts `body` to an address, again until it is taken, on a task of its own.
     pub(super) fn tell(self: &Arc<Self>, brand: BrandId, url: String, body: String, at: UnixTime) {
         if url.starts_with("http://") && !self.loopback {
-            tracing::warn!(url, "a webhook of plain http: set alerts.loopback-webhooks to allow it");
+            self.metrics.count(WebhookOutcome::NotAllowed);
+            tracing::warn!(%brand, "a webhook of plain http: set alerts.loopback-webhooks to allow it");
             return;
         }
         let Ok(place) = self.under_way.clone().try_acquire_owned() else {
-            tracing::warn!(url, "too many webhooks are under way: this one is not told");
+            self.metrics.count(WebhookOutcome::TooMany);
+            tracing::warn!(%brand, "too many webhooks are under way: this one is not told");
             return;
         };
         let webhooks = self.clone();
         let secret = self.secret(brand, &url);
         tokio::spawn(async move {
             let _place = place;
-            webhooks.tell_until_taken(&url, &body, signature(&secret, at, &body)).await;
+            let _open = webhooks.metrics.opened();
+            webhooks.tell_until_taken(brand, &url, &body, signature(&secret, at, &body)).await;
         });
     }
 
-    async fn tell_until_taken(&self, url: &str, body: &str, signature: String) {
+    /// The address is the brand's own, and may hold a secret of its server: no log has it.
+    async fn tell_until_taken(&self, brand: BrandId, url: &str, body: &str, signature: String) {
         for pause in PAUSES.map(Some).into_iter().chain([None]) {
             let problem = match self.post(url, body, &signature).await {
-                Ok(()) => return,
+                Ok(()) => return self.metrics.count(WebhookOutcome::Delivered),
                 Err(problem) => problem,
             };
             let Some(seconds) = pause else {
-                tracing::warn!(url, problem, "a webhook is given up");
+                self.metrics.count(WebhookOutcome::GivenUp);
+                tracing::warn!(%brand, problem, "a webhook is given up");
                 return;
             };
-            tracing::info!(url, problem, seconds, "a webhook was not taken: it is tried again");
+            self.metrics.count(WebhookOutcome::Retried);
+            tracing::info!(%brand, problem, seconds, "a webhook was not taken: it is tried again");
             let wait = tokio::time::sleep(Duration::from_secs(seconds));
             if self.stop.run_until_cancelled(wait).await.is_none() {
                 return;
@@ -107,23 +121,74 @@ impl Webhooks {
         match posted.await {
             Ok(Ok(status)) if status.is_success() => Ok(()),
             Ok(Ok(status)) => Err(format!("it answered {status}")),
-            Ok(Err(error)) => Err(error.to_string()),
+            Ok(Err(error)) => Err(problem_of(&error).to_owned()),
             Err(crash) => Err(crash.to_string()),
         }
     }
 }
 
+/// What went wrong, without the address that the error may name.
+fn problem_of(error: &ureq::Error) -> &'static str {
+    match error {
+        ureq::Error::Timeout(_) => "it did not answer in time",
+        ureq::Error::HostNotFound => "its host is not found",
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => "its certificate is not accepted",
+        ureq::Error::Io(_) | ureq::Error::ConnectionFailed => "it cannot be reached",
+        _ => "it cannot be posted to",
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use prometheus_client::registry::Registry;
+
     use super::*;
+    use crate::metrics::Metrics;
 
     #[test]
     fn each_address_of_each_brand_has_a_secret_of_its_own() {
-        let webhooks = Webhooks::new(Zeroizing::new([7; 32]), false, CancellationToken::new());
+        let metrics = Metrics::new(&mut Registry::default()).webhooks.clone();
+        let webhooks = Webhooks::new(Zeroizing::new([7; 32]), false, CancellationToken::new(), metrics);
         let secret = |brand, url| webhooks.secret(BrandId(brand), url);
         assert_eq!(secret(1, "https://a"), secret(1, "https://a"));
         assert_ne!(secret(1, "https://a"), secret(1, "https://b"));
         assert_ne!(secret(1, "https://a"), secret(2, "https://a"));
+    }
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<parking_lot::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_webhook_that_is_refused_is_counted_and_its_address_is_in_no_log() {
+        let mut registry = Registry::default();
+        let (metrics, stop, log) =
+            (Metrics::new(&mut registry).webhooks.clone(), CancellationToken::new(), Log::default());
+        let webhooks = Webhooks::new(Zeroizing::new([7; 32]), true, stop.clone(), metrics);
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE);
+        let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+        let _listening = tracing::subscriber::set_default(subscriber);
+        stop.cancel();
+        // Nobody listens on port 1: one try, and no wait for the next.
+        webhooks.tell_until_taken(BrandId(3), "http://127.0.0.1:1/hook/s3cret", "{}", String::new()).await;
+        let logged = String::from_utf8(log.0.lock().clone()).unwrap();
+        assert!(logged.contains("it cannot be reached") && logged.contains("brand=3"), "{logged}");
+        assert!(!logged.contains("s3cret"), "{logged}");
+        let mut page = String::new();
+        prometheus_client::encoding::text::encode(&mut page, &registry).unwrap();
+        assert!(page.contains("webhooks_total{outcome=\"retried\"} 1"), "{page}");
     }
 
     #[test]

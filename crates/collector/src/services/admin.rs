@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
+use tacita_observability::{LogFilter, Page, Unready};
 use tacita_proto::v1::{self, admin_service_server::AdminService};
 use tacita_protocol::{
     catalogue::Contents, domain::Dimension, epoch::EpochState, id::PublisherId, outcome::Outcome, time::Clock,
@@ -10,12 +11,13 @@ use tacita_protocol::{
 use tacita_store::TallyStore;
 use tonic::{Request, Response, Status};
 
-use super::IssuedCounts;
 use crate::{
     auth::{ApiKeyText, Rpc, admit},
     catalogue::{ApiKey, Brand, Catalogue, Change, Cohorts, NewCampaign, NewMeasure, Principal, Publisher, Refused},
     config::MeasurePolicy,
     keys::{EpochKeeper, KeeperError},
+    metrics::{Metrics, StoreCall},
+    readiness::Readiness,
     refusal,
     registry::{Registry, RegistryError},
 };
@@ -27,7 +29,10 @@ pub(crate) struct Admin {
     pub(crate) keys: Arc<EpochKeeper>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) measures: MeasurePolicy,
-    pub(crate) issued: Arc<IssuedCounts>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) page: Arc<Page>,
+    pub(crate) readiness: Arc<Readiness>,
+    pub(crate) log: Option<LogFilter>,
     pub(crate) verifying_key: VerifyingKey,
 }
 
@@ -104,12 +109,22 @@ impl Admin {
         }
     }
 
+    /// How this collector stands.
+    fn server_status(&self) -> v1::ServerStatus {
+        let unready = |Unready { reason, told }| v1::Unready { reason: reason.to_owned(), told };
+        v1::ServerStatus {
+            unready: self.readiness.standing().into_iter().map(unready).collect(),
+            log_filter: self.log.as_ref().map_or_else(String::new, LogFilter::text),
+            metrics: String::from_utf8_lossy(&self.page.text()).into_owned(),
+        }
+    }
+
     /// One publisher's line of the status, out of the counts of all.
     fn publisher_status(&self, publisher: &Publisher, counts: &[(PublisherId, Outcome, u64)]) -> v1::PublisherStatus {
         let own = counts.iter().filter(|(id, ..)| *id == publisher.id);
         v1::PublisherStatus {
             publisher: Some(publisher_on_wire(publisher)),
-            tokens_issued: self.issued.of(publisher.id),
+            tokens_issued: self.metrics.tokens_issued(publisher.id).get(),
             outcomes: own
                 .map(|&(_, outcome, reports)| v1::OutcomeCount { outcome: outcome.to_wire(), reports })
                 .collect(),
@@ -258,11 +273,31 @@ impl AdminService for Admin {
         request: Request<v1::GetStatusRequest>,
     ) -> Result<Response<v1::GetStatusResponse>, Status> {
         let catalogue = self.admit(&request)?;
-        let counts = self.store.outcomes().await.map_err(refusal::internal)?;
+        let counts = self.metrics.store(StoreCall::Outcomes, self.store.outcomes()).await.map_err(refusal::store)?;
         Ok(Response::new(v1::GetStatusResponse {
             signing_key: self.verifying_key.to_bytes().to_vec(),
             epochs: catalogue.epochs().iter().map(|epoch| (&epoch.entry).into()).collect(),
             publishers: catalogue.publishers().iter().map(|one| self.publisher_status(one, &counts)).collect(),
+            server: Some(self.server_status()),
         }))
+    }
+
+    async fn set_log_filter(
+        &self,
+        request: Request<v1::SetLogFilterRequest>,
+    ) -> Result<Response<v1::SetLogFilterResponse>, Status> {
+        self.admit(&request)?;
+        let log = self.log.as_ref().ok_or_else(|| {
+            refusal::failed_precondition(
+                "NO_LOG",
+                "this collector writes no log of its own: ask whoever runs its process",
+            )
+        })?;
+        let (asked, before) = (request.into_inner().filter, log.text());
+        if !asked.is_empty() {
+            log.set(&asked).map_err(|error| refusal::invalid("filter", error.to_string()))?;
+            tracing::warn!(filter = asked, before, "an operator replaced the log's filter");
+        }
+        Ok(Response::new(v1::SetLogFilterResponse { filter: log.text(), before }))
     }
 }

@@ -36,7 +36,7 @@ impl Collection {
         batches_per_stream: usize,
         drain: CancellationToken,
     ) -> Self {
-        let streams = Arc::new(Semaphore::new(stream_limit.value.min(Semaphore::MAX_PERMITS)));
+        let streams = ingest.metrics.permits(stream_limit);
         Self { registry, ingest, streams, stream_limit, batches_per_stream, drain }
     }
 }

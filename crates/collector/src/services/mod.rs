@@ -10,4 +10,4 @@ pub(crate) use admin::Admin;
 pub(crate) use collection::Collection;
 pub(crate) use manifest::Manifests;
 pub(crate) use reporting::Reporting;
-pub(crate) use token::{IssuedCounts, Tokens};
+pub(crate) use token::Tokens;

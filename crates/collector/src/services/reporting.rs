@@ -13,6 +13,7 @@ use crate::{
     alerts::{AlertKeeper, Found, Webhooks},
     auth::{Rpc, admit},
     catalogue::{Campaign, Catalogue, Declaration, Principal, Refused},
+    metrics::{Metrics, Wait},
     pool::{Limit, Overload},
     refusal,
     registry::{Registry, RegistryError},
@@ -40,6 +41,7 @@ pub(crate) struct Reporting {
     followers: Arc<Semaphore>,
     follower_limit: Limit,
     drain: CancellationToken,
+    metrics: Arc<Metrics>,
 }
 
 impl Reporting {
@@ -50,18 +52,19 @@ impl Reporting {
         webhooks: Arc<Webhooks>,
         [limit, follower_limit]: [Limit; 2],
         drain: CancellationToken,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        let permits = |limit: Limit| Arc::new(Semaphore::new(limit.value.min(Semaphore::MAX_PERMITS)));
         Self {
             registry,
             desk,
             alerts,
             webhooks,
-            queries: permits(limit),
+            queries: metrics.permits(limit),
             limit,
-            followers: permits(follower_limit),
+            followers: metrics.permits(follower_limit),
             follower_limit,
             drain,
+            metrics,
         }
     }
 
@@ -175,6 +178,7 @@ impl ReportingService for Reporting {
         let following = Following {
             desk: self.desk.clone(),
             queries: self.queries.clone(),
+            metrics: self.metrics.clone(),
             question,
             page_size,
             pause,
@@ -280,6 +284,7 @@ fn campaign_of(query: &Option<v1::Query>) -> &str {
 struct Following {
     desk: Arc<Desk>,
     queries: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
     question: Arc<Question>,
     page_size: u32,
     pause: Duration,
@@ -297,7 +302,8 @@ impl Following {
                 self.wait().await?;
             }
             // A follower waits for its turn among the questions, of which only so many are worked on at once.
-            let _turn = self.queries.acquire().await.map_err(|_| ended())?;
+            let turn = self.metrics.waited(Wait::QueryTurn, self.queries.acquire());
+            let _turn = turn.await.map_err(|_| ended())?;
             let known = self.known.clone().unwrap_or_default();
             if let Some(answer) = self.desk.page_unless(self.question.clone(), self.page_size, known).await? {
                 self.known = Some(answer.state.clone());

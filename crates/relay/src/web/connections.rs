@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -28,7 +28,7 @@ use tower::ServiceExt as _;
 use super::limits::{HEADER_BYTES, REQUEST_TIME};
 use crate::{
     config::ConnectionLimit,
-    seen::Counters,
+    metrics::Metrics,
     visitor::{TrustedProxies, Visitor},
 };
 
@@ -53,7 +53,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(crate) struct Connections {
     limit: ConnectionLimit,
     proxies: TrustedProxies,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
     open: Arc<Mutex<Open>>,
 }
 
@@ -70,8 +70,8 @@ struct Place {
 }
 
 impl Connections {
-    pub(crate) fn new(limit: ConnectionLimit, proxies: TrustedProxies, counters: Arc<Counters>) -> Self {
-        Self { limit, proxies, counters, open: Arc::default() }
+    pub(crate) fn new(limit: ConnectionLimit, proxies: TrustedProxies, metrics: Arc<Metrics>) -> Self {
+        Self { limit, proxies, metrics, open: Arc::default() }
     }
 
     /// Serves `app` until told to stop, then lets open requests end.
@@ -87,13 +87,14 @@ impl Connections {
                 Ok((stream, peer)) => match self.take_place(peer) {
                     Ok(place) => {
                         let conversation = converse(stream, peer, app.clone(), self.limit.idle, stop.clone());
+                        let open = self.metrics.connections.opened();
                         conversations.spawn(async move {
                             conversation.await;
-                            drop(place);
+                            drop((place, open));
                         });
                     }
                     Err(told) => {
-                        self.counters.connections_over_limit.fetch_add(1, Relaxed);
+                        self.metrics.connections_refused.inc();
                         conversations.spawn(turn_away(stream, told));
                     }
                 },

@@ -11,9 +11,12 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fjall::{
@@ -25,7 +28,7 @@ use parking_lot::{Mutex, RwLock};
 use tacita_protocol::epoch::EpochId;
 
 use super::{EmbeddedOptions, layout, spent::SpentSet};
-use crate::StoreError;
+use crate::{StoreError, Syncs};
 
 /// An open store directory.
 pub(super) struct Disk {
@@ -36,6 +39,9 @@ pub(super) struct Disk {
     epochs: RwLock<Epochs>,
     /// Held while a batch is applied, and for the instant in which a snapshot is taken.
     applying: Mutex<()>,
+    /// Batches brought to the disk, and the nanoseconds that it took.
+    syncs: AtomicU64,
+    syncing: AtomicU64,
     db: Database,
     path: PathBuf,
     options: EmbeddedOptions,
@@ -69,6 +75,8 @@ impl Disk {
             meta: db.keyspace(layout::META, calm)?,
             epochs: RwLock::default(),
             applying: Mutex::default(),
+            syncs: AtomicU64::new(0),
+            syncing: AtomicU64::new(0),
             db,
             path: path.to_owned(),
             options,
@@ -143,7 +151,21 @@ impl Disk {
     /// Brings a batch to the disk and applies it. For the writer.
     pub(super) fn commit(&self, batch: OwnedWriteBatch) -> Result<(), StoreError> {
         let _applying = self.applying.lock();
-        Ok(batch.commit()?)
+        let since = Instant::now();
+        batch.commit()?;
+        self.syncs.fetch_add(1, Relaxed);
+        self.syncing.fetch_add(since.elapsed().as_nanos() as u64, Relaxed);
+        Ok(())
+    }
+
+    /// The batches that were brought to the disk.
+    pub(super) fn syncs(&self) -> Syncs {
+        Syncs { number: self.syncs.load(Relaxed), time: Duration::from_nanos(self.syncing.load(Relaxed)) }
+    }
+
+    /// What the engine's files take.
+    pub(super) fn bytes(&self) -> Result<u64, StoreError> {
+        Ok(self.db.disk_space()?)
     }
 
     /// A view across the keyspaces in which every batch is there whole or not at all.

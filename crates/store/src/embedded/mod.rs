@@ -41,7 +41,7 @@ use self::{
     disk::Disk,
     writer::{AddOutcomes, Append, Commit, Job, Writer},
 };
-use crate::{ChangeLog, Entry, LogError, Partition, SeriesTally, StoreError, TallyStore, Verdict};
+use crate::{ChangeLog, Entry, LogError, Partition, SeriesTally, StoreError, Syncs, TallyStore, Verdict};
 
 /// How many nullifiers are looked for in memory on the caller's own thread: some microseconds.
 const FEW: usize = 64;
@@ -151,6 +151,25 @@ impl TallyStore for EmbeddedStore {
 
     async fn drop_epoch(&self, epoch: EpochId) -> Result<(), StoreError> {
         self.ask(|answer| Job::DropEpoch { epoch, answer }).await
+    }
+
+    fn engine(&self) -> &'static str {
+        "embedded"
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        if self.queue.as_ref().is_none_or(mpsc::Sender::is_closed) {
+            return Err(StoreError::Closed);
+        }
+        self.on_blocking_thread(Disk::require_room).await
+    }
+
+    async fn bytes(&self) -> Result<u64, StoreError> {
+        self.on_blocking_thread(Disk::bytes).await
+    }
+
+    fn syncs(&self) -> Syncs {
+        self.disk.syncs()
     }
 }
 

@@ -217,6 +217,25 @@ impl TallyStore for PostgresStore {
     fn retries(&self) -> u64 {
         self.database.retries()
     }
+
+    fn engine(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let rows = self.database.run(Call { sql: read::WRITABLE, arguments: &[], repeat: Repeat::Always }).await?;
+        let row = rows.first().ok_or_else(|| StoreError::Engine("a check without an answer".to_owned()))?;
+        match read::column(row, 0)? {
+            true => Ok(()),
+            false => Err(StoreError::Unavailable("it is read-only, a standby perhaps".to_owned())),
+        }
+    }
+
+    async fn bytes(&self) -> Result<u64, StoreError> {
+        let rows = self.database.run(Call { sql: read::SIZE, arguments: &[], repeat: Repeat::Always }).await?;
+        let row = rows.first().ok_or_else(|| StoreError::Engine("a size without an answer".to_owned()))?;
+        Ok(read::column::<i64>(row, 0)?.unsigned_abs())
+    }
 }
 
 #[async_trait]

@@ -25,6 +25,12 @@ pub(super) const TALLIES: &str = "
 /// The log from an index on.
 pub(super) const LOG: &str = "SELECT entry FROM tacita.change_log WHERE index >= $1 ORDER BY index";
 
+/// Whether commits are taken here.
+pub(super) const WRITABLE: &str = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'";
+
+/// The whole database: of a cluster, what the coordinator holds.
+pub(super) const SIZE: &str = "SELECT pg_database_size(current_database())";
+
 /// The value of a column.
 pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
     row.try_get(index).map_err(|error| StoreError::Engine(super::fault::explain(&error)))
