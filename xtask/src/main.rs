@@ -33,8 +33,10 @@ enum Word {
     Test,
     /// Check formatting, lints and documentation, warnings denied.
     Lint,
-    /// Run every fuzz target for a bounded time.
+    /// Run fuzz targets for a bounded time, and print how many inputs each was given.
     Fuzz {
+        /// Only targets whose name holds one of these, for example `relay`.
+        names: Vec<String>,
         /// For each target.
         #[arg(long, default_value_t = 20)]
         seconds: u32,
@@ -63,7 +65,7 @@ fn main() -> ExitCode {
         Word::Dashboard => dashboard(),
         Word::Test => cargo(&["test", "--workspace"]),
         Word::Lint => lint(),
-        Word::Fuzz { seconds } => fuzz::run(seconds),
+        Word::Fuzz { names, seconds } => fuzz::run(&names, seconds),
         Word::Faults { rounds } => faults::run(rounds),
         Word::Bench { names, long } => bench::run(&names, long),
     };

@@ -37,6 +37,9 @@ mod catalogue;
 mod config;
 mod dashboard;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ingest;
 mod keys;
 mod opening;
