@@ -39,8 +39,10 @@ enum Word {
     Deny,
     /// Write what the binary and the web packages are made of to target/sbom, as CycloneDX.
     Sbom,
-    /// Run every fuzz target for a bounded time.
+    /// Run fuzz targets for a bounded time, and print how many inputs each was given.
     Fuzz {
+        /// Only targets whose name holds one of these, for example `relay`.
+        names: Vec<String>,
         /// For each target.
         #[arg(long, default_value_t = 20)]
         seconds: u32,
@@ -71,7 +73,7 @@ fn main() -> ExitCode {
         Word::Lint => lint(),
         Word::Deny => supply::deny(),
         Word::Sbom => supply::sbom(),
-        Word::Fuzz { seconds } => fuzz::run(seconds),
+        Word::Fuzz { names, seconds } => fuzz::run(&names, seconds),
         Word::Faults { rounds } => faults::run(rounds),
         Word::Bench { names, long } => bench::run(&names, long),
     };

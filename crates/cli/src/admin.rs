@@ -199,7 +199,7 @@ enum RoleArg {
     Auditor,
 }
 
-fn cohort(text: &str) -> Result<v1::CohortSize, String> {
+pub(crate) fn cohort(text: &str) -> Result<v1::CohortSize, String> {
     let parsed = text.split_once('=').and_then(|(label, people)| Some((label.to_owned(), people.parse().ok()?)));
     let (label, people) =
         parsed.ok_or_else(|| format!("'{text}' is not a cohort: write LABEL=PEOPLE, for example 7=400"))?;

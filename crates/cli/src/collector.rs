@@ -234,6 +234,13 @@ fn config(file: &File) -> Result<CollectorConfig> {
     Ok(config)
 }
 
+/// Reads settings, and tells whether they can be.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_settings(text: &str) -> Result<()> {
+    let file: File = toml::from_str(text)?;
+    config(&file, "data".into()).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

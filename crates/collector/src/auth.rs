@@ -61,7 +61,7 @@ fn hash(secret: &str) -> [u8; 32] {
 }
 
 /// Number and secret.
-fn split(key: &str) -> Option<(u32, &str)> {
+pub(crate) fn split(key: &str) -> Option<(u32, &str)> {
     let (id, secret) = key.strip_prefix(PREFIX)?.split_once('_')?;
     Some((id.parse().ok()?, secret))
 }

@@ -42,6 +42,9 @@ mod catalogue;
 mod config;
 mod dashboard;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod ingest;
 mod keys;

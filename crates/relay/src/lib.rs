@@ -26,6 +26,9 @@
 
 mod catalogues;
 pub mod config;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 pub mod links;
 mod manifest;

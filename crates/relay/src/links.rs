@@ -12,5 +12,7 @@ mod shelf;
 mod table;
 pub mod totals;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::table::LinkTable;
 pub(crate) use self::{click::platform_of_click, shelf::LinkShelf, totals::Totals};
 pub use self::{shelf::LinksError, table::InvalidLinks};

@@ -97,7 +97,7 @@ impl RatioName {
     }
 }
 
-fn day(text: &str) -> Result<u64, String> {
+pub(crate) fn day(text: &str) -> Result<u64, String> {
     let parse = || {
         let date: jiff::civil::Date = text.parse().ok()?;
         let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
@@ -106,7 +106,7 @@ fn day(text: &str) -> Result<u64, String> {
     parse().ok_or_else(|| format!("'{text}' is not a day: write YYYY-MM-DD, for example 2026-11-22"))
 }
 
-fn filter(text: &str) -> Result<v1::Filter, String> {
+pub(crate) fn filter(text: &str) -> Result<v1::Filter, String> {
     let (dimension, values) = text
         .split_once('=')
         .filter(|(dimension, values)| !dimension.is_empty() && !values.is_empty())

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use tacita_proto::v1;
 use tacita_protocol::{
     audit::{Link, Place},
     catalogue::{CatalogueDigest, Contents},
@@ -100,6 +101,8 @@ impl Catalogue {
     fn take_in_measure(&mut self, measure: Measure) -> Result<(), Broken> {
         expect(measure.id.0 == next_number(&self.measures), "the measure's number")?;
         expect(self.campaign(measure.campaign).is_some(), "the measure's campaign")?;
+        // As an entry it is plain data; only what is read from the wire is checked.
+        expect(Measure::try_from(&v1::Measure::from(&measure)).as_ref() == Ok(&measure), "the measure")?;
         let mechanism = measure.mechanism();
         let contents = match measure.domain.catalogue() {
             None => None,
@@ -164,4 +167,42 @@ impl Catalogue {
 
 fn expect(holds: bool, what: Broken) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(what) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A log of one publisher, brand, campaign and measure, with these dimensions.
+    fn fold(dimensions: &str) -> Result<Catalogue, LogFault> {
+        let measure = format!(
+            r#"{{"measure-created": {{"id": 1, "campaign": 1, "name": "shares", "event": "share", "participation": "event",
+                "domain": {dimensions}, "epsilon": 2000000, "window": 86400}}}}"#
+        );
+        let changes = [
+            r#"{"publisher-created": {"id": 1, "name": "daily"}}"#,
+            r#"{"brand-created": {"id": 1, "name": "acme"}}"#,
+            r#"{"campaign-created": {"id": 1, "brand": 1, "name": "spring", "publishers": [1], "attribution_seconds": 60}}"#,
+            &measure,
+        ];
+        let mut catalogue = Catalogue::default();
+        for change in changes {
+            catalogue.fold(format!(r#"{{"version": 1, "at": 0, "change": {change}}}"#).as_bytes())?;
+        }
+        Ok(catalogue)
+    }
+
+    #[test]
+    fn a_measure_that_cannot_be_is_a_damaged_log_and_no_panic() {
+        assert_eq!(fold(r#"[{"name": "channel", "labels": ["sms", "other"]}]"#).unwrap().measures.len(), 1);
+        for dimensions in [
+            "[]",
+            r#"[{"name": "channel", "labels": []}]"#,
+            r#"[{"name": "channel", "labels": ["a", "a"]}]"#,
+            r#"[{"name": "value", "labels": ["cheap"]}]"#,
+        ] {
+            let fault = fold(dimensions).unwrap_err();
+            assert!(matches!(fault, LogFault::Sequence { index: 3, what: "the measure" }), "{dimensions}: {fault}");
+        }
+    }
 }

@@ -26,6 +26,8 @@ mod coverage;
 mod desk;
 mod fraction;
 pub(crate) mod funnel;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod merge;
 mod number;
 mod period;

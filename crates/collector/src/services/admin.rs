@@ -66,7 +66,7 @@ async fn create_api_key(
 }
 
 /// The dimensions of a wish, and the contents of the last one where it is over a catalogue.
-fn with_contents(
+pub(crate) fn with_contents(
     mut dimensions: Vec<v1::Dimension>,
     asked: Option<v1::Contents>,
 ) -> Result<(Vec<v1::Dimension>, Option<Contents>), Status> {

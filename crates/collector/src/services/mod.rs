@@ -8,6 +8,8 @@ mod reporting;
 mod token;
 
 pub(crate) use admin::Admin;
+#[cfg(feature = "fuzzing")]
+pub(crate) use admin::with_contents;
 pub(crate) use audit::Audit;
 pub(crate) use collection::Collection;
 pub(crate) use manifest::Manifests;
