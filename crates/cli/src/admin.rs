@@ -1,7 +1,8 @@
 //! `tacita admin`: what the neutral operator does.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::{Subcommand, ValueEnum};
+use ed25519_dalek::VerifyingKey;
 use tacita_dp::Epsilon;
 use tacita_proto::v1;
 use tacita_protocol::{
@@ -9,6 +10,7 @@ use tacita_protocol::{
     outcome::Outcome,
     time::{Clock as _, SystemClock},
 };
+use tacita_relay::receipts::head;
 
 use crate::{
     connect::{AdminClient, CollectorArgs, refused},
@@ -58,6 +60,11 @@ enum Command {
     },
     /// The signing key, the epochs, and what became of each publisher's reports.
     Status,
+    /// What became of a publisher's reports, period by period: the record that its relays check.
+    Record {
+        /// The publisher's name.
+        publisher: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -219,6 +226,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         Command::Measure { command } => measure(admin, command).await,
         Command::Key { command } => key(admin, command).await,
         Command::Status => status(admin).await,
+        Command::Record { publisher } => record(&args.collector, admin, &publisher).await,
     }
 }
 
@@ -359,6 +367,25 @@ async fn status(mut admin: AdminClient) -> Result<()> {
         publishers.row([name, publisher.tokens_issued.to_string(), outcomes(&publisher.outcomes)]);
     }
     publishers.print();
+    Ok(())
+}
+
+async fn record(collector: &CollectorArgs, mut admin: AdminClient, name: &str) -> Result<()> {
+    let status = admin.get_status(v1::GetStatusRequest {}).await.map_err(refused)?.into_inner();
+    let key = <[u8; 32]>::try_from(status.signing_key).ok().and_then(|key| VerifyingKey::from_bytes(&key).ok());
+    let key = key.context("the collector's signing key does not decode")?;
+    let publishers = status.publishers.into_iter().filter_map(|status| status.publisher);
+    let publisher = publishers.filter(|publisher| publisher.name == name).map(|publisher| publisher.id).next();
+    let publisher = publisher.with_context(|| format!("there is no publisher '{name}'"))?;
+    let record = collector.record(publisher, &key).await?;
+    head::verify(&record.entries, &record.head, None)?;
+    let mut table = Table::new(&["period", "closed", "reports"]);
+    for entry in &record.entries {
+        let counts: Vec<_> = v1::RecordEntry::from(entry).outcomes;
+        table.row([entry.period.to_string(), utc(entry.closed_at.0), outcomes(&counts)]);
+    }
+    table.print();
+    println!("\n{} periods are closed; head {}", record.head.periods, hex::encode(record.head.hash));
     Ok(())
 }
 

@@ -55,6 +55,7 @@ struct File {
     windows: Windows,
     alerts: Alerts,
     dashboard: Dashboard,
+    record: Record,
 }
 
 #[derive(Deserialize, Default)]
@@ -97,6 +98,12 @@ struct Alerts {
 struct Dashboard {
     serve: Option<bool>,
     origins: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Record {
+    period: Option<Span>,
 }
 
 /// Runs until SIGTERM or SIGINT, then drains.
@@ -150,6 +157,7 @@ fn config(file: &File, data: PathBuf) -> Result<CollectorConfig> {
     windows.ahead = file.windows.ahead.map_or(windows.ahead, |span| span.0);
     config.alerts.step = file.alerts.step.map_or(config.alerts.step, |span| span.0);
     config.alerts.loopback_webhooks = file.alerts.loopback_webhooks;
+    config.record_period = file.record.period.map_or(config.record_period, |span| span.0);
     config.dashboard_origins = file.dashboard.origins.clone();
     config.serve_dashboard = file.dashboard.serve.unwrap_or(config.serve_dashboard);
     Ok(config)
@@ -169,6 +177,7 @@ mod tests {
         assert_eq!(from_file.measure_policy, default.measure_policy);
         assert_eq!(from_file.window_policy, default.window_policy);
         assert_eq!(from_file.alerts, default.alerts);
+        assert_eq!(from_file.record_period, default.record_period);
         assert_eq!(from_file.dashboard_origins, default.dashboard_origins);
         assert_eq!(from_file.serve_dashboard, default.serve_dashboard);
     }

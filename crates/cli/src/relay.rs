@@ -1,7 +1,9 @@
-//! `tacita relay`: the publisher's edge, the totals of its short links, and the hashes of the SDK that it serves.
+//! `tacita relay`: the publisher's edge, the totals of its short links, the hashes of the SDK that it serves, and whether what it sent was
+//! counted.
 
 mod links;
 mod sri;
+mod verify;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
@@ -31,6 +33,7 @@ pub(crate) struct Args {
 enum Word {
     Links(links::Args),
     Sri(sri::Args),
+    Verify(verify::Args),
 }
 
 #[derive(clap::Args)]
@@ -80,6 +83,7 @@ struct File {
     visitor: Visitor,
     connections: Connections,
     queue: Queue,
+    receipts: Receipts,
 }
 
 #[derive(Deserialize, Default)]
@@ -110,6 +114,12 @@ struct Connections {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Queue {
     bytes: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Receipts {
+    keep: Option<Span>,
 }
 
 impl Batch {
@@ -147,10 +157,17 @@ impl Queue {
     }
 }
 
+impl Receipts {
+    fn apply(&self, config: &mut RelayConfig) {
+        config.receipts_kept = self.keep.map_or(config.receipts_kept, |span| span.0);
+    }
+}
+
 pub(crate) async fn run(args: Args) -> Result<()> {
     match args.word {
         Some(Word::Links(args)) => links::run(&args),
         Some(Word::Sri(args)) => sri::run(&args),
+        Some(Word::Verify(args)) => verify::run(args).await,
         None => serve(args.server).await,
     }
 }
@@ -181,16 +198,8 @@ fn config(args: ServerArgs, file: File) -> Result<RelayConfig> {
     let publisher = args.publisher.or(file.publisher);
     let publisher =
         publisher.context("no publisher: give --publisher NUMBER (`tacita admin publisher create` prints it)")?;
-    let collector = match (args.collector, file.collector) {
-        (Some(collector), _) => collector,
-        (None, Some(text)) => http_address(&text).map_err(|error| anyhow!("collector: {error}"))?,
-        (None, None) => anyhow::bail!("no collector: give --collector http://HOST:PORT"),
-    };
-    let pinned = match (args.signing_key, file.signing_key) {
-        (Some(key), _) => key,
-        (None, Some(text)) => signing_key(&text).map_err(|error| anyhow!("signing-key: {error}"))?,
-        (None, None) => anyhow::bail!("no signing key: give --signing-key HEX (`tacita admin status` prints it)"),
-    };
+    let collector = collector(args.collector, file.collector)?;
+    let pinned = pinned(args.signing_key, file.signing_key)?;
     let api_key = args.key.read("the publisher's key (`tacita admin key create --role publisher` makes one)")?;
     let data = args.data.or(file.data).unwrap_or_else(|| format!("data/relay-{publisher}").into());
 
@@ -199,11 +208,30 @@ fn config(args: ServerArgs, file: File) -> Result<RelayConfig> {
     file.visitor.apply(&mut config);
     file.connections.apply(&mut config);
     file.queue.apply(&mut config);
+    file.receipts.apply(&mut config);
     config.sdk = args.sdk.or(file.sdk);
     config.links = args.links.or(file.links);
     config.allowed_origins = file.allowed_origins;
     config.trusted_proxies = networks(&file.trusted_proxies)?;
     Ok(config)
+}
+
+/// The collector's address: the flag's, or the file's.
+fn collector(flag: Option<String>, file: Option<String>) -> Result<String> {
+    match (flag, file) {
+        (Some(collector), _) => Ok(collector),
+        (None, Some(text)) => http_address(&text).map_err(|error| anyhow!("collector: {error}")),
+        (None, None) => anyhow::bail!("no collector: give --collector http://HOST:PORT"),
+    }
+}
+
+/// The collector's signing key: the flag's, or the file's.
+fn pinned(flag: Option<VerifyingKey>, file: Option<String>) -> Result<VerifyingKey> {
+    match (flag, file) {
+        (Some(key), _) => Ok(key),
+        (None, Some(text)) => signing_key(&text).map_err(|error| anyhow!("signing-key: {error}")),
+        (None, None) => anyhow::bail!("no signing key: give --signing-key HEX (`tacita admin status` prints it)"),
+    }
 }
 
 fn networks(texts: &[String]) -> Result<Vec<ipnet::IpNet>> {
@@ -230,6 +258,8 @@ mod tests {
         file.visitor.apply(&mut config);
         file.connections.apply(&mut config);
         file.queue.apply(&mut config);
+        file.receipts.apply(&mut config);
+        assert_eq!(config.receipts_kept, default.receipts_kept);
         assert_eq!(config.batch, default.batch);
         assert_eq!(config.connections, default.connections);
         assert_eq!(config.visitor_limit, default.visitor_limit);

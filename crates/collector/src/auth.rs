@@ -73,6 +73,7 @@ pub(crate) enum Rpc {
     IssueTokens,
     SubmitReports,
     UploadReports,
+    ListRecord,
     /// All of ReportingService but what is declared.
     ReadReports,
     Declare,
@@ -97,6 +98,7 @@ impl Rpc {
             Self::IssueTokens   => Admits { operator: false, publisher: true,  brand: false },
             Self::SubmitReports => Admits { operator: false, publisher: true,  brand: false },
             Self::UploadReports => Admits { operator: false, publisher: true,  brand: false },
+            Self::ListRecord    => Admits { operator: true,  publisher: true,  brand: false },
             Self::ReadReports   => Admits { operator: true,  publisher: false, brand: true  },
             Self::Declare       => Admits { operator: true,  publisher: false, brand: true  },
             Self::Administer    => Admits { operator: true,  publisher: false, brand: false },

@@ -23,6 +23,8 @@
 //! | `ingest` | the way of a batch of reports into the tallies |
 //! | `alerts` | surges: found, kept, told |
 //! | `report` | from a question to its answer |
+//! | `receipts` | what became of a batch, signed |
+//! | `record` | what became of a publisher's reports, period by period |
 //! | `pages` | who may ask from a page |
 //! | `services` | the gRPC methods |
 //! | `opening` | the store and the vault, and whether they belong together |
@@ -42,6 +44,8 @@ mod keys;
 mod opening;
 mod pages;
 mod pool;
+mod receipts;
+mod record;
 mod refusal;
 mod registry;
 mod report;

@@ -17,6 +17,7 @@ use tacita_proto::v1::{
     manifest_service_server::{self, ManifestServiceServer},
     reporting_service_server::{self, ReportingServiceServer},
     token_service_server::{self, TokenServiceServer},
+    transparency_service_server::{self, TransparencyServiceServer},
 };
 use tacita_protocol::{manifest::DevicePolicy, time::Clock};
 use tacita_store::{TallyStore, vault::Vault};
@@ -44,9 +45,11 @@ use crate::{
     opening::{OpenStore, fitting_signing_key, open_store},
     pages::for_pages,
     pool::{CryptoPool, Limit},
+    receipts::Receipts,
+    record::Record,
     registry::{Registry, RegistryError},
     report::{Desk, Tallies},
-    services::{Admin, Collection, IssuedCounts, Manifests, Reporting, Tokens},
+    services::{Admin, Collection, IssuedCounts, Manifests, Reporting, Tokens, Transparency},
 };
 
 /// The largest message from an operator: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
@@ -56,13 +59,14 @@ const ADMIN_MESSAGE_BYTES: usize = 32 << 20;
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// The names that the health service answers for: the whole, and each service.
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     "",
     admin_service_server::SERVICE_NAME,
     collection_service_server::SERVICE_NAME,
     manifest_service_server::SERVICE_NAME,
     reporting_service_server::SERVICE_NAME,
     token_service_server::SERVICE_NAME,
+    transparency_service_server::SERVICE_NAME,
 ];
 
 /// The collector: issuer, ingest, reporting and administration behind one listener.
@@ -84,6 +88,8 @@ pub struct RunningCollector {
     keeper: JoinHandle<()>,
     /// Ends with the drain.
     alerts: JoinHandle<()>,
+    /// Ends with the drain.
+    record: JoinHandle<()>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     patience: Duration,
 }
@@ -99,6 +105,7 @@ struct Foundation {
     tallies: Arc<Tallies>,
     webhooks: Arc<Webhooks>,
     alerts: Arc<AlertKeeper>,
+    record: Arc<Record>,
     drain: CancellationToken,
 }
 
@@ -131,6 +138,10 @@ impl Collector {
             let (alerts, drain) = (foundation.alerts.clone(), drain.clone());
             async move { alerts.keep(drain).await }
         });
+        let record = tokio::spawn({
+            let (record, drain) = (foundation.record.clone(), drain.clone());
+            async move { record.keep(drain).await }
+        });
         let (keys, store) = (foundation.keys.clone(), foundation.store.clone());
         let verifying_key = foundation.signing_key.verifying_key();
         let router = foundation.router(health.clone())?;
@@ -156,6 +167,7 @@ impl Collector {
             stop,
             keeper,
             alerts,
+            record,
             server,
             patience,
         })
@@ -210,6 +222,7 @@ impl RunningCollector {
         self.stop.cancel();
         let _ = (&mut self.keeper).await;
         let _ = (&mut self.alerts).await;
+        let _ = (&mut self.record).await;
         let result = match ended {
             Ok(Ok(served)) => served.map_err(|error| CollectorError::Server(error.to_string())),
             Ok(Err(crash)) => Err(CollectorError::Server(crash.to_string())),
@@ -252,7 +265,7 @@ async fn announce(health: &HealthReporter, ready: bool) {
 impl Foundation {
     async fn lay(config: CollectorConfig, clock: Arc<dyn Clock>) -> Result<Self, CollectorError> {
         make_directory(&config.data)?;
-        let OpenStore { tallies: store, log } = open_store(&config).await?;
+        let OpenStore { tallies: store, record, log } = open_store(&config).await?;
         let registry = Arc::new(Registry::open(log, clock.clone()).await?);
         let vault = Vault::open(&config.vault)?;
         let signing_key = Arc::new(fitting_signing_key(&registry, &vault, &config).await?);
@@ -267,7 +280,8 @@ impl Foundation {
         let step = config.alerts.step;
         let alerts = AlertKeeper::new(registry.clone(), tallies.clone(), clock.clone(), webhooks.clone(), step);
         let alerts = Arc::new(alerts);
-        Ok(Self { config, clock, store, registry, keys, signing_key, tallies, webhooks, alerts, drain })
+        let record = Arc::new(Record::new(record, clock.clone(), signing_key.clone(), config.record_period));
+        Ok(Self { config, clock, store, registry, keys, signing_key, tallies, webhooks, alerts, record, drain })
     }
 
     fn router(self, health: HealthReporter) -> Result<Router, CollectorError> {
@@ -284,6 +298,7 @@ impl Foundation {
             .add_service(ManifestServiceServer::new(self.manifests()))
             .add_service(TokenServiceServer::new(self.tokens(issued.clone())?))
             .add_service(CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most))
+            .add_service(TransparencyServiceServer::new(self.transparency()))
             .add_service(for_pages(ReportingServiceServer::new(self.reporting()), &self.config.dashboard_origins)?)
             .add_service(self.guarded_admin(issued));
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
@@ -335,7 +350,12 @@ impl Foundation {
         };
         let streams = Limit { name: "upload_streams", value: limits.upload_streams };
         let (registry, drain) = (self.registry.clone(), self.drain.clone());
-        Ok(Collection::new(registry, Arc::new(ingest), streams, limits.batches_per_stream, drain))
+        let receipts = Receipts { signing_key: self.signing_key.clone(), clock: self.clock.clone() };
+        Ok(Collection::new(registry, Arc::new(ingest), receipts, streams, limits.batches_per_stream, drain))
+    }
+
+    fn transparency(&self) -> Transparency {
+        Transparency { registry: self.registry.clone(), record: self.record.clone() }
     }
 
     fn reporting(&self) -> Reporting {

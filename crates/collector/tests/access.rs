@@ -7,12 +7,12 @@ use support::{Cast, House};
 use tacita_proto::v1::{
     self, admin_service_client::AdminServiceClient, collection_service_client::CollectionServiceClient,
     manifest_service_client::ManifestServiceClient, reporting_service_client::ReportingServiceClient,
-    token_service_client::TokenServiceClient,
+    token_service_client::TokenServiceClient, transparency_service_client::TransparencyServiceClient,
 };
 use tonic::{Code, Response, Status};
 use tonic_types::StatusExt as _;
 
-const RPCS: [&str; 25] = [
+const RPCS: [&str; 26] = [
     "GetManifest",
     "GetCatalogue",
     "IssueTokens",
@@ -38,6 +38,7 @@ const RPCS: [&str; 25] = [
     "RevokeApiKey",
     "RotateEpoch",
     "GetStatus",
+    "ListRecord",
 ];
 
 /// What a call with an empty request is answered with.
@@ -83,6 +84,9 @@ async fn call(house: &House, key: &str, rpc: &str) -> Result<(), Status> {
         "RevokeApiKey" => done(admin().revoke_api_key(v1::RevokeApiKeyRequest::default()).await),
         "RotateEpoch" => done(admin().rotate_epoch(v1::RotateEpochRequest {}).await),
         "GetStatus" => done(admin().get_status(v1::GetStatusRequest {}).await),
+        "ListRecord" => {
+            done(TransparencyServiceClient::new(caller.clone()).list_record(v1::ListRecordRequest::default()).await)
+        }
         other => panic!("{other}"),
     }
 }
@@ -91,7 +95,7 @@ async fn call(house: &House, key: &str, rpc: &str) -> Result<(), Status> {
 async fn each_role_may_call_its_own_methods_and_no_other() {
     let cast = Cast::assemble().await;
     let admits = |role: &str, rpc: &str| match rpc {
-        "GetManifest" | "GetCatalogue" => role != "brand",
+        "GetManifest" | "GetCatalogue" | "ListRecord" => role != "brand",
         "IssueTokens" | "SubmitReports" | "UploadReports" => role == "publisher",
         "ListCampaigns" | "Query" | "WatchQuery" | "GetFunnel" | "GetReconciliation" | "PlanMeasure"
         | "DeclareCampaign" | "ListAlerts" | "WatchAlerts" => role != "publisher",

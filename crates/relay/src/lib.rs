@@ -13,6 +13,7 @@
 //! | `gate` | the visitor's limits, and the forward of issuance |
 //! | `queue` | envelopes, durable before they are acknowledged; batches drawn at random |
 //! | `uploader` | batches to the collector, until each is answered |
+//! | [`receipts`] | what the collector answered, kept to be compared with its record |
 //! | `upstream` | the connections to the collector |
 //! | [`sdk`] | the SDK's files, as built |
 //! | [`links`] | short links, and the totals of clicks on them |
@@ -27,6 +28,7 @@ mod gate;
 pub mod links;
 mod manifest;
 mod queue;
+pub mod receipts;
 pub mod sdk;
 pub mod seen;
 pub mod server;

@@ -12,6 +12,7 @@ use crate::{
     links::{LinkShelf, LinksError, Totals},
     manifest::{CacheError, ManifestCache},
     queue::{Queue, QueueError},
+    receipts::Receipts,
     sdk::{Sdk, SdkError},
     seen::{Counters, RelaySeen},
     services::Services,
@@ -113,6 +114,13 @@ impl Relay {
                 return Err(error);
             }
         };
+        let receipts = match open_receipts(&config, clock.clone()) {
+            Ok(receipts) => receipts,
+            Err(error) => {
+                close_queue(&queue, Some(writer)).await;
+                return Err(error);
+            }
+        };
         let limit = config.visitor_limit;
         let tokens = Arc::new(Allowances::new(limit.of_tokens(), clock.clone())?);
         let envelopes = Arc::new(Allowances::new(limit.of_envelopes(), clock)?);
@@ -133,7 +141,7 @@ impl Relay {
         let app = web::app(services, Origins::new(&config.allowed_origins)?, sdk.as_ref(), links.clone()).await?;
         let connections = Connections::new(config.connections, proxies, counters.clone());
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
-        let uploader = Uploader::new(queue.clone(), config.batch, upstream, counters.clone());
+        let uploader = Uploader::new(queue.clone(), config.batch, receipts, upstream, counters.clone());
         let uploader = tokio::spawn(uploader.run(upload.clone()));
         tokio::spawn(manifest.clone().keep_fresh(config.manifest_refresh, accept.clone()));
         tokio::spawn(forget_visitors([tokens.clone(), envelopes], accept.clone()));
@@ -229,6 +237,11 @@ async fn open_queue(config: &RelayConfig) -> Result<(Queue, thread::JoinHandle<(
         Queue::open(&folder, capacity, policy).map_err(|error| RelayError::Queue { path: folder, error })
     });
     opened.await.unwrap_or_else(|_| Err(RelayError::Queue { path, error: QueueError::Closed }))
+}
+
+fn open_receipts(config: &RelayConfig, clock: Arc<dyn Clock>) -> Result<Receipts, RelayError> {
+    let opened = Receipts::open(&config.data, (config.publisher, config.signing_key), config.receipts_kept, clock);
+    opened.map_err(|error| RelayError::Data { path: config.data.clone(), error })
 }
 
 fn open_links(config: &RelayConfig, clock: Arc<dyn Clock>) -> Result<Option<ShortLinks>, RelayError> {
