@@ -1,10 +1,15 @@
 //! `tacita admin`: what the neutral operator does.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::{Subcommand, ValueEnum};
+use ed25519_dalek::VerifyingKey;
 use tacita_dp::Epsilon;
 use tacita_proto::v1;
-use tacita_protocol::time::{Clock as _, SystemClock};
+use tacita_protocol::{
+    outcome::Outcome,
+    time::{Clock as _, SystemClock},
+};
+use tacita_relay::receipts::head;
 
 use crate::{
     connect::{AdminClient, CollectorArgs, refused},
@@ -56,6 +61,11 @@ enum Command {
     LogFilter {
         /// Levels and CRATE=LEVEL, separated by commas: info,tacita_collector=debug.
         filter: Option<String>,
+    },
+    /// What became of a publisher's reports, period by period: the record that its relays check.
+    Record {
+        /// The publisher's name.
+        publisher: String,
     },
 }
 
@@ -228,6 +238,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         Command::Measure { command } => measure(admin, command).await,
         Command::Key { command } => key(admin, command).await,
         Command::LogFilter { filter } => log_filter(admin, filter.unwrap_or_default()).await,
+        Command::Record { publisher } => record(&args.collector, admin, &publisher).await,
     }
 }
 
@@ -368,6 +379,33 @@ async fn log_filter(mut admin: AdminClient, filter: String) -> Result<()> {
         false => println!("the collector logs '{in_force}' (before: '{before}')"),
     }
     Ok(())
+}
+
+async fn record(collector: &CollectorArgs, mut admin: AdminClient, name: &str) -> Result<()> {
+    let status = admin.get_status(v1::GetStatusRequest {}).await.map_err(refused)?.into_inner();
+    let key = <[u8; 32]>::try_from(status.signing_key).ok().and_then(|key| VerifyingKey::from_bytes(&key).ok());
+    let key = key.context("the collector's signing key does not decode")?;
+    let publishers = status.publishers.into_iter().filter_map(|status| status.publisher);
+    let publisher = publishers.filter(|publisher| publisher.name == name).map(|publisher| publisher.id).next();
+    let publisher = publisher.with_context(|| format!("there is no publisher '{name}'"))?;
+    let record = collector.record(publisher, &key).await?;
+    head::verify(&record.entries, &record.head, None)?;
+    let mut table = Table::new(&["period", "closed", "reports"]);
+    for entry in &record.entries {
+        let counts: Vec<_> = v1::RecordEntry::from(entry).outcomes;
+        table.row([entry.period.to_string(), utc(entry.closed_at.0), outcomes(&counts)]);
+    }
+    table.print();
+    println!("\n{} periods are closed; head {}", record.head.periods, hex::encode(record.head.hash));
+    Ok(())
+}
+
+fn outcomes(counts: &[v1::OutcomeCount]) -> String {
+    let words = counts.iter().filter_map(|count| {
+        let outcome = Outcome::from_wire(count.outcome).ok()?;
+        Some(format!("{} {}", count.reports, outcome.name()))
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// A length of time that is at least a second: 0 would mean no end.

@@ -80,6 +80,13 @@ pub(crate) struct File {
     alerts: Alerts,
     dashboard: Dashboard,
     tls: ServerTlsFile,
+    record: Record,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Record {
+    period: Option<Span>,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -227,6 +234,7 @@ fn config(file: &File) -> Result<CollectorConfig> {
     windows.ahead = file.windows.ahead.map_or(windows.ahead, |span| span.0);
     config.alerts.step = file.alerts.step.map_or(config.alerts.step, |span| span.0);
     config.alerts.loopback_webhooks = file.alerts.loopback_webhooks;
+    config.record_period = file.record.period.map_or(config.record_period, |span| span.0);
     config.metrics.listen = file.metrics;
     config.tls = file.tls.read()?;
     config.dashboard_origins = file.dashboard.origins.clone();

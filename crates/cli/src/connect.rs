@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use ed25519_dalek::VerifyingKey;
 use tacita_proto::v1::{
-    admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
-    reporting_service_client::ReportingServiceClient,
+    self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
+    reporting_service_client::ReportingServiceClient, transparency_service_client::TransparencyServiceClient,
 };
+use tacita_protocol::record::{RecordEntry, RecordHead};
 use tacita_tls::{ClientTls, Server};
 use tonic::{
     Code, Request, Status,
@@ -58,6 +60,12 @@ impl CollectorArgs {
             .max_decoding_message_size(LONG_ANSWER))
     }
 
+    /// A publisher's record, signed by the key that the collector says is its own.
+    pub(crate) async fn record(&self, publisher: u32, key: &VerifyingKey) -> Result<Record> {
+        let holder = "the operator's key (the collector writes one to DATA/operator.key when it first starts)";
+        Record::fetch(&self.collector, self.tls.clone().read()?, &self.key.read(holder)?, publisher, key).await
+    }
+
     /// A client of the ReportingService.
     pub(crate) async fn reporting(&self) -> Result<ReportingClient> {
         let holder = "the brand's key (`tacita admin key create --role brand --subject BRAND` makes one)";
@@ -88,6 +96,40 @@ pub(crate) async fn admin(address: &str, key: &str) -> Result<AdminClient> {
 pub(crate) async fn reporting(address: &str, key: &str) -> Result<ReportingClient> {
     Ok(ReportingServiceClient::with_interceptor(channel(address).await?, Bearer::new(key)?)
         .max_decoding_message_size(LONG_ANSWER))
+}
+
+/// A publisher's whole record, as the collector tells it.
+pub(crate) struct Record {
+    /// By rising period.
+    pub(crate) entries: Vec<RecordEntry>,
+    /// Signed; whether the entries lead to it is not checked yet.
+    pub(crate) head: RecordHead,
+}
+
+impl Record {
+    /// Fetches all pages. A `publisher` of 0 is the one whose key it is.
+    pub(crate) async fn fetch(
+        address: &str,
+        tls: ClientTls,
+        key: &str,
+        publisher: u32,
+        pinned: &VerifyingKey,
+    ) -> Result<Self> {
+        let channel = reach(address, tls).await?;
+        let mut client = TransparencyServiceClient::with_interceptor(channel, Bearer::new(key)?);
+        let (mut entries, mut from_period) = (Vec::new(), 0);
+        loop {
+            let request = v1::ListRecordRequest { publisher, from_period, page_size: 0 };
+            let page = client.list_record(request).await.map_err(refused)?.into_inner();
+            let read = page.entries.iter().map(RecordEntry::try_from).collect::<Result<Vec<_>, _>>()?;
+            entries.extend(read);
+            if page.next_period <= from_period {
+                let head = page.head.context("the collector's record has no head")?;
+                return Ok(Self { entries, head: RecordHead::verify(&head, pinned)? });
+            }
+            from_period = page.next_period;
+        }
+    }
 }
 
 /// Connects to a collector without a key.

@@ -1,14 +1,18 @@
-//! `tacita relay`: the publisher's edge, the totals of its short links, and the hashes of the SDK that it serves.
+//! `tacita relay`: the publisher's edge, the totals of its short links, the hashes of the SDK that it serves, and whether what it sent was
+//! counted.
 
 mod links;
 mod sri;
+mod verify;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, anyhow};
+use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use tacita_protocol::{id::PublisherId, time::SystemClock};
 use tacita_relay::{Relay, RelayConfig};
+use tacita_tls::ClientTls;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -36,6 +40,7 @@ pub(crate) struct Args {
 enum Word {
     Links(links::Args),
     Sri(sri::Args),
+    Verify(verify::Args),
 }
 
 /// What the server takes.
@@ -123,6 +128,7 @@ pub(crate) struct File {
     visitor: Visitor,
     connections: Connections,
     queue: Queue,
+    receipts: Receipts,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -153,6 +159,12 @@ struct Connections {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Queue {
     bytes: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Receipts {
+    keep: Option<Span>,
 }
 
 impl Batch {
@@ -194,6 +206,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     match args.word {
         Some(Word::Links(args)) => links::run(&args),
         Some(Word::Sri(args)) => sri::run(&args),
+        Some(Word::Verify(args)) => verify::run(args).await,
         None => serve(args.server).await,
     }
 }
@@ -225,6 +238,22 @@ impl File {
     fn data(&self) -> PathBuf {
         let publisher = self.publisher.unwrap_or_default();
         self.data.clone().unwrap_or_else(|| format!("data/relay-{publisher}").into())
+    }
+
+    fn collector(&self) -> Result<String> {
+        let text = self.collector.as_deref().context("give --collector http://HOST:PORT")?;
+        http_address(text).map_err(anyhow::Error::msg)
+    }
+
+    /// What is trusted of the collector, and shown to it.
+    fn collector_tls(&self) -> Result<ClientTls> {
+        ClientTlsArgs::of_file(self.ca.clone(), self.client_cert.clone(), self.client_key.clone()).read()
+    }
+
+    /// The collector's signing key.
+    fn pinned(&self) -> Result<VerifyingKey> {
+        let text = self.signing_key.as_deref().context("give --signing-key HEX (`tacita status` prints it)")?;
+        signing_key(text).map_err(anyhow::Error::msg)
     }
 
     /// The publisher's API key, from wherever it is said to be.
@@ -285,14 +314,11 @@ fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
     let mut asked = Asked(Vec::new());
     let publisher = file.publisher.context("give --publisher NUMBER (`tacita admin publisher create` prints it)");
     let publisher = asked.take("publisher", publisher);
-    let collector = file.collector.as_deref().context("give --collector http://HOST:PORT");
-    let collector = asked.take("collector", collector.and_then(|text| http_address(text).map_err(anyhow::Error::msg)));
-    let pinned = file.signing_key.as_deref().context("give --signing-key HEX (`tacita status` prints it)");
-    let pinned = asked.take("signing-key", pinned.and_then(|text| signing_key(text).map_err(anyhow::Error::msg)));
+    let collector = asked.take("collector", file.collector());
+    let pinned = asked.take("signing-key", file.pinned());
     let api_key = asked.take(if file.key.is_some() { "key" } else { "key-file" }, file.api_key());
     let proxies = asked.take("trusted-proxies", networks(&file.trusted_proxies));
-    let shown = ClientTlsArgs::of_file(file.ca.clone(), file.client_cert.clone(), file.client_key.clone()).read();
-    let collector_tls = asked.take("client-cert", shown);
+    let collector_tls = asked.take("client-cert", file.collector_tls());
     let tls = asked.take("tls", file.tls.of_relay());
     if !asked.0.is_empty() {
         return Err(asked.0);
@@ -303,6 +329,7 @@ fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
     file.visitor.apply(&mut config);
     file.connections.apply(&mut config);
     file.queue.apply(&mut config);
+    config.receipts_kept = file.receipts.keep.map_or(config.receipts_kept, |span| span.0);
     config.drain = file.drain.map_or(config.drain, |span| span.0);
     config.manifest_refresh = file.manifest_refresh.map_or(config.manifest_refresh, |span| span.0);
     config.collector_tls = collector_tls;

@@ -61,6 +61,8 @@ pub enum Resource {
     Epochs,
     /// How the collector fares.
     Status,
+    /// What became of a publisher's reports, by period.
+    Record,
     /// What was done, by whom.
     AuditLog,
     /// The service itself: whether it is ready, what it offers.
@@ -79,6 +81,7 @@ impl Resource {
             Self::ApiKeys => "API keys",
             Self::Epochs => "epochs",
             Self::Status => "status",
+            Self::Record => "record",
             Self::AuditLog => "audit log",
             Self::Service => "service",
         }
@@ -147,7 +150,7 @@ const fn open(method: &'static str) -> Permission {
 
 use Act::{Change, Read};
 use Reach::{All, No, Own};
-use Resource::{ApiKeys, AuditLog, Campaigns, Catalogue, Epochs, Manifest, Reports, Status, Tokens};
+use Resource::{ApiKeys, AuditLog, Campaigns, Catalogue, Epochs, Manifest, Record, Reports, Status, Tokens};
 
 /// The table.
 #[rustfmt::skip]
@@ -181,6 +184,8 @@ pub const TABLE: &[Permission] = &[
     may("tacita.v1.AdminService/RotateEpoch",              Epochs,    Change, [All,     No,       No,   No ]),
     may("tacita.v1.AdminService/GetStatus",                Status,    Read,   [All,     No,       No,   All]),
     may("tacita.v1.AdminService/SetLogFilter",             Status,    Change, [All,     No,       No,   No ]),
+
+    may("tacita.v1.TransparencyService/ListRecord",        Record,    Read,   [All,     Own,      No,   All]),
 
     may("tacita.v1.AuditService/GetAuditHead",             AuditLog,  Read,   [All,     No,       No,   All]),
     may("tacita.v1.AuditService/ListAuditEntries",         AuditLog,  Read,   [All,     No,       No,   All]),

@@ -32,6 +32,8 @@ pub struct CollectorConfig {
     pub limits: Limits,
     /// How surges are watched for.
     pub alerts: AlertPolicy,
+    /// How long a period of the publishers' record is. A change of it holds for those that are still open.
+    pub record_period: Duration,
     /// Origins whose pages may ask as brands do, over gRPC-Web: `https://dash.example`. None: no page may.
     pub dashboard_origins: Vec<String>,
     /// Whether the brand's page is served beside the services.
@@ -142,6 +144,7 @@ impl CollectorConfig {
             tls: None,
             limits: Limits::default(),
             alerts: AlertPolicy::default(),
+            record_period: Duration::from_secs(3_600),
             dashboard_origins: Vec::new(),
             serve_dashboard: true,
             metrics: MetricsPolicy::default(),
@@ -177,6 +180,9 @@ impl CollectorConfig {
         let remedy = "a full batch must fit: choose at least 88 bytes for each of limits.reports-per-batch";
         require(limits.message_bytes >= least_message, "limits.message-bytes", remedy);
         require(!self.alerts.step.is_zero(), "alerts.step", "choose at least a second; 5 minutes is usual");
+        let periods = Duration::from_secs(1)..=Duration::from_secs(31 * 86_400);
+        let remedy = "choose a second to 31 days; an hour is usual";
+        require(periods.contains(&self.record_period), "record.period", remedy);
         require(limits.batches_per_stream > 0, "limits.batches-per-stream", "choose at least 1");
         require(limits.crypto_threads > 0, "limits.crypto-threads", "choose at least 1");
         let remedy = "write each origin as a browser does: scheme, host and port, for example https://dash.example";

@@ -25,6 +25,8 @@
 //! | `ingest` | the way of a batch of reports into the tallies |
 //! | `alerts` | surges: found, kept, told |
 //! | `report` | from a question to its answer |
+//! | `receipts` | what became of a batch, signed |
+//! | `record` | what became of a publisher's reports, period by period |
 //! | `pages` | who may ask from a page |
 //! | `services` | the gRPC methods |
 //! | `opening` | the store and the vault, and whether they belong together |
@@ -53,6 +55,8 @@ mod opening;
 mod pages;
 mod pool;
 mod readiness;
+mod receipts;
+mod record;
 mod refusal;
 mod registry;
 mod report;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use tacita_store::{
-    ChangeLog, PostgresOptions, PostgresStore, TallyStore,
+    ChangeLog, PeriodRecord, PostgresOptions, PostgresStore, TallyStore,
     embedded::{EmbeddedOptions, EmbeddedStore},
     vault::Vault,
 };
@@ -19,13 +19,14 @@ use crate::{
 /// One store, seen as what it keeps.
 pub(crate) struct OpenStore {
     pub(crate) tallies: Arc<dyn TallyStore>,
+    pub(crate) record: Arc<dyn PeriodRecord>,
     pub(crate) log: Arc<dyn ChangeLog>,
 }
 
-impl<S: TallyStore + ChangeLog + 'static> From<S> for OpenStore {
+impl<S: TallyStore + PeriodRecord + ChangeLog + 'static> From<S> for OpenStore {
     fn from(store: S) -> Self {
         let store = Arc::new(store);
-        Self { tallies: store.clone(), log: store }
+        Self { tallies: store.clone(), record: store.clone(), log: store }
     }
 }
 

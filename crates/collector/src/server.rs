@@ -17,6 +17,7 @@ use tacita_proto::v1::{
     admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
     collection_service_server::CollectionServiceServer, manifest_service_server::ManifestServiceServer,
     reporting_service_server::ReportingServiceServer, token_service_server::TokenServiceServer,
+    transparency_service_server::TransparencyServiceServer,
 };
 use tacita_protocol::{manifest::DevicePolicy, time::Clock};
 use tacita_store::{TallyStore, vault::Vault};
@@ -48,9 +49,11 @@ use crate::{
     pages::for_pages,
     pool::{CryptoPool, Limit},
     readiness::{self, Readiness},
+    receipts::Receipts,
+    record::Record,
     registry::{Registry, RegistryError},
     report::{Desk, Tallies},
-    services::{Admin, Audit, Collection, Manifests, Reporting, Tokens},
+    services::{Admin, Audit, Collection, Manifests, Reporting, Tokens, Transparency},
 };
 
 /// The largest message from an operator, and read from no one else: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
@@ -86,6 +89,7 @@ pub struct RunningCollector {
     /// End with the drain.
     alerts: JoinHandle<()>,
     watch: JoinHandle<()>,
+    record: JoinHandle<()>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     patience: Duration,
 }
@@ -101,6 +105,7 @@ struct Foundation {
     tallies: Arc<Tallies>,
     webhooks: Arc<Webhooks>,
     alerts: Arc<AlertKeeper>,
+    record: Arc<Record>,
     drain: CancellationToken,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
@@ -144,6 +149,10 @@ impl Collector {
         let alerts = tokio::spawn({
             let (alerts, drain) = (foundation.alerts.clone(), drain.clone());
             async move { alerts.keep(drain).await }
+        });
+        let record = tokio::spawn({
+            let (record, drain) = (foundation.record.clone(), drain.clone());
+            async move { record.keep(drain).await }
         });
         let (keys, store, look) = (foundation.keys.clone(), foundation.store.clone(), foundation.look.clone());
         let verifying_key = foundation.signing_key.verifying_key();
@@ -189,6 +198,7 @@ impl Collector {
             keeper,
             alerts,
             watch,
+            record,
             server,
             patience,
         })
@@ -249,6 +259,7 @@ impl RunningCollector {
         let _ = (&mut self.keeper).await;
         let _ = (&mut self.alerts).await;
         let _ = (&mut self.watch).await;
+        let _ = (&mut self.record).await;
         let result = match ended {
             Ok(Ok(served)) => served.map_err(|error| CollectorError::Server(error.to_string())),
             Ok(Err(crash)) => Err(CollectorError::Server(crash.to_string())),
@@ -283,7 +294,7 @@ impl fmt::Debug for RunningCollector {
 impl Foundation {
     async fn lay(config: CollectorConfig, clock: Arc<dyn Clock>) -> Result<Self, CollectorError> {
         make_directory(&config.data)?;
-        let OpenStore { tallies: store, log } = open_store(&config).await?;
+        let OpenStore { tallies: store, record, log } = open_store(&config).await?;
         let registry = Arc::new(Registry::open(log, clock.clone()).await?);
         let vault = Vault::open(&config.vault)?;
         let signing_key = Arc::new(fitting_signing_key(&registry, &vault, &config).await?);
@@ -318,6 +329,7 @@ impl Foundation {
             readiness: readiness.clone(),
         });
         let page = Arc::new(look.page(metric_registry, config.metrics.grain));
+        let record = Arc::new(Record::new(record, clock.clone(), signing_key.clone(), config.record_period));
         Ok(Self {
             config,
             clock,
@@ -328,6 +340,7 @@ impl Foundation {
             tallies,
             webhooks,
             alerts,
+            record,
             drain,
             metrics,
             readiness,
@@ -367,6 +380,7 @@ impl Foundation {
             .add_service(guard.before(collection))
             .add_service(for_pages(reporting, &self.config.dashboard_origins))
             .add_service(guard.before(admin))
+            .add_service(guard.before(TransparencyServiceServer::new(self.transparency())))
             .add_service(guard.before(AuditServiceServer::new(Audit { registry: self.registry.clone() })));
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
         let routes = Routes::from(routes.into_axum_router().layer(self.calls));
@@ -405,7 +419,12 @@ impl Foundation {
         };
         let streams = Limit { name: "upload_streams", value: limits.upload_streams };
         let drain = self.drain.clone();
-        Ok(Collection::new(Arc::new(ingest), streams, limits.batches_per_stream, drain))
+        let receipts = Receipts { signing_key: self.signing_key.clone(), clock: self.clock.clone() };
+        Ok(Collection::new(Arc::new(ingest), receipts, streams, limits.batches_per_stream, drain))
+    }
+
+    fn transparency(&self) -> Transparency {
+        Transparency { registry: self.registry.clone(), record: self.record.clone() }
     }
 
     fn reporting(&self) -> Reporting {

@@ -12,6 +12,7 @@
 //! | [`manifest`] | the signed manifest |
 //! | [`report`] | the 16 bytes that a sealed report carries |
 //! | [`outcome`] | what became of a report: the closed set |
+//! | [`receipt`] | a collector's signed word for what became of a batch |
 //! | [`record`] | the hash-chained record of what a collector counted |
 //! | [`channel`] | the channel table |
 //! | [`arrival`] | how a visit came about: classification on the device |
@@ -33,6 +34,7 @@ pub mod manifest;
 pub mod measure;
 pub mod outcome;
 pub mod profile;
+pub mod receipt;
 pub mod record;
 pub mod report;
 pub mod tag;

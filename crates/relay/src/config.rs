@@ -49,6 +49,8 @@ pub struct RelayConfig {
     pub allowed_origins: Vec<String>,
     /// How often the manifest is fetched.
     pub manifest_refresh: Duration,
+    /// How long the collector's receipts are kept.
+    pub receipts_kept: Duration,
     /// The folder of the SDK's build, if pages load it from here.
     pub sdk: Option<PathBuf>,
     /// The file of short links, if there are any. It is read again when it changes.
@@ -191,6 +193,7 @@ impl RelayConfig {
             drain: Duration::from_secs(10),
             allowed_origins: Vec::new(),
             manifest_refresh: Duration::from_secs(60),
+            receipts_kept: Duration::from_secs(90 * 86_400),
             sdk: None,
             links: None,
             metrics: None,

@@ -15,6 +15,7 @@
 //! | `uploader` | batches to the collector, until each is answered |
 //! | `metrics` | what is counted and timed, where it happens |
 //! | `readiness` | why the relay is not ready |
+//! | [`receipts`] | what the collector answered, kept to be compared with its record |
 //! | `refusal` | statuses with their reasons |
 //! | `upstream` | the connections to the collector |
 //! | [`sdk`] | the SDK's files, as built |
@@ -35,6 +36,7 @@ mod manifest;
 mod metrics;
 mod queue;
 mod readiness;
+pub mod receipts;
 mod refusal;
 pub mod sdk;
 pub mod seen;

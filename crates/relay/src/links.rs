@@ -14,5 +14,9 @@ pub mod totals;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use self::table::LinkTable;
-pub(crate) use self::{click::platform_of_click, shelf::LinkShelf, totals::Totals};
+pub(crate) use self::{
+    click::platform_of_click,
+    shelf::LinkShelf,
+    totals::{Totals, day_of},
+};
 pub use self::{shelf::LinksError, table::InvalidLinks};

@@ -105,7 +105,7 @@ impl Fetch {
 const WAITING: [&str; 5] = ["envelopes", "batch", "collector", "answer", "backoff"];
 
 /// Why an upload may break.
-pub(crate) const BROKEN: [&str; 5] = ["refused", "unreachable", "ended", "silent", "bad_answer"];
+pub(crate) const BROKEN: [&str; 6] = ["refused", "unreachable", "ended", "silent", "bad_answer", "receipt"];
 
 /// One label, by the name of its field.
 macro_rules! label {

@@ -17,6 +17,7 @@ use crate::{
     metrics::{Looked, Metrics, QueueMetrics},
     queue::{Queue, QueueError},
     readiness::Readiness,
+    receipts::Receipts,
     sdk::{Sdk, SdkError},
     seen::RelaySeen,
     services::Services,
@@ -144,6 +145,13 @@ impl Relay {
                 return Err(error);
             }
         };
+        let receipts = match open_receipts(&config, clock.clone()) {
+            Ok(receipts) => receipts,
+            Err(error) => {
+                close_queue(&queue, Some(writer)).await;
+                return Err(error);
+            }
+        };
         let limit = config.visitor_limit;
         let tokens = Arc::new(Allowances::new(limit.of_tokens(), clock.clone())?);
         let envelopes = Arc::new(Allowances::new(limit.of_envelopes(), clock)?);
@@ -175,7 +183,7 @@ impl Relay {
         tokio::spawn(readiness.keep());
         let connections = Connections::new(config.connections, proxies, metrics.clone(), acceptor);
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
-        let uploader = Uploader::new(queue.clone(), config.batch, upstream, metrics.clone());
+        let uploader = Uploader::new(queue.clone(), config.batch, receipts, upstream, metrics.clone());
         let uploader = tokio::spawn(uploader.run(upload.clone()));
         tokio::spawn(manifest.clone().keep_fresh(config.manifest_refresh, accept.clone()));
         tokio::spawn(forget_visitors([tokens.clone(), envelopes], accept.clone()));
@@ -281,6 +289,11 @@ async fn open_queue(
         Queue::open(&folder, capacity, policy, metrics).map_err(|error| RelayError::Queue { path: folder, error })
     });
     opened.await.unwrap_or_else(|_| Err(RelayError::Queue { path, error: QueueError::Closed }))
+}
+
+fn open_receipts(config: &RelayConfig, clock: Arc<dyn Clock>) -> Result<Receipts, RelayError> {
+    let opened = Receipts::open(&config.data, (config.publisher, config.signing_key), config.receipts_kept, clock);
+    opened.map_err(|error| RelayError::Data { path: config.data.clone(), error })
 }
 
 fn open_links(config: &RelayConfig, clock: Arc<dyn Clock>) -> Result<Option<ShortLinks>, RelayError> {

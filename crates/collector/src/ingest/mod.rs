@@ -18,14 +18,14 @@ use futures_util::future::join_all;
 use tacita_protocol::{
     epoch::{EpochId, EpochState},
     id::PublisherId,
-    outcome::{Outcome, Refusal},
+    outcome::Refusal,
     time::Clock,
 };
-use tacita_store::{Entry, Partition, StoreError, TallyStore, Verdict};
+use tacita_store::{Committed, Entry, Partition, StoreError, TallyStore, Verdict};
 use tacita_tokens::{Envelope, Nullifier};
 use tokio::sync::OwnedSemaphorePermit;
 
-pub(crate) use self::opening::Opening;
+pub(crate) use self::{answers::Answered, opening::Opening};
 use self::{answers::Answers, opening::JOB, validate::Rules};
 use crate::{
     catalogue::Catalogue,
@@ -97,21 +97,22 @@ impl Ingest {
         self.metrics.waited(Wait::UploadTurn, self.pool.enter_in_turn()).await
     }
 
-    /// Counts what can be counted of a batch, once and durably; answers for each envelope, in order.
+    /// Counts what can be counted of a batch, once and durably; answers for each envelope, in order, and says in which period of the
+    /// record each was counted.
     pub(crate) async fn take_in(
         &self,
         publisher: PublisherId,
         envelopes: &[Vec<u8>],
         _leave: OwnedSemaphorePermit,
-    ) -> Result<Vec<Outcome>, IngestError> {
+    ) -> Result<Answered, IngestError> {
         self.check_size(envelopes)?;
         let since = Instant::now();
         let (entries, mut answers) = self.judge(publisher, envelopes).await?;
         self.metrics.waited(Wait::Commit, self.commit(entries, &mut answers)).await?;
-        self.count_refusals(publisher, &answers).await?;
-        let outcomes = answers.complete().ok_or(IngestError::Unanswered)?;
-        self.metrics.batch(publisher, &outcomes, since);
-        Ok(outcomes)
+        self.count_refusals(publisher, &mut answers).await?;
+        let answered = answers.complete().ok_or(IngestError::Unanswered)?;
+        self.metrics.batch(publisher, &answered.outcomes, since);
+        Ok(answered)
     }
 
     /// Finds out what can count, and the answers to what cannot. Changes nothing.
@@ -279,8 +280,9 @@ impl Ingest {
                 // The epoch closed while the batch was on its way.
                 Err(StoreError::EpochDropped(_)) => answers.refuse_all(places, Refusal::ClosedEpoch),
                 committed => {
-                    for (place, verdict) in places.into_iter().zip(committed?.verdicts) {
-                        answers.settle_counted(place, verdict.into());
+                    let Committed { verdicts, period } = committed?;
+                    for (place, verdict) in places.into_iter().zip(verdicts) {
+                        answers.settle_counted(place, verdict.into(), period);
                     }
                 }
             }
@@ -289,10 +291,12 @@ impl Ingest {
     }
 
     /// Adds what the store did not see to the publisher's outcome counts.
-    async fn count_refusals(&self, publisher: PublisherId, answers: &Answers) -> Result<(), IngestError> {
+    async fn count_refusals(&self, publisher: PublisherId, answers: &mut Answers) -> Result<(), IngestError> {
         let uncounted = answers.uncounted();
         if !uncounted.is_empty() {
-            self.metrics.store(StoreCall::AddOutcomes, self.store.add_outcomes(publisher, &uncounted)).await?;
+            let counted = self.store.add_outcomes(publisher, &uncounted);
+            let period = self.metrics.store(StoreCall::AddOutcomes, counted).await?;
+            answers.counted(period);
         }
         Ok(())
     }

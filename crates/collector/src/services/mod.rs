@@ -6,6 +6,7 @@ mod collection;
 mod manifest;
 mod reporting;
 mod token;
+mod transparency;
 
 pub(crate) use admin::Admin;
 #[cfg(feature = "fuzzing")]
@@ -15,3 +16,4 @@ pub(crate) use collection::Collection;
 pub(crate) use manifest::Manifests;
 pub(crate) use reporting::Reporting;
 pub(crate) use token::Tokens;
+pub(crate) use transparency::Transparency;

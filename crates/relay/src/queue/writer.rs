@@ -217,7 +217,7 @@ impl Writer {
         let mut rng = rand::rng();
         let keys = self.pool.draw(size, &mut rng);
         let sealed = self.open_disk().and_then(|disk| {
-            let batch = Batch { id: BatchId(rng.random()), envelopes: disk.envelopes(&keys)? };
+            let batch = Batch { id: BatchId(rng.random()), envelopes: disk.envelopes(&keys)?, is_found: false };
             let mut changes = disk.changes();
             changes.seal(&keys, &batch);
             changes.commit()?;
