@@ -19,7 +19,7 @@ use tacita_protocol::{
 };
 use tacita_relay::receipts::{
     self,
-    compare::{Comparison, compare},
+    compare::{Compared, Comparison, compare},
 };
 use tacita_tokens::{ENVELOPE_LEN, Envelope};
 use tonic::Request;
@@ -29,7 +29,8 @@ const REQUEST: usize = 8;
 /// Requests between two kills.
 const REQUESTS: usize = 12;
 const ROUNDS: usize = 6;
-const REPORTS: usize = REQUEST * REQUESTS * ROUNDS;
+/// With those of one round more, in which nothing is killed.
+const REPORTS: usize = REQUEST * REQUESTS * (ROUNDS + 1);
 
 /// A relay and a collector whose record has a period for each second.
 fn deployment(folder: &Path) -> Deployment {
@@ -94,8 +95,8 @@ async fn judged(deployment: &Deployment, folder: &Path) -> Comparison {
     compare(&entries, PeriodId(page.head.unwrap().periods), &[kept], UnixTime(u64::MAX))
 }
 
-/// Waits until everything is counted, answered, and in closed periods.
-async fn until_recorded(deployment: &Deployment, folder: &Path) -> Comparison {
+/// Waits until so many reports are counted, so many answered, and all in closed periods.
+async fn until_recorded(deployment: &Deployment, folder: &Path, reports: usize, sent: usize) -> Comparison {
     let mut last = Comparison::default();
     for _ in 0..300 {
         last = judged(deployment, folder).await;
@@ -104,8 +105,8 @@ async fn until_recorded(deployment: &Deployment, folder: &Path) -> Comparison {
         };
         // Every report has a receipt, counted or known when it was sent again; while one is on its way the two differ.
         let answered: u64 = last.rows.iter().map(|row| row.answered).sum();
-        let all_answered = answered >= (REPORTS + REQUEST) as u64 && last.still_open == 0;
-        if counted(&last) == REPORTS as u64 && all_answered && last.differences.is_empty() {
+        let all_answered = answered >= sent as u64 && last.still_open == 0;
+        if counted(&last) == reports as u64 && all_answered && last.differences.is_empty() {
             return last;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -113,24 +114,17 @@ async fn until_recorded(deployment: &Deployment, folder: &Path) -> Comparison {
     panic!("not everything is in the record after a minute: {last:?}");
 }
 
-/// Changes the store behind the collector's back: `by` fewer counted in the first period that has so many. Says which.
-fn alter(folder: &Path, by: u64) -> u32 {
+/// Changes the store behind the collector's back: fewer counted in a period.
+fn alter(folder: &Path, period: PeriodId, by: u64) {
     let db = Database::builder(folder.join("collector/store/engine")).open().unwrap();
     let record = db.keyspace("record", KeyspaceCreateOptions::default).unwrap();
-    let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
-    for entry in record.prefix(1_u32.to_be_bytes()) {
-        let (key, value) = entry.into_inner().unwrap();
-        let mut value = value.to_vec();
-        // The first outcome by its number is `counted`, 2.
-        if value[..4] == 2_u32.to_be_bytes() && number(&value[4..12]) > by {
-            let less = number(&value[4..12]) - by;
-            value[4..12].copy_from_slice(&less.to_be_bytes());
-            record.insert(&*key, &*value).unwrap();
-            db.persist(PersistMode::SyncAll).unwrap();
-            return u32::from_be_bytes(key[4..].try_into().unwrap());
-        }
-    }
-    panic!("no period has so many");
+    let key = [1, period.0].map(u32::to_be_bytes).concat();
+    let mut value = record.get(&*key).unwrap().unwrap().to_vec();
+    assert_eq!(value[..4], 2_u32.to_be_bytes(), "the first outcome by its number is `counted`");
+    let less = u64::from_be_bytes(value[4..12].try_into().unwrap()) - by;
+    value[4..12].copy_from_slice(&less.to_be_bytes());
+    record.insert(&*key, &*value).unwrap();
+    db.persist(PersistMode::SyncAll).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -141,7 +135,8 @@ async fn what_was_sent_was_counted_through_kills_and_an_altered_record_is_named(
     let nothing = verify(&deployment, folder);
     assert!(nothing.status.success() && String::from_utf8_lossy(&nothing.stdout).contains("nothing to compare"));
     let envelopes = seal(&deployment, folder);
-    for (round, part) in envelopes.chunks(REQUEST * REQUESTS).enumerate() {
+    let (killed, calm) = envelopes.split_at(REPORTS - REQUEST * REQUESTS);
+    for (round, part) in killed.chunks(REQUEST * REQUESTS).enumerate() {
         let submitting = tokio::spawn(submit(deployment.relay.url(), round as u8, part.to_vec()));
         tokio::time::sleep(Duration::from_millis(rand::rng().random_range(5..300))).await;
         tokio::task::block_in_place(|| {
@@ -159,7 +154,9 @@ async fn what_was_sent_was_counted_through_kills_and_an_altered_record_is_named(
     }
     // And once more what was counted before: in the record as that.
     submit(deployment.relay.url(), ROUNDS as u8, envelopes[..REQUEST].to_vec()).await;
-    let compared = until_recorded(&deployment, folder).await;
+    until_recorded(&deployment, folder, killed.len(), killed.len() + REQUEST).await;
+    submit(deployment.relay.url(), ROUNDS as u8 + 1, calm.to_vec()).await;
+    let compared = until_recorded(&deployment, folder, REPORTS, REPORTS + REQUEST).await;
     println!("{} reports without a receipt, explained", compared.explained);
     let verified = verify(&deployment, folder);
     let said = |output: &Output| {
@@ -173,9 +170,12 @@ async fn what_was_sent_was_counted_through_kills_and_an_altered_record_is_named(
     let record = tacita_ok(&[&reach[..], &["record", "daily-news"]].concat());
     assert!(record.contains("counted") && record.contains("periods are closed"), "{record}");
 
-    // A report less than was answered, in a period that the relay has seen.
+    // Reports less than were answered, in a period that the relay has seen, and in which no answer was lost.
+    let whole = |row: &&Compared| row.outcome == Outcome::Counted && row.recorded > 3 && row.recorded == row.answered;
+    let period = compared.rows.iter().rfind(whole).unwrap().period;
     deployment.collector.kill();
-    let period = alter(folder, 3).to_string();
+    alter(folder, period, 3);
+    let period = period.to_string();
     deployment.collector.restart();
     let altered = verify(&deployment, folder);
     let (rows, error) = said(&altered);

@@ -40,7 +40,7 @@ pub(crate) struct Args {
 enum Word {
     Links(links::Args),
     Sri(sri::Args),
-    Verify(verify::Args),
+    Verify(Box<verify::Args>),
 }
 
 /// What the server takes.
@@ -206,7 +206,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     match args.word {
         Some(Word::Links(args)) => links::run(&args),
         Some(Word::Sri(args)) => sri::run(&args),
-        Some(Word::Verify(args)) => verify::run(args).await,
+        Some(Word::Verify(args)) => verify::run(*args).await,
         None => serve(args.server).await,
     }
 }
