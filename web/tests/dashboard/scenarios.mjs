@@ -445,6 +445,13 @@ export const scenarios = {
       before,
     );
     assert.match(page.url(), /f\.traffic=5000/);
+    // A split into 1,400 squads is told to be noise, and what it would take.
+    await page.getByLabel("Told apart by").selectOption("cohort");
+    await page.getByLabel("Cohorts told apart").fill("1..1400");
+    await choose(page, "plan", "Show as table");
+    const cells = page.locator('[data-figure="plan"] tbody tr').filter({ hasText: "Each of the others" });
+    await cells.getByText("Cannot be told from zero").waitFor();
+    assert.ok(number(await cells.locator("td").last().textContent()) > 10, "windows that would show it");
   },
 
   async "the keyboard alone reaches everything"(stage, page) {
