@@ -31,7 +31,7 @@ enum Server {
 pub(crate) fn run(args: Args) -> Result<()> {
     match args.server {
         Server::Collector(args) => report(collector::loaded(args)?),
-        Server::Relay(args) => report(relay::loaded(&args)?),
+        Server::Relay(args) => report(relay::loaded(args)?),
     }
 }
 

@@ -10,8 +10,10 @@ use tokio::net::TcpListener;
 
 use crate::{
     configuration::{ConfigArgs, Loaded, Misfit, Settings, load, writable_folder},
+    logs::{self, LogArgs, LogFile},
     settings::{Signals, Span},
     store::{self, StoreText},
+    tls::{ServerTlsArgs, ServerTlsFile},
 };
 
 /// Run the collector: issues tokens, counts reports, answers brands.
@@ -24,6 +26,14 @@ use crate::{
 pub(crate) struct Args {
     #[command(flatten)]
     flags: Flags,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    tls: ServerTlsArgs,
+    /// The authority of publishers' client certificates, in PEM: with it, a publisher's key is taken only over a connection whose
+    /// certificate is issued for the URI tacita://publisher/NAME.
+    #[arg(long, value_name = "FILE")]
+    client_ca: Option<String>,
     #[command(flatten)]
     config: ConfigArgs,
     /// Do not serve the dashboard, the brand's page, at `/`.
@@ -47,6 +57,9 @@ struct Flags {
     /// The folder for secret keys; DATA/keys without it.
     #[arg(long, value_name = "FOLDER")]
     vault: Option<String>,
+    /// Tell metrics and health at this address, without a key: 127.0.0.1:9464 is usual. Without it there is no such listener.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<String>,
 }
 
 /// The settings, as a file writes them.
@@ -58,13 +71,23 @@ pub(crate) struct File {
     store: Option<StoreText>,
     vault: Option<PathBuf>,
     drain: Option<Span>,
+    metrics: Option<SocketAddr>,
+    log: LogFile,
     epochs: Epochs,
     device: Device,
     measures: Measures,
     windows: Windows,
     alerts: Alerts,
     dashboard: Dashboard,
+    tls: ServerTlsFile,
+    record: Record,
     retention: Retention,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Record {
+    period: Option<Span>,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -164,22 +187,33 @@ fn read(args: &mut Args) -> Result<Loaded<File>> {
     if args.no_dashboard {
         args.config.set("dashboard.serve", "false");
     }
+    args.log.set(&mut args.config);
+    args.tls.set(&mut args.config);
+    if let Some(authority) = &args.client_ca {
+        args.config.set("tls.client-ca", authority);
+    }
     load(&args.config, &args.flags)
 }
 
 /// Runs until SIGTERM or SIGINT, then drains.
 pub(crate) async fn run(mut args: Args) -> Result<()> {
-    crate::settings::log_to_stderr();
     let mut signals = Signals::take()?;
     let file = read(&mut args)?.checked()?;
-    let config = config(&file)?;
+    let log = logs::start(&file.log)?;
+    logs::follow_hangups(log.clone(), args.config.file())?;
+    let mut config = config(&file)?;
+    config.log = Some(log);
     let listen = file.listen.context("no address to listen on")?;
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let state = store::described(&config.store, &config.data);
     let operator_key = config.data.join("operator.key");
     let running = Collector::start(config, listener, Arc::new(SystemClock)).await?;
-    eprintln!("collector on http://{}; state in {state}", running.address());
+    eprintln!("collector on {scheme}://{}; state in {state}", running.address());
+    if let Some(address) = running.metrics_address() {
+        eprintln!("metrics at http://{address}/metrics");
+    }
     eprintln!("signing key, for publishers to pin: {}", hex::encode(running.signing_key().to_bytes()));
     if operator_key.exists() {
         eprintln!("operator's API key: {}", operator_key.display());
@@ -212,10 +246,20 @@ fn config(file: &File) -> Result<CollectorConfig> {
     windows.ahead = file.windows.ahead.map_or(windows.ahead, |span| span.0);
     config.alerts.step = file.alerts.step.map_or(config.alerts.step, |span| span.0);
     config.alerts.loopback_webhooks = file.alerts.loopback_webhooks;
+    config.record_period = file.record.period.map_or(config.record_period, |span| span.0);
+    config.metrics.listen = file.metrics;
+    config.tls = file.tls.read()?;
     config.dashboard_origins = file.dashboard.origins.clone();
     config.retention.tallies = file.retention.tallies.map_or(config.retention.tallies, |span| span.0);
     config.serve_dashboard = file.dashboard.serve.unwrap_or(config.serve_dashboard);
     Ok(config)
+}
+
+/// Reads settings, and tells whether they can be.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_settings(text: &str) -> Result<()> {
+    let file: File = toml::from_str(text)?;
+    config(&file).map(drop)
 }
 
 #[cfg(test)]

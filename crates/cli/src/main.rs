@@ -1,8 +1,10 @@
 //! `tacita`: one binary for every party.
 //!
-//! A file for each subcommand; what several of them need is in [`configuration`], [`connect`], [`contents`], [`settings`], [`table`] and [`simulation`].
+//! A file for each subcommand; what several of them need is in [`configuration`], [`connect`], [`contents`], [`logs`], [`settings`],
+//! [`table`], [`tls`] and [`simulation`].
 
 mod admin;
+mod audit;
 mod backup;
 mod bench;
 mod check_config;
@@ -11,7 +13,10 @@ mod configuration;
 mod connect;
 mod contents;
 mod demo;
+#[cfg(test)]
+mod documented;
 mod keys;
+mod logs;
 mod plan;
 mod relay;
 mod replay;
@@ -20,8 +25,10 @@ mod restore;
 mod settings;
 mod simulate;
 mod simulation;
+mod status;
 mod store;
 mod table;
+mod tls;
 mod watch;
 
 use std::process::ExitCode;
@@ -47,7 +54,9 @@ enum Command {
     Backup(backup::Args),
     Restore(restore::Args),
     Relay(relay::Args),
+    Status(status::Args),
     Admin(admin::Args),
+    Audit(audit::Args),
     Keys(keys::Args),
     Report(report::Args),
     Watch(watch::Args),
@@ -69,7 +78,9 @@ async fn main() -> ExitCode {
         Command::Collector(args) => collector::run(args).await,
         Command::CheckConfig(args) => check_config::run(args),
         Command::Relay(args) => relay::run(args).await,
+        Command::Status(args) => status::run(args).await,
         Command::Admin(args) => admin::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Store(args) => store::run(args).await,

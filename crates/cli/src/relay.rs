@@ -1,19 +1,25 @@
-//! `tacita relay`: the publisher's edge, the totals of its short links, and the hashes of the SDK that it serves.
+//! `tacita relay`: the publisher's edge, the totals of its short links, the hashes of the SDK that it serves, and whether what it sent was
+//! counted.
 
 mod links;
 mod sri;
+mod verify;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, anyhow};
+use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use tacita_protocol::{id::PublisherId, time::SystemClock};
 use tacita_relay::{Relay, RelayConfig};
+use tacita_tls::ClientTls;
 use tokio::net::TcpListener;
 
 use crate::{
     configuration::{ConfigArgs, Loaded, Misfit, Settings, load, readable_file, writable_folder},
+    logs::{self, LogArgs, LogFile},
     settings::{Secret, Signals, Span, api_key, http_address, signing_key},
+    tls::{ClientTlsArgs, ServerTlsArgs, ServerTlsFile},
 };
 
 /// Run a publisher's relay: hands visitors the manifest and blinded tokens, shuffles their sealed reports.
@@ -34,6 +40,7 @@ pub(crate) struct Args {
 enum Word {
     Links(links::Args),
     Sri(sri::Args),
+    Verify(Box<verify::Args>),
 }
 
 /// What the server takes.
@@ -41,6 +48,10 @@ enum Word {
 pub(crate) struct ServerArgs {
     #[command(flatten)]
     flags: Flags,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    tls: ServerTlsArgs,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -55,7 +66,16 @@ struct Flags {
     /// The collector's address.
     #[arg(long, value_name = "URL")]
     collector: Option<String>,
-    /// The collector's signing key, 64 hexadecimal digits (`tacita admin status` prints it).
+    /// The authority of the collector's certificate, in PEM; without it those that browsers trust.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<String>,
+    /// A certificate to show to the collector, in PEM, where it asks for one.
+    #[arg(long, value_name = "FILE")]
+    client_cert: Option<String>,
+    /// Its private key, in PEM.
+    #[arg(long, value_name = "FILE")]
+    client_key: Option<String>,
+    /// The collector's signing key, 64 hexadecimal digits (`tacita status` prints it).
     #[arg(long, value_name = "HEX")]
     signing_key: Option<String>,
     /// The address to listen on.
@@ -70,6 +90,9 @@ struct Flags {
     /// The file of short links (`examples/links.toml` shows one); it is read again when it changes.
     #[arg(long, value_name = "FILE")]
     links: Option<String>,
+    /// Tell metrics and health at this address, without a key: 127.0.0.1:9465 is usual. Without it there is no such listener.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<String>,
     /// The publisher's API key (tacita_ID_SECRET). A file or the environment shows it to fewer than the command line.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
@@ -91,14 +114,21 @@ pub(crate) struct File {
     data: Option<PathBuf>,
     sdk: Option<PathBuf>,
     links: Option<PathBuf>,
+    ca: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
+    client_key: Option<PathBuf>,
+    tls: ServerTlsFile,
     drain: Option<Span>,
     manifest_refresh: Option<Span>,
+    metrics: Option<SocketAddr>,
+    log: LogFile,
     allowed_origins: Vec<String>,
     trusted_proxies: Vec<String>,
     batch: Batch,
     visitor: Visitor,
     connections: Connections,
     queue: Queue,
+    receipts: Receipts,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -129,6 +159,12 @@ struct Connections {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Queue {
     bytes: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Receipts {
+    keep: Option<Span>,
 }
 
 impl Batch {
@@ -170,6 +206,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     match args.word {
         Some(Word::Links(args)) => links::run(&args),
         Some(Word::Sri(args)) => sri::run(&args),
+        Some(Word::Verify(args)) => verify::run(*args).await,
         None => serve(args.server).await,
     }
 }
@@ -203,6 +240,22 @@ impl File {
         self.data.clone().unwrap_or_else(|| format!("data/relay-{publisher}").into())
     }
 
+    fn collector(&self) -> Result<String> {
+        let text = self.collector.as_deref().context("give --collector http://HOST:PORT")?;
+        http_address(text).map_err(anyhow::Error::msg)
+    }
+
+    /// What is trusted of the collector, and shown to it.
+    fn collector_tls(&self) -> Result<ClientTls> {
+        ClientTlsArgs::of_file(self.ca.clone(), self.client_cert.clone(), self.client_key.clone()).read()
+    }
+
+    /// The collector's signing key.
+    fn pinned(&self) -> Result<VerifyingKey> {
+        let text = self.signing_key.as_deref().context("give --signing-key HEX (`tacita status` prints it)")?;
+        signing_key(text).map_err(anyhow::Error::msg)
+    }
+
     /// The publisher's API key, from wherever it is said to be.
     fn api_key(&self) -> Result<String> {
         let holder = "the publisher's key (`tacita admin key create --role publisher` makes one)";
@@ -218,23 +271,34 @@ impl File {
 }
 
 /// Reads the settings of a command line, the environment and the file.
-pub(crate) fn loaded(args: &ServerArgs) -> Result<Loaded<impl Settings + use<>>> {
-    load::<File>(&args.config, &args.flags)
+pub(crate) fn loaded(mut args: ServerArgs) -> Result<Loaded<impl Settings + use<>>> {
+    read(&mut args)
+}
+
+fn read(args: &mut ServerArgs) -> Result<Loaded<File>> {
+    args.log.set(&mut args.config);
+    args.tls.set(&mut args.config);
+    load(&args.config, &args.flags)
 }
 
 /// Runs until SIGTERM or SIGINT, then drains.
-async fn serve(args: ServerArgs) -> Result<()> {
-    crate::settings::log_to_stderr();
+async fn serve(mut args: ServerArgs) -> Result<()> {
     let mut signals = Signals::take()?;
-    let file: File = load(&args.config, &args.flags)?.checked()?;
+    let file = read(&mut args)?.checked()?;
+    let log = logs::start(&file.log)?;
+    logs::follow_hangups(log, args.config.file())?;
     let listen = file.listen.context("no address to listen on")?;
     // Checked already: the same settings make the same configuration.
     let config = config(&file).map_err(|_| anyhow!("the settings changed while they were read: start again"))?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let (publisher, key, data) = (config.publisher, config.signing_key, config.data.clone());
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let running = Relay::start(config, listener, Arc::new(SystemClock)).await?;
-    eprintln!("relay of publisher {publisher} on http://{}; state in {}", running.address(), data.display());
+    eprintln!("relay of publisher {publisher} on {scheme}://{}; state in {}", running.address(), data.display());
+    if let Some(address) = running.metrics_address() {
+        eprintln!("metrics at http://{address}/metrics");
+    }
     if let Some(sdk) = running.sdk() {
         eprintln!(
             "pages embed it as {}",
@@ -251,12 +315,12 @@ fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
     let mut asked = Asked(Vec::new());
     let publisher = file.publisher.context("give --publisher NUMBER (`tacita admin publisher create` prints it)");
     let publisher = asked.take("publisher", publisher);
-    let collector = file.collector.as_deref().context("give --collector http://HOST:PORT");
-    let collector = asked.take("collector", collector.and_then(|text| http_address(text).map_err(anyhow::Error::msg)));
-    let pinned = file.signing_key.as_deref().context("give --signing-key HEX (`tacita admin status` prints it)");
-    let pinned = asked.take("signing-key", pinned.and_then(|text| signing_key(text).map_err(anyhow::Error::msg)));
+    let collector = asked.take("collector", file.collector());
+    let pinned = asked.take("signing-key", file.pinned());
     let api_key = asked.take(if file.key.is_some() { "key" } else { "key-file" }, file.api_key());
     let proxies = asked.take("trusted-proxies", networks(&file.trusted_proxies));
+    let collector_tls = asked.take("client-cert", file.collector_tls());
+    let tls = asked.take("tls", file.tls.of_relay());
     if !asked.0.is_empty() {
         return Err(asked.0);
     }
@@ -266,10 +330,14 @@ fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
     file.visitor.apply(&mut config);
     file.connections.apply(&mut config);
     file.queue.apply(&mut config);
+    config.receipts_kept = file.receipts.keep.map_or(config.receipts_kept, |span| span.0);
     config.drain = file.drain.map_or(config.drain, |span| span.0);
     config.manifest_refresh = file.manifest_refresh.map_or(config.manifest_refresh, |span| span.0);
+    config.collector_tls = collector_tls;
+    config.tls = tls;
     config.sdk = file.sdk.clone();
     config.links = file.links.clone();
+    config.metrics = file.metrics;
     config.allowed_origins = file.allowed_origins.clone();
     config.trusted_proxies = proxies;
     Ok(config)
@@ -295,6 +363,26 @@ fn networks(texts: &[String]) -> Result<Vec<ipnet::IpNet>> {
             .map_err(|_| anyhow!("'{text}' is neither an address nor a network: write 10.0.0.0/8 or 192.0.2.7"))
     };
     texts.iter().map(parse).collect()
+}
+
+/// Reads settings, and tells whether they can be.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_settings(text: &str) -> Result<()> {
+    let file: File = toml::from_str(text)?;
+    let mut config = RelayConfig::new(PublisherId(1), String::new(), String::new(), VerifyingKey::default(), "".into());
+    file.batch.apply(&mut config);
+    file.visitor.apply(&mut config);
+    file.connections.apply(&mut config);
+    file.queue.apply(&mut config);
+    config.trusted_proxies = networks(&file.trusted_proxies)?;
+    config.allowed_origins = file.allowed_origins;
+    if let Some(text) = file.collector {
+        config.collector = http_address(&text).map_err(|error| anyhow!("collector: {error}"))?;
+    }
+    if let Some(text) = file.signing_key {
+        config.signing_key = signing_key(&text).map_err(|error| anyhow!("signing-key: {error}"))?;
+    }
+    Ok(config.check()?)
 }
 
 #[cfg(test)]

@@ -67,6 +67,9 @@ pub(crate) async fn mark(config: CollectorConfig) -> Result<()> {
         false => println!("closed: {}; what is sealed in them will not count", closed.join(", ")),
     }
     println!("{} secret keys were destroyed; the next epoch is {}", restored.keys_destroyed, restored.next_epoch);
+    println!(
+        "tell every publisher: `tacita relay verify` will call the record cut or rewritten (spec/operation.md, section 3.3)"
+    );
     Ok(())
 }
 

@@ -116,7 +116,7 @@ pub(crate) fn described(store: &StoreConfig, data: &std::path::Path) -> String {
 
 /// Runs one of the commands.
 pub(crate) async fn run(args: Args) -> Result<()> {
-    crate::settings::log_to_stderr();
+    crate::logs::start_for_command()?;
     let Init { url, distributed } = match args.command {
         Store::Init(init) => init,
         Store::Restored(Restored { store, data, vault }) => {

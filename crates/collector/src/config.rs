@@ -1,9 +1,11 @@
 //! What an operator may choose, and the checks of it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use tacita_observability::LogFilter;
 use tacita_protocol::{epoch::EpochSchedule, manifest::DevicePolicy};
 use tacita_store::PostgresUrl;
+use tacita_tls::ServerTls;
 
 use crate::CollectorError;
 
@@ -24,16 +26,24 @@ pub struct CollectorConfig {
     pub window_policy: WindowPolicy,
     /// What measures may be created.
     pub measure_policy: MeasurePolicy,
+    /// What connections are encrypted with. None: plain HTTP/2, for this machine, or behind a proxy that ends TLS.
+    pub tls: Option<ServerTls>,
     /// What may be under way at once.
     pub limits: Limits,
     /// How surges are watched for.
     pub alerts: AlertPolicy,
     /// What is deleted, and when.
     pub retention: RetentionPolicy,
+    /// How long a period of the publishers' record is. A change of it holds for those that are still open.
+    pub record_period: Duration,
     /// Origins whose pages may ask as brands do, over gRPC-Web: `https://dash.example`. None: no page may.
     pub dashboard_origins: Vec<String>,
     /// Whether the brand's page is served beside the services.
     pub serve_dashboard: bool,
+    /// Who may see the metrics, and how finely.
+    pub metrics: MetricsPolicy,
+    /// This process's log, if its filter may be changed by an operator's call.
+    pub log: Option<LogFilter>,
 }
 
 /// A setting that cannot be, by the name that a configuration file has for it.
@@ -91,6 +101,15 @@ pub struct AlertPolicy {
     pub loopback_webhooks: bool,
 }
 
+/// Where the metrics are told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MetricsPolicy {
+    /// The address of the listener for scrapers and probes, which asks for no key. None: there is no such listener.
+    pub listen: Option<SocketAddr>,
+    /// The page is made anew at most so often, so that nobody dates single issuances by asking all the time.
+    pub grain: Duration,
+}
+
 /// What may be under way at once. Past a limit the answer is `RESOURCE_EXHAUSTED`, at once and naming the limit; a limit of 0
 /// lets nothing through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,11 +150,15 @@ impl CollectorConfig {
             device_policy: DevicePolicy::default(),
             window_policy: WindowPolicy::default(),
             measure_policy: MeasurePolicy::default(),
+            tls: None,
             limits: Limits::default(),
             alerts: AlertPolicy::default(),
             retention: RetentionPolicy::default(),
+            record_period: Duration::from_secs(3_600),
             dashboard_origins: Vec::new(),
             serve_dashboard: true,
+            metrics: MetricsPolicy::default(),
+            log: None,
         }
     }
 
@@ -170,6 +193,9 @@ impl CollectorConfig {
         let least = self.window_policy.max_age.saturating_add(Duration::from_secs(86_400));
         let remedy = "choose a day more than windows.max-age at least, or windows would be deleted while they count";
         require(self.retention.tallies >= least, "retention.tallies", remedy);
+        let periods = Duration::from_secs(1)..=Duration::from_secs(31 * 86_400);
+        let remedy = "choose a second to 31 days; an hour is usual";
+        require(periods.contains(&self.record_period), "record.period", remedy);
         require(limits.batches_per_stream > 0, "limits.batches-per-stream", "choose at least 1");
         require(limits.crypto_threads > 0, "limits.crypto-threads", "choose at least 1");
         let remedy = "write each origin as a browser does: scheme, host and port, for example https://dash.example";
@@ -204,6 +230,13 @@ impl Default for RetentionPolicy {
     /// 400 days: a year, and the month to compare with.
     fn default() -> Self {
         Self { tallies: Duration::from_secs(400 * 86_400) }
+    }
+}
+
+impl Default for MetricsPolicy {
+    /// No listener; 10 s.
+    fn default() -> Self {
+        Self { listen: None, grain: Duration::from_secs(10) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use tacita_store::{
-    ChangeLog, PostgresOptions, PostgresStore, TallyStore,
+    ChangeLog, PeriodRecord, PostgresOptions, PostgresStore, TallyStore,
     backup::Backup,
     embedded::{EmbeddedOptions, EmbeddedStore},
     retention::Retention,
@@ -13,7 +13,7 @@ use tacita_store::{
 
 use crate::{
     CollectorConfig, CollectorError,
-    catalogue::{Catalogue, Change, Refused},
+    catalogue::{By, Catalogue, Change, Refused},
     config::StoreConfig,
     registry::{Registry, RegistryError},
 };
@@ -21,6 +21,7 @@ use crate::{
 /// One store, seen as what it keeps.
 pub(crate) struct OpenStore {
     pub(crate) tallies: Arc<dyn TallyStore>,
+    pub(crate) record: Arc<dyn PeriodRecord>,
     pub(crate) log: Arc<dyn ChangeLog>,
     pub(crate) retention: Arc<dyn Retention>,
     /// None where the engine has backups of its own.
@@ -28,8 +29,11 @@ pub(crate) struct OpenStore {
 }
 
 impl OpenStore {
-    fn of<S: TallyStore + ChangeLog + Retention + 'static>(store: Arc<S>, backup: Option<Arc<dyn Backup>>) -> Self {
-        Self { tallies: store.clone(), log: store.clone(), retention: store, backup }
+    fn of<S>(store: Arc<S>, backup: Option<Arc<dyn Backup>>) -> Self
+    where
+        S: TallyStore + PeriodRecord + ChangeLog + Retention + 'static,
+    {
+        Self { tallies: store.clone(), record: store.clone(), log: store.clone(), retention: store, backup }
     }
 }
 
@@ -72,7 +76,7 @@ pub(crate) async fn fitting_signing_key(
             return Err(CollectorError::VaultOfLostTime(config.vault.clone()));
         }
     }
-    let adopted = registry.apply(|catalogue| match catalogue.signing_key() {
+    let adopted = registry.apply(By::Collector, |catalogue| match catalogue.signing_key() {
         None => Ok(Change::SigningKeyAdopted { public_key }),
         Some(_) => Err(Refused::AlreadySo),
     });

@@ -16,7 +16,7 @@ use tacita_store::vault::Vault;
 
 use crate::{
     CollectorConfig, CollectorError,
-    catalogue::{Catalogue, Change},
+    catalogue::{By, Catalogue, Change},
     opening::{OpenStore, fitting_signing_key, open_store},
     registry::Registry,
 };
@@ -62,7 +62,7 @@ pub async fn mark_restored(config: &CollectorConfig, clock: Arc<dyn Clock>) -> R
         tallies.drop_epoch(epoch).await?;
     }
     let now = clock.now();
-    let (_, catalogue) = registry.apply(|catalogue| Ok(going_on(catalogue, now))).await?;
+    let (_, catalogue) = registry.apply(By::Collector, |catalogue| Ok(going_on(catalogue, now))).await?;
     Ok(Restored { closed, next_epoch: catalogue.next_epoch(), keys_destroyed: keys.len() })
 }
 

@@ -10,7 +10,7 @@ use tacita_store::{StoreError, retention::Retention};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    catalogue::{Change, Refused},
+    catalogue::{By, Change, Refused},
     registry::{Registry, RegistryError},
     report::Tallies,
 };
@@ -101,7 +101,7 @@ impl RetentionKeeper {
             if oldest.is_none_or(|oldest| oldest >= measure.window.window_at(past)) {
                 continue;
             }
-            let declared = self.registry.apply(|catalogue| match catalogue.deleted_before() < past {
+            let declared = self.registry.apply(By::Collector, |catalogue| match catalogue.deleted_before() < past {
                 true => Ok(Change::TalliesDeleted { before: past }),
                 false => Err(Refused::AlreadySo),
             });

@@ -108,7 +108,7 @@ async fn a_campaign_refers_to_what_exists() {
 async fn a_key_is_for_a_role_and_a_subject_that_exists() {
     let cast = Cast::assemble().await;
     let create = async |role: v1::Role, subject: &str| {
-        let request = v1::CreateApiKeyRequest { role: role.into(), subject: subject.into() };
+        let request = v1::CreateApiKeyRequest { role: role.into(), subject: subject.into(), ..Default::default() };
         cast.house.admin().create_api_key(request).await.map(|response| response.into_inner())
     };
     assert_eq!(create(v1::Role::Unspecified, "").await.unwrap_err().code(), Code::InvalidArgument);

@@ -16,7 +16,7 @@ impl Histogram {
     /// N̂_v = (C_v − n·q)/(p − q), with variance n·V(N̂_v/n), the share clamped to 0 … 1
     /// (Wang et al., USENIX Security 2017, eqs. (1) and (2)).
     pub(crate) fn new(mechanism: &Mechanism, tally: &Tally) -> Result<Self, Error> {
-        tally.check(mechanism)?;
+        let supports = mechanism.supports_of(tally)?;
         let reports = tally.reports() as f64;
         let (q, gap) = (mechanism.q(), mechanism.p() - mechanism.q());
         let (at_zero, at_one) = (mechanism.variance(0.0), mechanism.variance(1.0));
@@ -25,12 +25,7 @@ impl Histogram {
             let members = count.clamp(0.0, reports);
             Estimate { count, variance: members * at_one + (reports - members) * at_zero }
         };
-        let cells = match mechanism {
-            Mechanism::Projective(projective) => {
-                projective.supports(tally.reports(), tally.counters()).into_iter().map(estimate).collect()
-            }
-            _ => tally.counters().iter().copied().map(estimate).collect(),
-        };
+        let cells = supports.iter().copied().map(estimate).collect();
         Ok(Self { mechanism: mechanism.clone(), tally: tally.clone(), cells })
     }
 

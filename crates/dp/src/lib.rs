@@ -9,7 +9,8 @@
 //!   variances, intervals.
 //! * **Amplification** ([`amplification`]): the central (ε, δ) of a shuffled batch, as proven upper bounds.
 //! * **Device state** ([`ledger`], [`memo`]): the privacy budget, and answers that repeat without being stored.
-//! * **Planning** ([`planner`], [`robustness`]): what to expect before a campaign, and what forged reports could do.
+//! * **Planning** ([`planner`]): what to expect before a campaign.
+//! * **Poisoning** ([`Leverage`], [`Fit`]): how far lies can move a total, and which tallies no honest reports can make.
 //!
 //! The specification is in spec/statistics; tests are named after its statements.
 //!
@@ -40,6 +41,7 @@ mod epsilon;
 mod error;
 mod estimate;
 mod field;
+mod fit;
 mod geometry;
 mod histogram;
 mod law;
@@ -55,7 +57,7 @@ mod projective;
 mod radon;
 mod ratio;
 mod report;
-pub mod robustness;
+mod robustness;
 mod rule;
 mod sampling;
 mod subset;
@@ -68,11 +70,13 @@ pub use domain::{CellIndex, DomainSize};
 pub use epsilon::Epsilon;
 pub use error::{Error, InvalidReport};
 pub use estimate::{Estimate, Interval};
+pub use fit::{Fit, Oddity};
 pub use histogram::Histogram;
 pub use ledger::Ledger;
 pub use mechanism::Mechanism;
 pub use projective::Projective;
 pub use ratio::{Ratio, fieller, fieller_correlated};
 pub use report::Report;
+pub use robustness::Leverage;
 pub use subset::{SubsetList, SubsetSelection};
 pub use tally::Tally;

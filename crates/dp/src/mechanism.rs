@@ -1,5 +1,7 @@
 //! A local randomizer as a value: ask it its ε, its accuracy, its report format.
 
+use std::borrow::Cow;
+
 use rand_core::CryptoRng;
 
 use crate::law::HitLaw;
@@ -193,6 +195,18 @@ impl Mechanism {
     /// sum of its reports.
     pub fn estimate(&self, tally: &Tally) -> Result<Histogram, Error> {
         Histogram::new(self, tally)
+    }
+
+    /// C_v: how many of a tally's reports support each cell.
+    ///
+    /// # Errors
+    /// As [`Mechanism::estimate`].
+    pub(crate) fn supports_of<'a>(&self, tally: &'a Tally) -> Result<Cow<'a, [u64]>, Error> {
+        tally.check(self)?;
+        Ok(match self {
+            Self::Projective(projective) => Cow::Owned(projective.supports(tally.reports(), tally.counters())),
+            _ => Cow::Borrowed(tally.counters()),
+        })
     }
 
     fn hit(&self) -> &HitLaw {

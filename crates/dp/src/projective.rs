@@ -73,6 +73,11 @@ impl Projective {
         &self.hit
     }
 
+    /// r: how many different reports support a given cell.
+    pub(crate) fn supporting(&self) -> u64 {
+        self.supporting
+    }
+
     /// q of the pure protocol: of a cell's r reports, λ support a given other cell; of the K − r others, r − λ do.
     pub(crate) fn false_support(&self) -> f64 {
         let (r, shared, points) = (self.supporting as f64, self.shared as f64, self.points() as f64);

@@ -1,11 +1,12 @@
 //! What an operator decides about a relay, and the checks on it.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use ed25519_dalek::VerifyingKey;
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 use ipnet::IpNet;
 use tacita_protocol::id::PublisherId;
+use tacita_tls::{ClientTls, Server, ServerTls};
 use tacita_tokens::ENVELOPE_LEN;
 use url::Url;
 
@@ -20,8 +21,12 @@ pub const MAX_BATCH: usize = 32_768;
 pub struct RelayConfig {
     /// Whose relay it is. It serves this publisher only.
     pub publisher: PublisherId,
-    /// The collector's address, `http://HOST:PORT`. For TLS, put a proxy beside the relay.
+    /// The collector's address, `https://HOST[:PORT]`, or `http://HOST:PORT` without TLS.
     pub collector: String,
+    /// Whom to trust as the collector, and the certificate to show it.
+    pub collector_tls: ClientTls,
+    /// What visitors' connections are encrypted with. None: plain HTTP, behind a proxy that ends TLS.
+    pub tls: Option<ServerTls>,
     /// The publisher's API key at the collector.
     pub api_key: String,
     /// The key that manifests must be signed with: the one pinned in the publisher's embed code.
@@ -44,10 +49,14 @@ pub struct RelayConfig {
     pub allowed_origins: Vec<String>,
     /// How often the manifest is fetched.
     pub manifest_refresh: Duration,
+    /// How long the collector's receipts are kept.
+    pub receipts_kept: Duration,
     /// The folder of the SDK's build, if pages load it from here.
     pub sdk: Option<PathBuf>,
     /// The file of short links, if there are any. It is read again when it changes.
     pub links: Option<PathBuf>,
+    /// The address of the listener for scrapers and probes, which asks for no key. None: there is no such listener.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// When a batch leaves, and how large it is.
@@ -108,9 +117,12 @@ impl Default for ConnectionLimit {
 /// A setting cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The collector's address is no `http://` address.
-    #[error("collector '{0}': write http://HOST:PORT; for TLS, put a proxy beside the relay")]
+    /// The collector's address is none, or a file of TLS cannot be used.
+    #[error("{0}")]
     Collector(String),
+    /// A file of the relay's own certificate cannot be used.
+    #[error("{0}")]
+    Tls(String),
     /// The API key cannot travel in a header.
     #[error("the API key holds characters that a header cannot carry; copy it again")]
     ApiKey,
@@ -144,6 +156,7 @@ impl ConfigError {
     pub fn setting(&self) -> &'static str {
         match self {
             Self::Collector(_) => "collector",
+            Self::Tls(_) => "tls.certificate",
             Self::ApiKey => "key",
             Self::Batch { .. } => "batch",
             Self::VisitorLimit => "visitor",
@@ -167,6 +180,8 @@ impl RelayConfig {
         Self {
             publisher,
             collector,
+            collector_tls: ClientTls::default(),
+            tls: None,
             api_key,
             signing_key,
             data,
@@ -178,8 +193,10 @@ impl RelayConfig {
             drain: Duration::from_secs(10),
             allowed_origins: Vec::new(),
             manifest_refresh: Duration::from_secs(60),
+            receipts_kept: Duration::from_secs(90 * 86_400),
             sdk: None,
             links: None,
+            metrics: None,
         }
     }
 
@@ -188,9 +205,9 @@ impl RelayConfig {
         self.problems().into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// Every setting that cannot be used, as far as that can be told without the network or the disk.
+    /// Every setting that cannot be used, as far as that can be told without the network; of the disk, the certificates.
     pub fn problems(&self) -> Vec<ConfigError> {
-        let mut problems: Vec<ConfigError> = self.collector_uri().err().into_iter().collect();
+        let mut problems: Vec<ConfigError> = self.collector().err().into_iter().collect();
         let BatchPolicy { least, most, .. } = self.batch;
         if least == 0 || most < least.saturating_mul(2) || most > MAX_BATCH {
             problems.push(ConfigError::Batch { least, most });
@@ -213,13 +230,8 @@ impl RelayConfig {
         problems
     }
 
-    pub(crate) fn collector_uri(&self) -> Result<Uri, ConfigError> {
-        let refused = || ConfigError::Collector(self.collector.clone());
-        let uri: Uri = self.collector.parse().map_err(|_| refused())?;
-        match (uri.scheme_str(), uri.authority()) {
-            (Some("http"), Some(_)) => Ok(uri),
-            _ => Err(refused()),
-        }
+    pub(crate) fn collector(&self) -> Result<Server, ConfigError> {
+        Server::new(&self.collector, &self.collector_tls).map_err(|error| ConfigError::Collector(error.to_string()))
     }
 
     /// The most envelopes held at a time.
@@ -243,6 +255,8 @@ impl fmt::Debug for RelayConfig {
         f.debug_struct("RelayConfig")
             .field("publisher", &self.publisher)
             .field("collector", &self.collector)
+            .field("collector_tls", &self.collector_tls)
+            .field("tls", &self.tls)
             .field("api_key", &"(redacted)")
             .field("data", &self.data)
             .field("batch", &self.batch)
@@ -255,6 +269,7 @@ impl fmt::Debug for RelayConfig {
             .field("manifest_refresh", &self.manifest_refresh)
             .field("sdk", &self.sdk)
             .field("links", &self.links)
+            .field("metrics", &self.metrics)
             .finish_non_exhaustive()
     }
 }
@@ -282,7 +297,7 @@ mod tests {
             change(&mut config);
             config.check().unwrap_err()
         };
-        assert!(matches!(refused(|c| c.collector = "https://x".into()), ConfigError::Collector(_)));
+        assert!(matches!(refused(|c| c.collector = "ftp://x".into()), ConfigError::Collector(_)));
         assert!(matches!(refused(|c| c.collector = "127.0.0.1:1".into()), ConfigError::Collector(_)));
         assert!(matches!(refused(|c| c.batch.least = 0), ConfigError::Batch { .. }));
         assert!(matches!(refused(|c| c.batch.most = 1_999), ConfigError::Batch { .. }));

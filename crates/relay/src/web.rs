@@ -10,7 +10,6 @@
 //! | `simple` | submission that a browser sends without asking leave first |
 
 mod connections;
-mod health;
 mod limits;
 mod links;
 mod origins;
@@ -25,6 +24,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode, header};
+use tacita_observability::{CallLayer, Methods};
 use tacita_proto::{
     DESCRIPTORS,
     v1::{
@@ -32,25 +32,28 @@ use tacita_proto::{
         token_service_server::TokenServiceServer,
     },
 };
-use tonic::{Code, Status, service::Routes};
+use tonic::{Code, service::Routes};
+use tonic_health::{
+    pb::health_server::HealthServer,
+    server::{HealthReporter, HealthService},
+};
 use tonic_web::GrpcWebLayer;
 
-pub(crate) use self::{connections::Connections, health::Health, links::ShortLinks, origins::Origins};
-use crate::{sdk::Sdk, services::Services};
+pub(crate) use self::{connections::Connections, links::ShortLinks, origins::Origins};
+use crate::{refusal, sdk::Sdk, services::Services};
 
 /// The largest message taken from a device: five times a full `SubmitReports`.
 const MESSAGE_BYTES: usize = 64 << 10;
 
 /// All that is served. Limits stand inside CORS, so that a page may read which one it broke.
-pub(crate) async fn app(
+pub(crate) fn app(
     services: Arc<Services>,
-    health: &Health,
     origins: Origins,
     sdk: Option<&Sdk>,
     links: Option<ShortLinks>,
+    (health, count): (HealthReporter, CallLayer),
 ) -> Result<Router, tonic_reflection::server::Error> {
-    let calls = grpc(services, health)
-        .await?
+    let calls = grpc(services, health)?
         .into_axum_router()
         .reset_fallback()
         .layer(GrpcWebLayer::new())
@@ -58,29 +61,42 @@ pub(crate) async fn app(
         .layer(from_fn(limits::hold))
         .layer(origins.layer());
     let pages = sdk.map(sdk::routes).into_iter().chain(links.map(links::routes)).fold(Router::new(), Router::merge);
-    Ok(calls.merge(pages.fallback(nothing_here).layer(from_fn(limits::hold))))
+    Ok(calls.merge(pages.fallback(nothing_here).layer(from_fn(limits::hold))).layer(count))
 }
 
-async fn grpc(services: Arc<Services>, health: &Health) -> Result<Routes, tonic_reflection::server::Error> {
+fn grpc(services: Arc<Services>, health: HealthReporter) -> Result<Routes, tonic_reflection::server::Error> {
     let reflection =
         tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
-    health.serving().await;
+    let health = HealthServer::new(HealthService::from_health_reporter(health));
     Ok(Routes::new(ManifestServiceServer::from_arc(services.clone()).max_decoding_message_size(MESSAGE_BYTES))
         .add_service(TokenServiceServer::from_arc(services.clone()).max_decoding_message_size(MESSAGE_BYTES))
         .add_service(CollectionServiceServer::from_arc(services).max_decoding_message_size(MESSAGE_BYTES))
-        .add_service(health.service())
+        .add_service(health)
         .add_service(reflection))
+}
+
+/// What calls are counted by: the services' methods, and what else a path may be.
+pub(crate) fn methods() -> Result<Methods, tonic_reflection::server::Error> {
+    let sets = [DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET, tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET];
+    let other = |path: &str| match path {
+        _ if path.starts_with("/s/") => "short_link",
+        _ if path.starts_with("/tacita/") || path.starts_with("/tacita.js") || path.starts_with("/tacita-") => "sdk",
+        _ => "other",
+    };
+    Ok(Methods::new(&sets, &["short_link", "sdk", "other"], other)?)
 }
 
 async fn nothing_here(headers: HeaderMap) -> Response {
     let told = "nothing is served at this address; spec/relay.md lists what is";
-    Refusal { status: StatusCode::NOT_FOUND, code: Code::Unimplemented, told: told.into() }.to(&headers)
+    let (status, code) = (StatusCode::NOT_FOUND, Code::Unimplemented);
+    Refusal { status, code, reason: "NOT_SERVED", told: told.into() }.to(&headers)
 }
 
 /// Why a request is not served, in HTTP's words and in gRPC's.
 struct Refusal {
     status: StatusCode,
     code: Code,
+    reason: &'static str,
     told: String,
 }
 
@@ -91,7 +107,7 @@ impl Refusal {
         match grpc {
             // A gRPC-Web answer that holds its status in the headers has no body: both kinds read it.
             Some(media) => {
-                let mut answer = Status::new(self.code, self.told).into_http::<axum::body::Body>();
+                let mut answer = refusal::because(self.code, self.reason, self.told).into_http::<axum::body::Body>();
                 if let Ok(media) = media.parse() {
                     answer.headers_mut().insert(header::CONTENT_TYPE, media);
                 }

@@ -102,6 +102,9 @@ class Collector {
 token-batch = 128
 [windows]
 max-age = ${JSON.stringify(maxAge)}
+[alerts]
+step = "2s"
+loopback-webhooks = true
 [retention]
 tallies = "1000days"
 `,
@@ -132,6 +135,19 @@ tallies = "1000days"
     await gone;
   }
 }
+
+/**
+ * Sends visitors by one channel until the collector has found that it surges. It looks every two seconds; what it has when it starts is
+ * what it expects.
+ */
+const plantSurge = (season, service) => async (channel) => {
+  const found = async () => (await service.listAlerts({})).alerts.some(({ label }) => label === channel);
+  for (const end = Date.now() + PATIENCE; !(await found()); ) {
+    if (Date.now() > end) throw new Error(`the collector found no surge of ${channel}`);
+    season("--days", "1", "--sessions", "0", "--surge", `${channel}=120`);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+  }
+};
 
 export async function setStage({ days = 60, sessions = 400 } = {}) {
   const folder = mkdtempSync(`${tmpdir()}/tacita-dashboard-`);
@@ -185,6 +201,8 @@ export async function setStage({ days = 60, sessions = 400 } = {}) {
   await collector.stop();
   await collector.start("2days");
   const client = await serviceClient(folder, url, key);
+  const surge = plantSurge(season, client.service);
+  await surge("whatsapp");
   const today = Math.floor(Date.now() / 86_400_000) * 86_400;
   await client.service.declareCampaign({
     campaign: "acme/spring",
@@ -201,6 +219,7 @@ export async function setStage({ days = 60, sessions = 400 } = {}) {
         name,
         contents: CONTENTS.filter((content) => content.startsWith(`/${name}/`)),
       })),
+      webhooks: [{ url: "https://hooks.acme.example/tacita" }],
     },
   });
 
@@ -212,6 +231,7 @@ export async function setStage({ days = 60, sessions = 400 } = {}) {
     client,
     browser,
     collector,
+    surge,
     /** More of the same, today. */
     more: (sessions) => season("--days", "1", "--sessions", String(sessions), "--seed", "9"),
     async strike() {

@@ -82,6 +82,11 @@ pub(crate) struct ConfigArgs {
 }
 
 impl ConfigArgs {
+    /// The file, if one was given.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.config.clone()
+    }
+
     /// As if the command line had `--set setting=value`.
     pub(crate) fn set(&mut self, setting: &str, value: &str) {
         self.set.push(format!("{setting}={value}"));
@@ -90,7 +95,7 @@ impl ConfigArgs {
 
 /// Settings that were read, with where each came from.
 pub(crate) struct Loaded<S> {
-    settings: S,
+    pub(crate) settings: S,
     values: Values,
     problems: Vec<String>,
     notes: Vec<String>,

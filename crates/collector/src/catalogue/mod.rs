@@ -6,14 +6,17 @@
 mod change;
 mod cohorts;
 mod declaration;
+pub(crate) mod entry;
 mod fold;
 mod propose;
+mod surge;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use tacita_dp::Mechanism;
 use tacita_protocol::{
+    audit::Head,
     catalogue::{CatalogueDigest, Contents},
     epoch::{EpochEntry, EpochId, EpochState},
     id::{BrandId, CampaignId, CampaignName, MeasureId, Name, PublisherId},
@@ -22,11 +25,15 @@ use tacita_protocol::{
     time::UnixTime,
 };
 
+use crate::access::Role;
+
+pub(crate) use change::Change;
 pub use change::LogFault;
-pub(crate) use change::{Change, Entry};
 pub(crate) use cohorts::Cohorts;
 pub(crate) use declaration::Declaration;
-pub(crate) use propose::{NewCampaign, NewMeasure, Refused};
+pub(crate) use entry::{By, Entry};
+pub(crate) use propose::{NewApiKey, NewCampaign, NewMeasure, Refused};
+pub(crate) use surge::{Found, Surge};
 
 /// Whom an API key stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -38,6 +45,19 @@ pub(crate) enum Principal {
     Publisher(PublisherId),
     /// One brand.
     Brand(BrandId),
+    /// Reads what shows whether the operator is honest.
+    Auditor,
+}
+
+impl Principal {
+    pub(crate) const fn role(self) -> Role {
+        match self {
+            Self::Operator => Role::Operator,
+            Self::Publisher(_) => Role::Publisher,
+            Self::Brand(_) => Role::Brand,
+            Self::Auditor => Role::Auditor,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -78,7 +98,19 @@ pub(crate) struct ApiKey {
     pub(crate) principal: Principal,
     pub(crate) hash: [u8; 32],
     pub(crate) created_at: UnixTime,
+    /// It may call only what changes nothing.
+    pub(crate) read_only: bool,
+    /// From then on it is refused.
+    pub(crate) expires_at: Option<UnixTime>,
     pub(crate) revoked: bool,
+}
+
+impl ApiKey {
+    /// Whether its holder can administer for good. There is always one that can.
+    pub(crate) fn administers(&self) -> bool {
+        let limited = self.revoked || self.read_only || self.expires_at.is_some();
+        self.principal == Principal::Operator && !limited
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -95,10 +127,13 @@ impl Epoch {
     }
 }
 
-/// Everything that was administered, at one length of the log.
+/// Everything that was administered, and the surges that were found, at one length of the log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalogue {
     length: u64,
+    /// Grows with each entry that manifests may depend on: all but those of surges. An entry that the store was restored says what it is.
+    revision: u64,
+    head: Head,
     signing_key: Option<[u8; 32]>,
     publishers: Vec<Publisher>,
     brands: Vec<Brand>,
@@ -111,12 +146,14 @@ pub(crate) struct Catalogue {
     device_policy: Option<DevicePolicy>,
     /// The number after the last epoch's, unless that is told by the epochs.
     next_epoch: Option<EpochId>,
-    /// How far revisions are ahead of the length, since a store was restored.
-    revision_lead: u64,
     /// Whether nothing was published since.
     fresh_from_restoring: bool,
     changed_at: Option<UnixTime>,
     deleted_before: Option<UnixTime>,
+    /// By rising id.
+    surges: Vec<Arc<Found>>,
+    /// How many surges each brand had.
+    surges_of: BTreeMap<BrandId, u64>,
 }
 
 /// Numbers begin at 1 and are given in order, so a number is a place.
@@ -135,9 +172,14 @@ impl Catalogue {
         self.length
     }
 
-    /// The revision of the manifests made from it: grows with each entry.
+    /// The revision of the manifests made from it.
     pub(crate) fn revision(&self) -> u64 {
-        self.length + self.revision_lead
+        self.revision
+    }
+
+    /// The head of the log's hash chain.
+    pub(crate) fn head(&self) -> Head {
+        self.head
     }
 
     /// When the last entry was written.
@@ -276,7 +318,7 @@ impl Catalogue {
         let measures = self.measures.iter().filter(|counted| self.takes_part(publisher, counted.measure.campaign));
         Some(Manifest {
             publisher,
-            revision: self.revision(),
+            revision: self.revision,
             epochs: self.epochs.iter().filter(|epoch| !epoch.destroyed).map(|epoch| epoch.entry.clone()).collect(),
             measures: measures.map(|counted| counted.measure.clone()).collect(),
             campaigns: campaigns.into_iter().map(|campaign| campaign.for_manifest()).collect(),

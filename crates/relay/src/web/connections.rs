@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -15,8 +15,9 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
+use tacita_tls::Acceptor;
 use tokio::{
-    io::AsyncWriteExt as _,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{sleep, timeout},
@@ -28,7 +29,7 @@ use tower::ServiceExt as _;
 use super::limits::{HEADER_BYTES, REQUEST_TIME};
 use crate::{
     config::ConnectionLimit,
-    seen::Counters,
+    metrics::Metrics,
     visitor::{TrustedProxies, Visitor},
 };
 
@@ -53,7 +54,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(crate) struct Connections {
     limit: ConnectionLimit,
     proxies: TrustedProxies,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
+    /// None: without TLS.
+    acceptor: Option<Arc<Acceptor>>,
     open: Arc<Mutex<Open>>,
 }
 
@@ -70,8 +73,13 @@ struct Place {
 }
 
 impl Connections {
-    pub(crate) fn new(limit: ConnectionLimit, proxies: TrustedProxies, counters: Arc<Counters>) -> Self {
-        Self { limit, proxies, counters, open: Arc::default() }
+    pub(crate) fn new(
+        limit: ConnectionLimit,
+        proxies: TrustedProxies,
+        metrics: Arc<Metrics>,
+        acceptor: Option<Arc<Acceptor>>,
+    ) -> Self {
+        Self { limit, proxies, metrics, acceptor, open: Arc::default() }
     }
 
     /// Serves `app` until told to stop, then lets open requests end.
@@ -86,15 +94,20 @@ impl Connections {
             match accepted {
                 Ok((stream, peer)) => match self.take_place(peer) {
                     Ok(place) => {
-                        let conversation = converse(stream, peer, app.clone(), self.limit.idle, stop.clone());
+                        let acceptor = self.acceptor.clone();
+                        let conversation = begin(stream, peer, acceptor, app.clone(), self.limit.idle, stop.clone());
+                        let open = self.metrics.connections.opened();
                         conversations.spawn(async move {
                             conversation.await;
-                            drop(place);
+                            drop((place, open));
                         });
                     }
                     Err(told) => {
-                        self.counters.connections_over_limit.fetch_add(1, Relaxed);
-                        conversations.spawn(turn_away(stream, told));
+                        self.metrics.connections_refused.inc();
+                        // Over TLS it would take a handshake to say so.
+                        if self.acceptor.is_none() {
+                            conversations.spawn(turn_away(stream, told));
+                        }
                     }
                 },
                 Err(error) => {
@@ -143,10 +156,40 @@ impl Drop for Place {
 }
 
 /// Serves one connection to its end. What goes wrong on it is the peer's affair.
-async fn converse(stream: TcpStream, peer: SocketAddr, app: Router, idle: Duration, stop: CancellationToken) {
+async fn begin(
+    stream: TcpStream,
+    peer: SocketAddr,
+    acceptor: Option<Arc<Acceptor>>,
+    app: Router,
+    idle: Duration,
+    stop: CancellationToken,
+) {
     stream.set_nodelay(true).ok();
-    let Ok(Some(version)) = timeout(idle, version_of(&stream)).await else { return };
     let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
+    match acceptor {
+        None => {
+            let Ok(Some(version)) = timeout(idle, version_of(&stream)).await else { return };
+            converse(stream, version, info, app, idle, stop).await;
+        }
+        Some(acceptor) => {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let version = match stream.get_ref().1.alpn_protocol() {
+                Some(b"h2") => Version::Http2,
+                _ => Version::Http1,
+            };
+            converse(stream, version, info, app, idle, stop).await;
+        }
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    version: Version,
+    info: TcpConnectInfo,
+    app: Router,
+    idle: Duration,
+    stop: CancellationToken,
+) {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(info.clone());
         let app = app.clone();

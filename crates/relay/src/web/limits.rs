@@ -32,7 +32,8 @@ pub(super) async fn hold(request: Request, next: Next) -> Response {
         Ok(answer) => answer,
         Err(_) => {
             let told = format!("the request was not served in {} s", REQUEST_TIME.as_secs());
-            Refusal { status: StatusCode::REQUEST_TIMEOUT, code: Code::DeadlineExceeded, told }.to(&headers)
+            let (status, code) = (StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded);
+            Refusal { status, code, reason: "REQUEST_TIME", told }.to(&headers)
         }
     }
 }
@@ -42,15 +43,16 @@ fn beyond(request: &Request) -> Option<Refusal> {
     let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let stated = stated_length(request.headers());
     [
-        (address, ADDRESS_BYTES, "an address", StatusCode::URI_TOO_LONG),
-        (headers, HEADER_BYTES, "headers", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
-        (stated, BODY_BYTES, "a body", StatusCode::PAYLOAD_TOO_LARGE),
+        (address, ADDRESS_BYTES, "an address", "ADDRESS_BYTES", StatusCode::URI_TOO_LONG),
+        (headers, HEADER_BYTES, "headers", "HEADER_BYTES", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        (stated, BODY_BYTES, "a body", "BODY_BYTES", StatusCode::PAYLOAD_TOO_LARGE),
     ]
     .into_iter()
     .find(|&(bytes, most, ..)| bytes > most)
-    .map(|(bytes, most, what, status)| Refusal {
+    .map(|(bytes, most, what, reason, status)| Refusal {
         status,
         code: Code::ResourceExhausted,
+        reason,
         told: format!("{what} of {bytes} bytes: send at most {most}"),
     })
 }

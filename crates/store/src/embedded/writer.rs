@@ -10,6 +10,7 @@ use tacita_protocol::{
     epoch::EpochId,
     id::{MeasureId, PublisherId},
     outcome::Outcome,
+    record::PeriodId,
     time::WindowId,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -18,9 +19,9 @@ use super::{
     counters::Counters,
     disk::Disk,
     judge::{Judgement, judge},
-    layout, retention,
+    layout, record, retention,
 };
-use crate::{Entry, LogError, StoreError, Verdict};
+use crate::{Closing, Committed, Entry, LogError, StoreError, Verdict};
 
 /// How the caller of a job hears of it. That it no longer listens changes nothing.
 type Answer<T, E = StoreError> = oneshot::Sender<Result<T, E>>;
@@ -31,6 +32,7 @@ pub(super) enum Job {
     AddOutcomes(AddOutcomes),
     Append(Append),
     DropEpoch { epoch: EpochId, answer: Answer<()> },
+    ClosePeriod { closing: Closing, answer: Answer<()> },
     DeleteWindows { measure: MeasureId, before: WindowId, answer: Answer<u64> },
 }
 
@@ -39,14 +41,14 @@ pub(super) struct Commit {
     pub(super) publisher: PublisherId,
     pub(super) epoch: EpochId,
     pub(super) entries: Vec<Entry>,
-    pub(super) answer: Answer<Vec<Verdict>>,
+    pub(super) answer: Answer<Committed>,
 }
 
 /// See [`TallyStore::add_outcomes`](crate::TallyStore::add_outcomes).
 pub(super) struct AddOutcomes {
     pub(super) publisher: PublisherId,
     pub(super) outcomes: Vec<(Outcome, u64)>,
-    pub(super) answer: Answer<()>,
+    pub(super) answer: Answer<PeriodId>,
 }
 
 /// See [`ChangeLog::append`](crate::ChangeLog::append).
@@ -75,7 +77,9 @@ impl Group {
             }
             Job::AddOutcomes(outcomes) => self.outcomes.push(outcomes),
             Job::Append(append) => self.appends.push(append),
-            job @ (Job::DropEpoch { .. } | Job::DeleteWindows { .. }) => return Some(job),
+            apart @ (Job::DropEpoch { .. } | Job::ClosePeriod { .. } | Job::DeleteWindows { .. }) => {
+                return Some(apart);
+            }
         }
         self.size += 1;
         None
@@ -98,6 +102,8 @@ pub(super) struct Writer {
     disk: Arc<Disk>,
     counters: Counters,
     log_length: u64,
+    /// Everything of a group is counted in it: periods are closed between groups.
+    open_period: PeriodId,
     group_entries: usize,
 }
 
@@ -107,7 +113,8 @@ impl Writer {
             Some(last) => layout::count(layout::LOG, &last.key()?)? + 1,
             None => 0,
         };
-        Ok(Self { disk, counters: Counters::new(cached_counters), log_length, group_entries })
+        let open_period = record::open_period(&disk)?;
+        Ok(Self { disk, counters: Counters::new(cached_counters), log_length, open_period, group_entries })
     }
 
     /// Works until every sender of `queue` is gone and the queue is empty.
@@ -132,6 +139,7 @@ impl Writer {
     fn do_apart(&mut self, job: Job) {
         match job {
             Job::DropEpoch { epoch, answer } => drop(answer.send(self.disk.drop_epoch(epoch))),
+            Job::ClosePeriod { closing, answer } => drop(answer.send(self.close_period(closing))),
             Job::DeleteWindows { measure, before, answer } => {
                 let deleted = retention::delete_windows(&self.disk, measure, before);
                 self.counters.forget();
@@ -141,13 +149,22 @@ impl Writer {
         }
     }
 
+    /// Closes the open period, if it is the one that is meant. No commit is under way meanwhile: this is the thread that makes them.
+    fn close_period(&mut self, closing: Closing) -> Result<(), StoreError> {
+        if closing.period == self.open_period {
+            record::close(&self.disk, closing)?;
+            self.open_period = closing.period.next();
+        }
+        Ok(())
+    }
+
     /// Brings a group to the disk and answers its callers.
     fn write(&mut self, group: Group) {
         match self.try_write(&group) {
             Ok(decisions) => {
                 self.log_length = decisions.log_length;
                 self.counters.settle();
-                answer(group, decisions);
+                answer(group, decisions, self.open_period);
             }
             Err(error) => {
                 tracing::error!(%error, "a group of commits failed");
@@ -244,12 +261,12 @@ impl Writer {
     }
 }
 
-fn answer(group: Group, decisions: Decisions) {
+fn answer(group: Group, decisions: Decisions, period: PeriodId) {
     for (commit, result) in group.commits.into_iter().zip(decisions.commits) {
-        let _ = commit.answer.send(result);
+        let _ = commit.answer.send(result.map(|verdicts| Committed { verdicts, period }));
     }
     for outcomes in group.outcomes {
-        let _ = outcomes.answer.send(Ok(()));
+        let _ = outcomes.answer.send(Ok(period));
     }
     for (append, result) in group.appends.into_iter().zip(decisions.appends) {
         let _ = append.answer.send(result);
