@@ -199,6 +199,8 @@ mod tests {
             r#"{{"measure-created": {{"id": 1, "campaign": 1, "name": "shares", "event": "share", "participation": "event",
                 "domain": {dimensions}, "epsilon": 2000000, "window": 86400}}}}"#
         );
+        // An entry's line feed is where its private part begins.
+        let measure = measure.replace('\n', "");
         let changes = [
             r#"{"publisher-created": {"id": 1, "name": "daily"}}"#,
             r#"{"brand-created": {"id": 1, "name": "acme"}}"#,
