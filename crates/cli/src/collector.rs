@@ -246,7 +246,7 @@ fn config(file: &File) -> Result<CollectorConfig> {
 #[cfg(feature = "fuzzing")]
 pub(crate) fn read_settings(text: &str) -> Result<()> {
     let file: File = toml::from_str(text)?;
-    config(&file, "data".into()).map(drop)
+    config(&file).map(drop)
 }
 
 #[cfg(test)]

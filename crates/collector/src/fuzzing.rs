@@ -9,7 +9,7 @@ use tacita_protocol::{id::PublisherId, measure::Measure, time::UnixTime};
 
 use crate::{
     auth,
-    catalogue::{Catalogue, Change, Cohorts, Declaration, Entry, NewCampaign, NewMeasure, Refused},
+    catalogue::{By, Catalogue, Change, Cohorts, Declaration, Entry, NewCampaign, NewMeasure, Refused},
     config::MeasurePolicy,
     report,
     services::with_contents,
@@ -67,11 +67,16 @@ fn grow(catalogue: &mut Catalogue, propose: impl FnOnce(&Catalogue) -> Result<Ch
 /// A granted wish survives the change log, and the catalogue takes it in.
 fn keep(mut catalogue: Catalogue, wish: Result<Change, Refused>) -> Catalogue {
     let Ok(change) = wish else { return catalogue };
-    let entry = Entry::new(UnixTime(0), change);
-    let logged = entry.encode();
-    assert_eq!(Entry::decode(0, &logged).expect("an entry is read back"), entry);
+    let logged = entry(&catalogue, change.clone());
+    assert_eq!(Entry::decode(catalogue.length(), &logged).expect("an entry is read back"), change);
     catalogue.fold(&logged).expect("what is granted follows");
     catalogue
+}
+
+/// The next entry of the catalogue's log.
+fn entry(catalogue: &Catalogue, change: Change) -> Vec<u8> {
+    let (index, previous) = (catalogue.length(), catalogue.head());
+    Entry { index, at: UnixTime(0), by: By::Collector, previous, change }.encode()
 }
 
 /// An administrative request: the first byte says which, the rest is its message.
@@ -161,9 +166,10 @@ pub fn log_of_everything() -> Vec<u8> {
     let mut catalogue = Catalogue::default();
     let mut log = vec![0];
     let mut write = |catalogue: &mut Catalogue, change: Change| {
-        log.extend(Entry::new(UnixTime(1), change.clone()).encode());
+        let entry = entry(catalogue, change);
+        catalogue.fold(&entry).expect("what is granted follows");
+        log.extend(entry);
         log.push(b'\n');
-        catalogue.take_in(change).expect("what is granted follows");
     };
     for wish in [Catalogue::propose_publisher, Catalogue::propose_brand] {
         let change = wish(&catalogue, "daily").expect("granted");

@@ -83,6 +83,7 @@ impl Catalogue {
             Change::EpochDestroyed { epoch } => self.epoch_mut(epoch).ok_or("the epoch's number")?.destroyed = true,
             Change::SurgeFound { surge } => self.take_in_surge(*surge)?,
             Change::SurgeTold { surge } => self.take_in_surge_told(surge),
+            Change::LogFilterSet { .. } => {}
         }
         self.length += 1;
         self.revision += u64::from(revises);
