@@ -369,20 +369,10 @@ fn networks(texts: &[String]) -> Result<Vec<ipnet::IpNet>> {
 #[cfg(feature = "fuzzing")]
 pub(crate) fn read_settings(text: &str) -> Result<()> {
     let file: File = toml::from_str(text)?;
-    let mut config = RelayConfig::new(PublisherId(1), String::new(), String::new(), VerifyingKey::default(), "".into());
-    file.batch.apply(&mut config);
-    file.visitor.apply(&mut config);
-    file.connections.apply(&mut config);
-    file.queue.apply(&mut config);
-    config.trusted_proxies = networks(&file.trusted_proxies)?;
-    config.allowed_origins = file.allowed_origins;
-    if let Some(text) = file.collector {
-        config.collector = http_address(&text).map_err(|error| anyhow!("collector: {error}"))?;
+    match config(&file) {
+        Ok(_) => Ok(()),
+        Err(problems) => Err(anyhow!("{} problems", problems.len())),
     }
-    if let Some(text) = file.signing_key {
-        config.signing_key = signing_key(&text).map_err(|error| anyhow!("signing-key: {error}"))?;
-    }
-    Ok(config.check()?)
 }
 
 #[cfg(test)]

@@ -67,12 +67,17 @@ fn grow(catalogue: &mut Catalogue, propose: impl FnOnce(&Catalogue) -> Result<Ch
 /// A granted wish survives the change log, and the catalogue takes it in.
 fn keep(mut catalogue: Catalogue, wish: Result<Change, Refused>) -> Catalogue {
     let Ok(change) = wish else { return catalogue };
-    let (index, previous) = (catalogue.length(), catalogue.head());
-    let entry = Entry { index, at: UnixTime(0), by: By::Collector, previous, change };
-    let logged = entry.encode();
-    assert_eq!(Entry::decode(index, &logged).expect("an entry is read back"), (entry.at, entry.change));
+    let logged = entry(&catalogue, change.clone());
+    let (_, back) = Entry::decode(catalogue.length(), &logged).expect("an entry is read back");
+    assert_eq!(back, change);
     catalogue.fold(&logged).expect("what is granted follows");
     catalogue
+}
+
+/// The next entry of the catalogue's log.
+fn entry(catalogue: &Catalogue, change: Change) -> Vec<u8> {
+    let (index, previous) = (catalogue.length(), catalogue.head());
+    Entry { index, at: UnixTime(0), by: By::Collector, previous, change }.encode()
 }
 
 /// An administrative request: the first byte says which, the rest is its message.
@@ -162,9 +167,10 @@ pub fn log_of_everything() -> Vec<u8> {
     let mut catalogue = Catalogue::default();
     let mut log = vec![0];
     let mut write = |catalogue: &mut Catalogue, change: Change| {
-        log.extend(Entry::new(UnixTime(1), change.clone()).encode());
+        let entry = entry(catalogue, change);
+        catalogue.fold(&entry).expect("what is granted follows");
+        log.extend(entry);
         log.push(b'\n');
-        catalogue.take_in(change).expect("what is granted follows");
     };
     for wish in [Catalogue::propose_publisher, Catalogue::propose_brand] {
         let change = wish(&catalogue, "daily").expect("granted");

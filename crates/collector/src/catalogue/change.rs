@@ -104,12 +104,16 @@ pub(crate) enum Change {
     SurgeTold {
         surge: u64,
     },
+    /// The filter of one collector's log was replaced, until that collector ends.
+    LogFilterSet {
+        filter: String,
+    },
 }
 
 impl Change {
     /// Whether manifests may say something else from here on.
     pub(super) fn concerns_manifests(&self) -> bool {
-        !matches!(self, Self::SurgeFound { .. } | Self::SurgeTold { .. })
+        !matches!(self, Self::SurgeFound { .. } | Self::SurgeTold { .. } | Self::LogFilterSet { .. })
     }
 }
 

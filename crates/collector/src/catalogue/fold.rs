@@ -89,6 +89,7 @@ impl Catalogue {
             }
             Change::SurgeFound { surge } => self.take_in_surge(*surge)?,
             Change::SurgeTold { surge } => self.take_in_surge_told(surge),
+            Change::LogFilterSet { .. } => {}
         }
         self.length += 1;
         self.revision += u64::from(revises);

@@ -298,9 +298,16 @@ impl AdminService for Admin {
                 "this collector writes no log of its own: ask whoever runs its process",
             )
         })?;
+        let by = Caller::of(&request)?.by();
         let (asked, before) = (request.into_inner().filter, log.text());
         if !asked.is_empty() {
             log.set(&asked).map_err(|error| refusal::invalid("filter", error.to_string()))?;
+            let change = || Change::LogFilterSet { filter: asked.clone() };
+            if let Err(unwritten) = self.registry.apply(by, |_| Ok(change())).await {
+                // No administrative act without its entry.
+                log.set(&before).map_err(refusal::internal)?;
+                return Err(unwritten.into());
+            }
             tracing::warn!(filter = asked, before, "an operator replaced the log's filter");
         }
         Ok(Response::new(v1::SetLogFilterResponse { filter: log.text(), before }))
