@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use crate::{
     configuration::{ConfigArgs, Loaded, Misfit, Settings, load, writable_folder},
     logs::{self, LogArgs, LogFile},
-    settings::Span,
+    settings::{Signals, Span},
     store::{self, StoreText},
     tls::{ServerTlsArgs, ServerTlsFile},
 };
@@ -81,6 +81,7 @@ pub(crate) struct File {
     dashboard: Dashboard,
     tls: ServerTlsFile,
     record: Record,
+    retention: Retention,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -131,6 +132,12 @@ struct Dashboard {
     origins: Vec<String>,
 }
 
+#[derive(Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Retention {
+    tallies: Option<Span>,
+}
+
 impl Settings for File {
     const SERVER: &'static str = "collector";
     const DEFAULTS: &'static str = include_str!("../../../examples/collector.toml");
@@ -151,19 +158,23 @@ impl Settings for File {
                 misfits.push(Misfit::new(setting, format!("choose an ε from {least} to {most}")));
             }
         }
-        let (grace, max_age) = (config.schedule.grace_seconds, config.window_policy.max_age);
-        if grace < max_age.as_secs() {
-            let remedy = format!(
-                "reports come for windows.max-age ({}) after their window, and with a shorter grace their epoch has closed by then: \
-                 choose at least as much",
-                Span(max_age)
-            );
-            misfits.push(Misfit::new("epochs.grace", remedy));
-        }
-        for (setting, folder) in [("data", &config.data), ("vault", &config.vault)] {
-            misfits.extend(writable_folder(folder).err().map(|remedy| Misfit::new(setting, remedy)));
+        for (setting, folder) in [("data", &self.data), ("vault", &self.vault)] {
+            let unusable = folder.as_deref().and_then(|folder| writable_folder(folder).err());
+            misfits.extend(unusable.map(|remedy| Misfit::new(setting, remedy)));
         }
         misfits
+    }
+
+    fn doubts(&self) -> Vec<Misfit> {
+        let Ok(config) = config(self) else { return Vec::new() };
+        let (grace, max_age) = (config.schedule.grace_seconds, config.window_policy.max_age);
+        let remedy = format!(
+            "it is shorter than windows.max-age ({}), for which windows take reports: those sealed at the end of an epoch are \
+             refused once it has closed; choose as much, unless that is meant",
+            Span(max_age)
+        );
+        let is_shorter = grace < max_age.as_secs();
+        is_shorter.then(|| Misfit::new("epochs.grace", remedy)).into_iter().collect()
     }
 }
 
@@ -186,6 +197,7 @@ fn read(args: &mut Args) -> Result<Loaded<File>> {
 
 /// Runs until SIGTERM or SIGINT, then drains.
 pub(crate) async fn run(mut args: Args) -> Result<()> {
+    let mut signals = Signals::take()?;
     let file = read(&mut args)?.checked()?;
     let log = logs::start(&file.log)?;
     logs::follow_hangups(log.clone(), args.config.file())?;
@@ -206,8 +218,8 @@ pub(crate) async fn run(mut args: Args) -> Result<()> {
     if operator_key.exists() {
         eprintln!("operator's API key: {}", operator_key.display());
     }
-    crate::settings::until_told_to_stop().await?;
-    Ok(running.shutdown().await?)
+    signals.told_to_stop().await;
+    Ok(signals.end(running.shutdown()).await?)
 }
 
 fn config(file: &File) -> Result<CollectorConfig> {
@@ -238,6 +250,7 @@ fn config(file: &File) -> Result<CollectorConfig> {
     config.metrics.listen = file.metrics;
     config.tls = file.tls.read()?;
     config.dashboard_origins = file.dashboard.origins.clone();
+    config.retention.tallies = file.retention.tallies.map_or(config.retention.tallies, |span| span.0);
     config.serve_dashboard = file.dashboard.serve.unwrap_or(config.serve_dashboard);
     Ok(config)
 }
@@ -271,8 +284,8 @@ mod tests {
             assert_eq!(misfits(&format!("[measures]\nepsilon-ceiling = {refused}")), ["measures.epsilon-ceiling"]);
         }
         assert_eq!(
-            misfits("[device]\ntoken-batch = 0\n[epochs]\ngrace = '1h'\n[windows]\nmax-age = '2h'"),
-            ["device.token-batch", "epochs.grace"]
+            misfits("[device]\ntoken-batch = 0\n[retention]\ntallies = '1day'\n[epochs]\ngrace = '1h'"),
+            ["device.token-batch", "retention.tallies"]
         );
         assert_eq!(misfits("store = 'sqlite'"), ["store"]);
     }

@@ -5,6 +5,7 @@
 
 mod admin;
 mod audit;
+mod backup;
 mod bench;
 mod check_config;
 mod collector;
@@ -23,6 +24,7 @@ mod plan;
 mod relay;
 mod replay;
 mod report;
+mod restore;
 mod settings;
 mod simulate;
 mod simulation;
@@ -52,6 +54,8 @@ enum Command {
     Collector(collector::Args),
     CheckConfig(check_config::Args),
     Store(store::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Relay(relay::Args),
     Status(status::Args),
     Admin(admin::Args),
@@ -84,6 +88,8 @@ pub async fn run() -> ExitCode {
         Command::Keys(args) => keys::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Store(args) => store::run(args).await,
+        Command::Backup(args) => backup::run(args).await,
+        Command::Restore(args) => restore::run(args).await,
         Command::Watch(args) => watch::run(args).await,
         Command::Plan(args) => plan::run(args),
         Command::Simulate(args) => simulate::run(args).await,

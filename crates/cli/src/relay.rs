@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use crate::{
     configuration::{ConfigArgs, Loaded, Misfit, Settings, load, readable_file, writable_folder},
     logs::{self, LogArgs, LogFile},
-    settings::{Secret, Span, api_key, http_address, signing_key},
+    settings::{Secret, Signals, Span, api_key, http_address, signing_key},
     tls::{ClientTlsArgs, ServerTlsArgs, ServerTlsFile},
 };
 
@@ -283,6 +283,7 @@ fn read(args: &mut ServerArgs) -> Result<Loaded<File>> {
 
 /// Runs until SIGTERM or SIGINT, then drains.
 async fn serve(mut args: ServerArgs) -> Result<()> {
+    let mut signals = Signals::take()?;
     let file = read(&mut args)?.checked()?;
     let log = logs::start(&file.log)?;
     logs::follow_hangups(log, args.config.file())?;
@@ -304,8 +305,8 @@ async fn serve(mut args: ServerArgs) -> Result<()> {
             sri::script_element(sdk, &publisher.to_string(), &hex::encode(key.as_bytes()))
         );
     }
-    crate::settings::until_told_to_stop().await?;
-    running.shutdown().await;
+    signals.told_to_stop().await;
+    signals.end(running.shutdown()).await;
     Ok(())
 }
 

@@ -32,6 +32,8 @@ pub struct CollectorConfig {
     pub limits: Limits,
     /// How surges are watched for.
     pub alerts: AlertPolicy,
+    /// What is deleted, and when.
+    pub retention: RetentionPolicy,
     /// How long a period of the publishers' record is. A change of it holds for those that are still open.
     pub record_period: Duration,
     /// Origins whose pages may ask as brands do, over gRPC-Web: `https://dash.example`. None: no page may.
@@ -81,6 +83,13 @@ pub struct MeasurePolicy {
     pub measures_per_campaign: usize,
     /// The least people of a cohort.
     pub people_per_cohort: u64,
+}
+
+/// What is deleted, and when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RetentionPolicy {
+    /// How long after its end the tallies of a window are kept. Whole days of UTC: they go within a day of it.
+    pub tallies: Duration,
 }
 
 /// How surges are watched for.
@@ -144,6 +153,7 @@ impl CollectorConfig {
             tls: None,
             limits: Limits::default(),
             alerts: AlertPolicy::default(),
+            retention: RetentionPolicy::default(),
             record_period: Duration::from_secs(3_600),
             dashboard_origins: Vec::new(),
             serve_dashboard: true,
@@ -180,6 +190,9 @@ impl CollectorConfig {
         let remedy = "a full batch must fit: choose at least 88 bytes for each of limits.reports-per-batch";
         require(limits.message_bytes >= least_message, "limits.message-bytes", remedy);
         require(!self.alerts.step.is_zero(), "alerts.step", "choose at least a second; 5 minutes is usual");
+        let least = self.window_policy.max_age.saturating_add(Duration::from_secs(86_400));
+        let remedy = "choose a day more than windows.max-age at least, or windows would be deleted while they count";
+        require(self.retention.tallies >= least, "retention.tallies", remedy);
         let periods = Duration::from_secs(1)..=Duration::from_secs(31 * 86_400);
         let remedy = "choose a second to 31 days; an hour is usual";
         require(periods.contains(&self.record_period), "record.period", remedy);
@@ -210,6 +223,13 @@ impl Default for AlertPolicy {
     /// Every 5 minutes, no plain http.
     fn default() -> Self {
         Self { step: Duration::from_secs(300), loopback_webhooks: false }
+    }
+}
+
+impl Default for RetentionPolicy {
+    /// 400 days: a year, and the month to compare with.
+    fn default() -> Self {
+        Self { tallies: Duration::from_secs(400 * 86_400) }
     }
 }
 

@@ -30,6 +30,8 @@
 //! | `pages` | who may ask from a page |
 //! | `services` | the gRPC methods |
 //! | `opening` | the store and the vault, and whether they belong together |
+//! | `restoring` | what a store needs that was restored to an earlier instant |
+//! | `retention` | deleting what is past its time |
 //! | `metrics` | what is counted and timed, where it happens |
 //! | `readiness` | why the collector is not ready |
 //! | `server` | the assembly |
@@ -60,16 +62,20 @@ mod record;
 mod refusal;
 mod registry;
 mod report;
+mod restoring;
+mod retention;
 mod server;
 mod services;
 
 pub use auth::ApiKeyText;
 pub use catalogue::LogFault;
 pub use config::{
-    AlertPolicy, CollectorConfig, ConfigProblem, Limits, MeasurePolicy, MetricsPolicy, StoreConfig, WindowPolicy,
+    AlertPolicy, CollectorConfig, ConfigProblem, Limits, MeasurePolicy, MetricsPolicy, RetentionPolicy, StoreConfig,
+    WindowPolicy,
 };
 pub use error::CollectorError;
 pub use keys::KeyMissing;
 pub use report::plan_measure;
+pub use restoring::{Restored, mark_restored};
 pub use server::{Collector, RunningCollector};
 pub use tacita_tls::{ClientCertificates, Identity, ServerTls};

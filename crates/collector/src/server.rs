@@ -20,7 +20,7 @@ use tacita_proto::v1::{
     transparency_service_server::TransparencyServiceServer,
 };
 use tacita_protocol::{manifest::DevicePolicy, time::Clock};
-use tacita_store::{TallyStore, vault::Vault};
+use tacita_store::{TallyStore, backup::Backup, vault::Vault};
 use tacita_tls::{Acceptor, incoming};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::StreamExt as _;
@@ -53,7 +53,8 @@ use crate::{
     record::Record,
     registry::{Registry, RegistryError},
     report::{Desk, Tallies},
-    services::{Admin, Audit, Collection, Manifests, Reporting, Tokens, Transparency},
+    retention::RetentionKeeper,
+    services::{Admin, Audit, Backups, Collection, Manifests, Reporting, Tokens, Transparency},
 };
 
 /// The largest message from an operator, and read from no one else: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
@@ -90,6 +91,8 @@ pub struct RunningCollector {
     alerts: JoinHandle<()>,
     watch: JoinHandle<()>,
     record: JoinHandle<()>,
+    /// Ends with the keeper.
+    retention: JoinHandle<()>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     patience: Duration,
 }
@@ -99,6 +102,8 @@ struct Foundation {
     config: CollectorConfig,
     clock: Arc<dyn Clock>,
     store: Arc<dyn TallyStore>,
+    backup: Option<Arc<dyn Backup>>,
+    retention: Arc<RetentionKeeper>,
     registry: Arc<Registry>,
     keys: Arc<EpochKeeper>,
     signing_key: Arc<SigningKey>,
@@ -154,6 +159,10 @@ impl Collector {
             let (record, drain) = (foundation.record.clone(), drain.clone());
             async move { record.keep(drain).await }
         });
+        let retention = tokio::spawn({
+            let (retention, stop) = (foundation.retention.clone(), stop.clone());
+            async move { retention.keep(stop).await }
+        });
         let (keys, store, look) = (foundation.keys.clone(), foundation.store.clone(), foundation.look.clone());
         let verifying_key = foundation.signing_key.verifying_key();
         let connections = foundation.metrics.connections.clone();
@@ -199,6 +208,7 @@ impl Collector {
             alerts,
             watch,
             record,
+            retention,
             server,
             patience,
         })
@@ -252,14 +262,16 @@ impl RunningCollector {
     /// # Errors
     /// [`CollectorError::Server`] when the server had failed.
     pub async fn shutdown(mut self) -> Result<(), CollectorError> {
+        // Before anything is refused.
+        self.readiness.end().await;
         self.drain.cancel();
-        self.readiness.announce().await;
         let ended = tokio::time::timeout(self.patience, &mut self.server).await;
         self.stop.cancel();
         let _ = (&mut self.keeper).await;
         let _ = (&mut self.alerts).await;
         let _ = (&mut self.watch).await;
         let _ = (&mut self.record).await;
+        let _ = (&mut self.retention).await;
         let result = match ended {
             Ok(Ok(served)) => served.map_err(|error| CollectorError::Server(error.to_string())),
             Ok(Err(crash)) => Err(CollectorError::Server(crash.to_string())),
@@ -294,7 +306,7 @@ impl fmt::Debug for RunningCollector {
 impl Foundation {
     async fn lay(config: CollectorConfig, clock: Arc<dyn Clock>) -> Result<Self, CollectorError> {
         make_directory(&config.data)?;
-        let OpenStore { tallies: store, record, log } = open_store(&config).await?;
+        let OpenStore { tallies: store, record, log, retention, backup } = open_store(&config).await?;
         let registry = Arc::new(Registry::open(log, clock.clone()).await?);
         let vault = Vault::open(&config.vault)?;
         let signing_key = Arc::new(fitting_signing_key(&registry, &vault, &config).await?);
@@ -313,13 +325,17 @@ impl Foundation {
         let drain = CancellationToken::new();
         let (kept, max_age) = (config.limits.kept_tallies_bytes, config.window_policy.max_age);
         let tallies = Arc::new(Tallies::new(store.clone(), clock.clone(), max_age, kept, metrics.clone()));
+        tallies.forget_before(registry.snapshot().deleted_before());
+        let keep = config.retention.tallies;
+        let retention = RetentionKeeper::new(registry.clone(), retention, tallies.clone(), clock.clone(), keep);
+        let retention = Arc::new(retention);
         let root = Zeroizing::new(signing_key.to_bytes());
         let webhooks = Arc::new(Webhooks::new(root, config.alerts.loopback_webhooks, metrics.webhooks.clone()));
         let step = config.alerts.step;
         let messenger = Messenger::new(registry.clone(), clock.clone(), webhooks.clone(), drain.clone());
         let alerts = AlertKeeper::new(registry.clone(), tallies.clone(), clock.clone(), messenger, step, &metrics);
         let alerts = Arc::new(alerts);
-        let readiness = Arc::new(Readiness::new(keys.clone(), store.clone(), drain.clone()));
+        let readiness = Arc::new(Readiness::new(keys.clone(), store.clone(), &drain));
         let look = Arc::new(Look {
             metrics: metrics.clone(),
             store: store.clone(),
@@ -334,6 +350,8 @@ impl Foundation {
             config,
             clock,
             store,
+            backup,
+            retention,
             registry,
             keys,
             signing_key,
@@ -449,6 +467,7 @@ impl Foundation {
             readiness: self.readiness.clone(),
             log: self.config.log.clone(),
             verifying_key: self.signing_key.verifying_key(),
+            backups: Backups::new(self.backup.clone(), self.clock.clone(), self.drain.clone()),
         }
     }
 

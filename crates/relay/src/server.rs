@@ -102,6 +102,7 @@ pub struct RunningRelay {
     upload: CancellationToken,
     server: JoinHandle<()>,
     uploader: JoinHandle<()>,
+    readiness: Arc<Readiness>,
     writer: Option<thread::JoinHandle<()>>,
     /// How long a drain waits, twice.
     patience: Duration,
@@ -168,7 +169,7 @@ impl Relay {
         });
 
         let (accept, upload) = (CancellationToken::new(), CancellationToken::new());
-        let readiness = Readiness::new(manifest.clone(), queue.clone(), metrics.clone(), accept.clone());
+        let readiness = Readiness::new(manifest.clone(), queue.clone(), metrics.clone(), &accept);
         let readiness = Arc::new(readiness);
         readiness.announce().await;
         let look = look(readiness.clone(), metrics.clone(), manifest.clone(), queue.clone(), tokens.clone());
@@ -180,7 +181,7 @@ impl Relay {
         });
         let origins = Origins::new(&config.allowed_origins)?;
         let app = web::app(services, origins, sdk.as_ref(), links.clone(), (readiness.health(), calls))?;
-        tokio::spawn(readiness.keep());
+        tokio::spawn(readiness.clone().keep());
         let connections = Connections::new(config.connections, proxies, metrics.clone(), acceptor);
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
         let uploader = Uploader::new(queue.clone(), config.batch, receipts, upstream, metrics.clone());
@@ -206,6 +207,7 @@ impl Relay {
             upload,
             server,
             uploader,
+            readiness,
             writer: Some(writer),
             patience: config.drain,
         })
@@ -242,6 +244,8 @@ impl RunningRelay {
     /// Drains: accepts nothing new, answers what is open, waits for the collector's answers to what was sent, closes the
     /// queue. What waits stays on disk for the next start.
     pub async fn shutdown(mut self) {
+        // Before anything is refused.
+        self.readiness.end().await;
         self.accept.cancel();
         end_within(self.patience, &mut self.server, "requests were still open").await;
         if let Some(totals) = &self.totals {

@@ -86,6 +86,16 @@ pub(crate) enum Change {
     EpochDestroyed {
         epoch: EpochId,
     },
+    /// The store was restored to what it had been before. All its epochs are closed, and numbers go on beyond any that were given out in the
+    /// time that is lost.
+    Restored {
+        next_epoch: EpochId,
+        next_revision: u64,
+    },
+    /// The tallies of all windows that had ended by then are deleted.
+    TalliesDeleted {
+        before: UnixTime,
+    },
     /// More came than was expected. Nothing that a manifest depends on.
     SurgeFound {
         surge: Box<Surge>,

@@ -131,7 +131,7 @@ impl Epoch {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalogue {
     length: u64,
-    /// Entries that manifests may depend on: all but those of surges.
+    /// Grows with each entry that manifests may depend on: all but those of surges. An entry that the store was restored says what it is.
     revision: u64,
     head: Head,
     signing_key: Option<[u8; 32]>,
@@ -144,6 +144,12 @@ pub(crate) struct Catalogue {
     api_keys: Vec<ApiKey>,
     epochs: Vec<Epoch>,
     device_policy: Option<DevicePolicy>,
+    /// The number after the last epoch's, unless that is told by the epochs.
+    next_epoch: Option<EpochId>,
+    /// Whether nothing was published since.
+    fresh_from_restoring: bool,
+    changed_at: Option<UnixTime>,
+    deleted_before: Option<UnixTime>,
     /// By rising id.
     surges: Vec<Arc<Found>>,
     /// How many surges each brand had.
@@ -174,6 +180,26 @@ impl Catalogue {
     /// The head of the log's hash chain.
     pub(crate) fn head(&self) -> Head {
         self.head
+    }
+
+    /// When the last entry was written.
+    pub(crate) fn changed_at(&self) -> UnixTime {
+        self.changed_at.unwrap_or(UnixTime(0))
+    }
+
+    /// The number that the next epoch will have.
+    pub(crate) fn next_epoch(&self) -> EpochId {
+        self.next_epoch.unwrap_or(EpochId(1))
+    }
+
+    /// Whether the store was restored and no epoch published since.
+    pub(crate) fn is_fresh_from_restoring(&self) -> bool {
+        self.fresh_from_restoring
+    }
+
+    /// The tallies of windows that had ended by then are gone.
+    pub(crate) fn deleted_before(&self) -> UnixTime {
+        self.deleted_before.unwrap_or(UnixTime(0))
     }
 
     /// The public half of the key that signs manifests, once a collector has started on this log.
@@ -223,7 +249,12 @@ impl Catalogue {
     }
 
     pub(crate) fn epoch(&self, id: EpochId) -> Option<&Epoch> {
-        numbered(&self.epochs, id.0)
+        self.epochs.get(self.place_of_epoch(id)?)
+    }
+
+    /// Numbers of epochs rise, with a gap where a store was restored.
+    fn place_of_epoch(&self, id: EpochId) -> Option<usize> {
+        self.epochs.binary_search_by_key(&id, |epoch| epoch.entry.epoch).ok()
     }
 
     pub(crate) fn publisher_named(&self, name: &str) -> Option<&Publisher> {
@@ -243,6 +274,10 @@ impl Catalogue {
     pub(crate) fn full_name(&self, campaign: &Campaign) -> String {
         let brand = self.brand(campaign.brand).map_or("", |brand| brand.name.as_str());
         format!("{brand}/{}", campaign.name)
+    }
+
+    pub(crate) fn measures(&self) -> &[Arc<CountedMeasure>] {
+        &self.measures
     }
 
     /// The measures of a campaign, in order of creation.

@@ -46,6 +46,8 @@ pub(crate) struct Evidence {
     pub(crate) compared: HashMap<MeasureId, Series>,
     /// The first window of each measure that may still change.
     pub(crate) first_open: HashMap<MeasureId, WindowId>,
+    /// What was counted in windows that had ended by then is deleted.
+    pub(crate) deleted_before: UnixTime,
     pub(crate) now: UnixTime,
 }
 
@@ -93,6 +95,7 @@ pub(crate) struct Answer<'a> {
     pub(crate) compared: HashMap<MeasureId, Slices>,
     first_open: &'a HashMap<MeasureId, WindowId>,
     whole: Period,
+    deleted_before: UnixTime,
     now: UnixTime,
     state: String,
 }
@@ -126,8 +129,21 @@ impl<'a> Answer<'a> {
             }
         }
         let state = state(question, evidence);
-        let (first_open, now) = (&evidence.first_open, evidence.now);
-        Ok(Self { question, amplification, abandoned, periods, slices, compared, first_open, whole, now, state })
+        let Evidence { first_open, deleted_before, now, .. } = evidence;
+        let (deleted_before, now) = (*deleted_before, *now);
+        Ok(Self {
+            question,
+            amplification,
+            abandoned,
+            periods,
+            slices,
+            compared,
+            first_open,
+            whole,
+            deleted_before,
+            now,
+            state,
+        })
     }
 
     /// Fails when nobody waits any more.
@@ -239,6 +255,14 @@ impl<'a> Answer<'a> {
             say("RANGE_AHEAD", format!("the range begins on {day}, which has not come: nothing can be counted yet"));
         } else if reports == 0 {
             say("NO_REPORTS", "nothing was counted in this range".to_owned());
+        }
+        let asked = question.span.whole();
+        let earliest = question.shift.map_or(asked.from, |shift| asked.earlier(shift).from);
+        if earliest < self.deleted_before {
+            let day = day_of(self.deleted_before);
+            let message =
+                format!("what was counted before {day} is deleted, as it is past its time: it is in no number here");
+            say("DELETED", message);
         }
         if needed.iter().any(|counted| !self.is_settled(counted, self.whole)) && reports > 0 {
             say("NOT_SETTLED", "the last windows still take reports: their numbers grow".to_owned());

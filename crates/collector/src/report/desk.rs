@@ -110,7 +110,8 @@ impl Desk {
                 compared.insert(measure.id, self.tallies.read(measure, earlier).await?);
             }
         }
-        Ok(Evidence { series, compared, first_open, now: self.clock.now() })
+        let deleted_before = self.tallies.deleted_before();
+        Ok(Evidence { series, compared, first_open, deleted_before, now: self.clock.now() })
     }
 }
 

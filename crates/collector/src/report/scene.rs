@@ -33,6 +33,7 @@ pub(super) struct Scene {
     amplification: Amplification,
     pub(super) rng: ChaCha20Rng,
     pub(super) now: UnixTime,
+    pub(super) deleted_before: UnixTime,
 }
 
 impl Scene {
@@ -56,6 +57,7 @@ impl Scene {
             amplification: Amplification::default(),
             rng: ChaCha20Rng::seed_from_u64(seed),
             now: UnixTime(MIDNIGHT + 400 * DAY),
+            deleted_before: UnixTime(0),
         }
     }
 
@@ -158,6 +160,7 @@ impl Scene {
                 .iter()
                 .map(|one| (one.measure.id, one.measure.window.window_at(self.now)))
                 .collect(),
+            deleted_before: self.deleted_before,
             now: self.now,
         };
         let abandoned = AtomicBool::new(false);

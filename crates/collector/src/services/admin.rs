@@ -11,6 +11,7 @@ use tacita_protocol::{
 use tacita_store::TallyStore;
 use tonic::{Request, Response, Status};
 
+use super::{Backups, backup::BackupStream};
 use crate::{
     auth::ApiKeyText,
     catalogue::{
@@ -38,6 +39,7 @@ pub(crate) struct Admin {
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) log: Option<LogFilter>,
     pub(crate) verifying_key: VerifyingKey,
+    pub(crate) backups: Backups,
 }
 
 /// Makes the key that is asked for: its text for its holder, its hash for the log.
@@ -140,6 +142,13 @@ impl Admin {
 
 #[tonic::async_trait]
 impl AdminService for Admin {
+    type BackupStream = BackupStream;
+
+    async fn backup(&self, request: Request<v1::BackupRequest>) -> Result<Response<BackupStream>, Status> {
+        let backup = self.backups.begin()?;
+        Ok(Response::new(Box::pin(Caller::of(&request)?.while_admitted(backup))))
+    }
+
     async fn create_publisher(
         &self,
         request: Request<v1::CreatePublisherRequest>,

@@ -91,6 +91,15 @@ impl House {
         Self { dir, clock, config, collector, channel, operator }
     }
 
+    /// Ends the collector, has something done to its data, and starts another one there.
+    pub async fn reopen_after(self, between: impl AsyncFnOnce(&CollectorConfig, &ManualClock)) -> Self {
+        let Self { dir, clock, config, collector, operator, .. } = self;
+        collector.shutdown().await.unwrap();
+        between(&config, &clock).await;
+        let (collector, channel) = start(&config, &clock).await;
+        Self { dir, clock, config, collector, channel, operator }
+    }
+
     pub fn caller(&self, key: &str) -> Caller {
         InterceptedService::new(self.channel.clone(), Bearer::new(key))
     }

@@ -1,4 +1,4 @@
-// proto/tacita/v1/reporting.proto, SHA-256 340db2d5635262fdc67c1d45e2bfababce8f2ad1ab8a124431eac3b415ea130e
+// proto/tacita/v1/reporting.proto, SHA-256 84544a6d91545ef1e88f9afa8613392bcf046d5200abc2b2887252c94424779f
 // What a brand may ask: totals with intervals (spec/reporting.md).
 //
 // Times are Unix seconds; days, weeks (from Monday) and months are those of UTC. Intervals are of 95 %. Every number of the service is
@@ -922,8 +922,8 @@ export const PrivacySchema: GenMessage<Privacy> = /*@__PURE__*/
  */
 export type Notice = Message<"tacita.v1.Notice"> & {
   /**
-   * NO_REPORTS, RANGE_AHEAD, NOT_SETTLED, MEASURES_LEFT_OUT, LARGEST_OF_MANY, GROSS_REACH, BUCKET_VALUES, INFERRED_IS_A_BOUND,
-   * RETURNING_DEVICES.
+   * NO_REPORTS, RANGE_AHEAD, DELETED, NOT_SETTLED, MEASURES_LEFT_OUT, LARGEST_OF_MANY, GROSS_REACH, BUCKET_VALUES,
+   * INFERRED_IS_A_BOUND, RETURNING_DEVICES.
    *
    * @generated from field: string code = 1;
    */
