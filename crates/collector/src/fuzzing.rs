@@ -68,8 +68,8 @@ fn grow(catalogue: &mut Catalogue, propose: impl FnOnce(&Catalogue) -> Result<Ch
 fn keep(mut catalogue: Catalogue, wish: Result<Change, Refused>) -> Catalogue {
     let Ok(change) = wish else { return catalogue };
     let logged = entry(&catalogue, change.clone());
-    let (_, back) = Entry::decode(catalogue.length(), &logged).expect("an entry is read back");
-    assert_eq!(back, change);
+    let (_, read) = Entry::decode(catalogue.length(), &logged).expect("an entry is read back");
+    assert_eq!(read, change);
     catalogue.fold(&logged).expect("what is granted follows");
     catalogue
 }
