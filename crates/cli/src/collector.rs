@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
-use tacita_collector::{Collector, CollectorConfig};
+use tacita_collector::{Collector, CollectorConfig, Limits};
 use tacita_protocol::time::SystemClock;
 use tokio::net::TcpListener;
 
@@ -51,8 +51,9 @@ struct File {
     vault: Option<PathBuf>,
     epochs: Epochs,
     device: Device,
-    measures: Measures,
+    policy: PolicyRules,
     windows: Windows,
+    limits: LimitSettings,
     alerts: Alerts,
     dashboard: Dashboard,
 }
@@ -74,8 +75,12 @@ struct Device {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-struct Measures {
-    epsilon_ceiling: Option<f64>,
+struct PolicyRules {
+    report_epsilon: Option<f64>,
+    device_epsilon: Option<f64>,
+    people_per_cohort: Option<u32>,
+    reports_per_window: Option<u32>,
+    measures_per_campaign: Option<usize>,
 }
 
 #[derive(Deserialize, Default)]
@@ -83,6 +88,46 @@ struct Measures {
 struct Windows {
     max_age: Option<Span>,
     ahead: Option<Span>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct LimitSettings {
+    tokens_per_publisher: Option<u64>,
+    connections: Option<usize>,
+    connections_per_peer: Option<usize>,
+    streams_per_connection: Option<u32>,
+    reports_per_batch: Option<usize>,
+    message_bytes: Option<usize>,
+    upload_streams: Option<usize>,
+    batches_per_stream: Option<usize>,
+    uploads_in_flight: Option<usize>,
+    issuances_in_flight: Option<usize>,
+    queries_in_flight: Option<usize>,
+    followers: Option<usize>,
+    kept_tallies_bytes: Option<usize>,
+    crypto_threads: Option<usize>,
+    drain: Option<Span>,
+}
+
+impl LimitSettings {
+    fn apply(&self, limits: &mut Limits) {
+        limits.tokens_per_publisher = self.tokens_per_publisher.unwrap_or(limits.tokens_per_publisher);
+        limits.connections = self.connections.unwrap_or(limits.connections);
+        limits.connections_per_peer = self.connections_per_peer.unwrap_or(limits.connections_per_peer);
+        limits.streams_per_connection = self.streams_per_connection.unwrap_or(limits.streams_per_connection);
+        limits.reports_per_batch = self.reports_per_batch.unwrap_or(limits.reports_per_batch);
+        limits.message_bytes = self.message_bytes.unwrap_or(limits.message_bytes);
+        limits.upload_streams = self.upload_streams.unwrap_or(limits.upload_streams);
+        limits.batches_per_stream = self.batches_per_stream.unwrap_or(limits.batches_per_stream);
+        limits.uploads_in_flight = self.uploads_in_flight.unwrap_or(limits.uploads_in_flight);
+        limits.issuances_in_flight = self.issuances_in_flight.unwrap_or(limits.issuances_in_flight);
+        limits.queries_in_flight = self.queries_in_flight.unwrap_or(limits.queries_in_flight);
+        limits.followers = self.followers.unwrap_or(limits.followers);
+        limits.kept_tallies_bytes = self.kept_tallies_bytes.unwrap_or(limits.kept_tallies_bytes);
+        limits.crypto_threads = self.crypto_threads.unwrap_or(limits.crypto_threads);
+        limits.drain = self.drain.map_or(limits.drain, |span| span.0);
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -138,16 +183,28 @@ fn config(file: &File, data: PathBuf) -> Result<CollectorConfig> {
         anyhow::ensure!((0.0..=1_000.0).contains(&bound), "device.ledger-bound: {bound} is not an ε from 0 to 1000");
         device.ledger_bound_micro = (bound * 1e6).round() as u32;
     }
-    if let Some(ceiling) = file.measures.epsilon_ceiling {
+    let (policy, rules) = (&mut config.policy, &file.policy);
+    if let Some(ceiling) = rules.report_epsilon {
         anyhow::ensure!(
             (0.001..=20.0).contains(&ceiling),
-            "measures.epsilon-ceiling: {ceiling} is not an ε from 0.001 to 20"
+            "policy.report-epsilon: {ceiling} is not an ε from 0.001 to 20"
         );
-        config.measure_policy.epsilon_ceiling_micro = (ceiling * 1e6).round() as u32;
+        policy.report_epsilon_micro = (ceiling * 1e6).round() as u32;
     }
+    if let Some(most) = rules.device_epsilon {
+        anyhow::ensure!(
+            (0.001..=1_000.0).contains(&most),
+            "policy.device-epsilon: {most} is not an ε from 0.001 to 1000"
+        );
+        policy.device_epsilon_micro = Some((most * 1e6).round() as u32);
+    }
+    policy.people_per_cohort = rules.people_per_cohort.unwrap_or(policy.people_per_cohort);
+    policy.reports_per_window = rules.reports_per_window.unwrap_or(policy.reports_per_window);
+    policy.measures_per_campaign = rules.measures_per_campaign.unwrap_or(policy.measures_per_campaign);
     let windows = &mut config.window_policy;
     windows.max_age = file.windows.max_age.map_or(windows.max_age, |span| span.0);
     windows.ahead = file.windows.ahead.map_or(windows.ahead, |span| span.0);
+    file.limits.apply(&mut config.limits);
     config.alerts.step = file.alerts.step.map_or(config.alerts.step, |span| span.0);
     config.alerts.loopback_webhooks = file.alerts.loopback_webhooks;
     config.dashboard_origins = file.dashboard.origins.clone();
@@ -166,8 +223,9 @@ mod tests {
         let (from_file, default) = (config(&file, "x".into()).unwrap(), CollectorConfig::new("x"));
         assert_eq!(from_file.schedule, default.schedule);
         assert_eq!(from_file.device_policy, default.device_policy);
-        assert_eq!(from_file.measure_policy, default.measure_policy);
+        assert_eq!(from_file.policy, default.policy);
         assert_eq!(from_file.window_policy, default.window_policy);
+        assert_eq!(from_file.limits, default.limits);
         assert_eq!(from_file.alerts, default.alerts);
         assert_eq!(from_file.dashboard_origins, default.dashboard_origins);
         assert_eq!(from_file.serve_dashboard, default.serve_dashboard);
@@ -175,12 +233,12 @@ mod tests {
     #[test]
     fn a_ceiling_of_epsilon_is_taken_within_the_protocols_bounds() {
         let ceiling = |text: &str| {
-            let file: File = toml::from_str(&format!("[measures]\nepsilon-ceiling = {text}")).unwrap();
-            config(&file, "x".into()).map(|config| config.measure_policy.epsilon_ceiling_micro)
+            let file: File = toml::from_str(&format!("[policy]\nreport-epsilon = {text}")).unwrap();
+            config(&file, "x".into()).map(|config| config.policy.report_epsilon_micro)
         };
         assert_eq!(ceiling("12.0").unwrap(), 12_000_000);
         for refused in ["0.0", "-1.0", "20.1", "nan"] {
-            assert!(ceiling(refused).unwrap_err().to_string().contains("measures.epsilon-ceiling"), "{refused}");
+            assert!(ceiling(refused).unwrap_err().to_string().contains("policy.report-epsilon"), "{refused}");
         }
     }
 }

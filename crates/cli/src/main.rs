@@ -10,6 +10,7 @@ mod contents;
 mod demo;
 mod keys;
 mod plan;
+mod privacy;
 mod relay;
 mod replay;
 mod report;
@@ -45,6 +46,7 @@ enum Command {
     Report(report::Args),
     Watch(watch::Args),
     Plan(plan::Args),
+    Privacy(privacy::Args),
     Simulate(simulate::Args),
     Replay(replay::Args),
     Bench(bench::Args),
@@ -67,6 +69,7 @@ async fn main() -> ExitCode {
         Command::Store(args) => store::run(args).await,
         Command::Watch(args) => watch::run(args).await,
         Command::Plan(args) => plan::run(args),
+        Command::Privacy(args) => privacy::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
         Command::Replay(args) => replay::run(args).await,
         Command::Bench(args) => bench::run(args).await,

@@ -79,6 +79,7 @@ struct File {
     batch: Batch,
     visitor: Visitor,
     connections: Connections,
+    requests: Requests,
     queue: Queue,
 }
 
@@ -104,6 +105,18 @@ struct Connections {
     most: Option<usize>,
     per_visitor: Option<usize>,
     idle: Option<Span>,
+    streams: Option<u32>,
+    age: Option<Span>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Requests {
+    address_bytes: Option<usize>,
+    header_bytes: Option<usize>,
+    body_bytes: Option<usize>,
+    message_bytes: Option<usize>,
+    time: Option<Span>,
 }
 
 #[derive(Deserialize, Default)]
@@ -138,6 +151,19 @@ impl Connections {
         limit.most = self.most.unwrap_or(limit.most);
         limit.per_visitor = self.per_visitor.unwrap_or(limit.per_visitor);
         limit.idle = self.idle.map_or(limit.idle, |span| span.0);
+        limit.streams = self.streams.unwrap_or(limit.streams);
+        limit.age = self.age.map_or(limit.age, |span| span.0);
+    }
+}
+
+impl Requests {
+    fn apply(&self, config: &mut RelayConfig) {
+        let limit = &mut config.requests;
+        limit.address_bytes = self.address_bytes.unwrap_or(limit.address_bytes);
+        limit.header_bytes = self.header_bytes.unwrap_or(limit.header_bytes);
+        limit.body_bytes = self.body_bytes.unwrap_or(limit.body_bytes);
+        limit.message_bytes = self.message_bytes.unwrap_or(limit.message_bytes);
+        limit.time = self.time.map_or(limit.time, |span| span.0);
     }
 }
 
@@ -198,6 +224,7 @@ fn config(args: ServerArgs, file: File) -> Result<RelayConfig> {
     file.batch.apply(&mut config);
     file.visitor.apply(&mut config);
     file.connections.apply(&mut config);
+    file.requests.apply(&mut config);
     file.queue.apply(&mut config);
     config.sdk = args.sdk.or(file.sdk);
     config.links = args.links.or(file.links);
@@ -229,9 +256,11 @@ mod tests {
         file.batch.apply(&mut config);
         file.visitor.apply(&mut config);
         file.connections.apply(&mut config);
+        file.requests.apply(&mut config);
         file.queue.apply(&mut config);
         assert_eq!(config.batch, default.batch);
         assert_eq!(config.connections, default.connections);
+        assert_eq!(config.requests, default.requests);
         assert_eq!(config.visitor_limit, default.visitor_limit);
         assert_eq!(config.queue_bytes, default.queue_bytes);
         assert!(file.sdk.is_none() && file.links.is_none(), "a copy of the example starts without them");

@@ -2,10 +2,14 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use tacita_protocol::{epoch::EpochSchedule, manifest::DevicePolicy};
+use tacita_protocol::{
+    epoch::EpochSchedule,
+    manifest::{DevicePolicy, MAX_LEDGER_BOUND_MICRO},
+    policy::CampaignPolicy,
+};
 use tacita_store::PostgresUrl;
 
-use crate::CollectorError;
+use crate::{CollectorError, catalogue::Rules};
 
 /// How a collector is set up.
 #[derive(Clone, Debug)]
@@ -22,8 +26,8 @@ pub struct CollectorConfig {
     pub device_policy: DevicePolicy,
     /// Which windows are still, and already, counted.
     pub window_policy: WindowPolicy,
-    /// What measures may be created.
-    pub measure_policy: MeasurePolicy,
+    /// What campaigns are held to. A change of it holds for campaigns and measures made from then on.
+    pub policy: Policy,
     /// What may be under way at once.
     pub limits: Limits,
     /// How surges are watched for.
@@ -53,15 +57,19 @@ pub struct WindowPolicy {
     pub ahead: Duration,
 }
 
-/// What measures may be created. Those that exist stay when it changes.
+/// What campaigns are held to. What exists stays when it changes; a campaign may be made with stricter values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct MeasurePolicy {
+pub struct Policy {
     /// The largest ε of one report, in millionths.
-    pub epsilon_ceiling_micro: u32,
+    pub report_epsilon_micro: u32,
+    /// What a device may spend on one campaign in an epoch, in millionths of ε; `None`: all that it may spend on the brand.
+    pub device_epsilon_micro: Option<u32>,
+    /// The least people of a cohort.
+    pub people_per_cohort: u32,
+    /// A publisher's part of a window enters no number before it has so many reports.
+    pub reports_per_window: u32,
     /// The most measures of one campaign: each of them takes from every device's budget.
     pub measures_per_campaign: usize,
-    /// The least people of a cohort.
-    pub people_per_cohort: u64,
 }
 
 /// How surges are watched for.
@@ -77,6 +85,14 @@ pub struct AlertPolicy {
 /// lets nothing through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
+    /// The most tokens that a publisher is issued in an epoch, by all collectors of a store together.
+    pub tokens_per_publisher: u64,
+    /// The most connections at once.
+    pub connections: usize,
+    /// The most connections at once from one address.
+    pub connections_per_peer: usize,
+    /// The most streams of one connection at once.
+    pub streams_per_connection: u32,
     /// The most reports of one batch.
     pub reports_per_batch: usize,
     /// The largest message, in bytes.
@@ -112,12 +128,22 @@ impl CollectorConfig {
             schedule: EpochSchedule::default(),
             device_policy: DevicePolicy::default(),
             window_policy: WindowPolicy::default(),
-            measure_policy: MeasurePolicy::default(),
+            policy: Policy::default(),
             limits: Limits::default(),
             alerts: AlertPolicy::default(),
             dashboard_origins: Vec::new(),
             serve_dashboard: true,
         }
+    }
+
+    /// What new campaigns and measures are asked.
+    pub(crate) fn rules(&self) -> Rules {
+        let Policy { report_epsilon_micro, device_epsilon_micro, people_per_cohort, reports_per_window, .. } =
+            self.policy;
+        let device_epsilon_micro = device_epsilon_micro.unwrap_or(self.device_policy.ledger_bound_micro);
+        let campaign =
+            CampaignPolicy { report_epsilon_micro, device_epsilon_micro, people_per_cohort, reports_per_window };
+        Rules { campaign, measures_per_campaign: self.policy.measures_per_campaign }
     }
 
     /// Names the first setting that cannot be.
@@ -133,7 +159,25 @@ impl CollectorConfig {
         require(schedule.published_ahead <= 64, "schedule.published_ahead", "publish at most 64 epochs ahead")?;
         require(batch.contains(&self.device_policy.token_batch), "device_policy.token_batch", "choose 1 to 128")?;
         require(self.device_policy.ledger_bound_micro > 0, "device_policy.ledger_bound_micro", "choose at least 1")?;
+        let bound = self.device_policy.ledger_bound_micro;
+        require(
+            bound <= MAX_LEDGER_BOUND_MICRO,
+            "device_policy.ledger_bound_micro",
+            "devices refuse more than ε = 1,000",
+        )?;
+        let epsilon = 1..=tacita_dp::Epsilon::MAX.micro();
+        require(epsilon.contains(&self.policy.report_epsilon_micro), "policy.report_epsilon", "choose ε up to 20")?;
+        let of_device = self.policy.device_epsilon_micro.unwrap_or(bound);
+        require((1..=bound).contains(&of_device), "policy.device_epsilon", "choose at most device.ledger-bound")?;
+        require(self.policy.people_per_cohort > 1, "policy.people_per_cohort", "a cohort is never one person")?;
+        require(self.policy.measures_per_campaign > 0, "policy.measures_per_campaign", "choose at least 1")?;
         require(limits.reports_per_batch > 0, "limits.reports_per_batch", "choose at least 1")?;
+        let least_tokens = u64::from(self.device_policy.token_batch);
+        let remedy = "choose at least one device's batch of tokens";
+        require(limits.tokens_per_publisher >= least_tokens, "limits.tokens_per_publisher", remedy)?;
+        require(limits.connections > 0, "limits.connections", "choose at least 1")?;
+        require(limits.connections_per_peer > 0, "limits.connections_per_peer", "choose at least 1")?;
+        require(limits.streams_per_connection > 0, "limits.streams_per_connection", "choose at least 1")?;
         let least_message = limits.reports_per_batch.saturating_mul(tacita_tokens::ENVELOPE_LEN + 2) + 64;
         let remedy = "a full batch must fit: choose at least 88 bytes for each of limits.reports_per_batch";
         require(limits.message_bytes >= least_message, "limits.message_bytes", remedy)?;
@@ -150,10 +194,18 @@ impl Default for WindowPolicy {
     }
 }
 
-impl Default for MeasurePolicy {
-    /// ε up to 6, 32 measures, 50 people.
+impl Default for Policy {
+    /// Those of [`CampaignPolicy`], with the ledger's bound for a device, and 32 measures.
     fn default() -> Self {
-        Self { epsilon_ceiling_micro: 6_000_000, measures_per_campaign: 32, people_per_cohort: 50 }
+        let CampaignPolicy { report_epsilon_micro, people_per_cohort, reports_per_window, .. } =
+            CampaignPolicy::default();
+        Self {
+            report_epsilon_micro,
+            device_epsilon_micro: None,
+            people_per_cohort,
+            reports_per_window,
+            measures_per_campaign: 32,
+        }
     }
 }
 
@@ -167,6 +219,10 @@ impl Default for AlertPolicy {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            tokens_per_publisher: 10_000_000,
+            connections: 4_096,
+            connections_per_peer: 1_024,
+            streams_per_connection: 256,
             reports_per_batch: 4_096,
             message_bytes: 1 << 20,
             upload_streams: 256,

@@ -38,12 +38,15 @@ use crate::{
     alerts::{AlertKeeper, Webhooks},
     auth::{ApiKeyText, Rpc, admit},
     catalogue::{Catalogue, Principal, Refused},
+    connections::Connections,
     dashboard,
     ingest::Ingest,
     keys::EpochKeeper,
+    limits,
     opening::{OpenStore, fitting_signing_key, open_store},
     pages::for_pages,
     pool::{CryptoPool, Limit},
+    quota::TokenQuota,
     registry::{Registry, RegistryError},
     report::{Desk, Tallies},
     services::{Admin, Collection, IssuedCounts, Manifests, Reporting, Tokens},
@@ -133,8 +136,11 @@ impl Collector {
         });
         let (keys, store) = (foundation.keys.clone(), foundation.store.clone());
         let verifying_key = foundation.signing_key.verifying_key();
+        let most = foundation.config.limits;
         let router = foundation.router(health.clone())?;
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let connections = Connections::new(most.connections, most.connections_per_peer);
+        let incoming = connections.admit(incoming, drain.clone());
         let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, drain.clone().cancelled_owned()));
         let keeper = tokio::spawn({
             let (keys, stop, health) = (keys.clone(), stop.clone(), health.clone());
@@ -286,6 +292,7 @@ impl Foundation {
             .add_service(CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most))
             .add_service(for_pages(ReportingServiceServer::new(self.reporting()), &self.config.dashboard_origins)?)
             .add_service(self.guarded_admin(issued));
+        let services = limits::named(services);
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
         Ok(Server::builder()
             // gRPC-Web comes by HTTP/1.1 too.
@@ -293,6 +300,7 @@ impl Foundation {
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
             .http2_adaptive_window(Some(true))
+            .max_concurrent_streams(self.config.limits.streams_per_connection)
             .add_routes(routes))
     }
 
@@ -318,7 +326,8 @@ impl Foundation {
         let limit = Limit { name: "issuances_in_flight", value: self.config.limits.issuances_in_flight };
         let pool = self.pool("issue", limit)?;
         let (registry, keys, clock) = (self.registry.clone(), self.keys.clone(), self.clock.clone());
-        Ok(Tokens { registry, keys, clock, pool, issued })
+        let quota = TokenQuota::new(registry.clone(), self.config.limits.tokens_per_publisher);
+        Ok(Tokens { registry, keys, clock, pool, issued, quota })
     }
 
     fn collection(&self) -> Result<Collection, CollectorError> {
@@ -353,7 +362,7 @@ impl Foundation {
             store: self.store.clone(),
             keys: self.keys.clone(),
             clock: self.clock.clone(),
-            measures: self.config.measure_policy,
+            rules: self.config.rules(),
             issued,
             verifying_key: self.signing_key.verifying_key(),
         }

@@ -27,6 +27,7 @@ mod gate;
 pub mod links;
 mod manifest;
 mod queue;
+mod refusal;
 pub mod sdk;
 pub mod seen;
 pub mod server;
@@ -36,7 +37,7 @@ mod upstream;
 mod visitor;
 mod web;
 
-pub use config::{BatchPolicy, ConfigError, ConnectionLimit, RelayConfig, VisitorLimit};
+pub use config::{BatchPolicy, ConfigError, ConnectionLimit, RelayConfig, RequestLimit, VisitorLimit};
 pub use manifest::CacheError;
 pub use queue::QueueError;
 pub use seen::RelaySeen;

@@ -130,8 +130,10 @@ impl Relay {
         });
 
         let (accept, upload) = (CancellationToken::new(), CancellationToken::new());
-        let app = web::app(services, Origins::new(&config.allowed_origins)?, sdk.as_ref(), links.clone()).await?;
-        let connections = Connections::new(config.connections, proxies, counters.clone());
+        let app =
+            web::app(services, config.requests, Origins::new(&config.allowed_origins)?, sdk.as_ref(), links.clone())
+                .await?;
+        let connections = Connections::new(config.connections, config.requests, proxies, counters.clone());
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
         let uploader = Uploader::new(queue.clone(), config.batch, upstream, counters.clone());
         let uploader = tokio::spawn(uploader.run(upload.clone()));

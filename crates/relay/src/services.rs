@@ -19,7 +19,8 @@ use crate::{
     config::MAX_SUBMITTED,
     gate::{Allowances, IssuerConnection},
     manifest::ManifestCache,
-    queue::{Queue, QueueError},
+    queue::{Queue, QueueError, WAITING_REQUESTS},
+    refusal::Limit,
     seen::Counters,
     visitor::{TrustedProxies, Visitor},
 };
@@ -80,7 +81,7 @@ impl TokenService for Services {
         let visitor = self.visitor(&request)?;
         self.tokens.take(visitor, tokens).map_err(|over| {
             self.counters.token_requests_over_limit.fetch_add(1, Relaxed);
-            Status::resource_exhausted(over.to_string())
+            Status::from(over)
         })?;
         let issued = self.issuer.forward(request.into_inner()).await.inspect_err(|status| {
             if status.code() == Code::FailedPrecondition {
@@ -101,12 +102,13 @@ impl CollectionService for Services {
         let reports = request.into_inner().envelopes;
         if reports.len() > MAX_SUBMITTED {
             let told = format!("{} reports in one request: send at most {MAX_SUBMITTED}", reports.len());
-            return Err(Status::invalid_argument(told));
+            let limit = Limit::new("envelopes-per-request", MAX_SUBMITTED as u64);
+            return Err(limit.refuse(Code::InvalidArgument, told));
         }
         self.queue.check_room(reports.len()).map_err(|error| status_of(&error))?;
         self.envelopes.take(visitor, reports.len() as u32).map_err(|over| {
             self.counters.submissions_over_limit.fetch_add(1, Relaxed);
-            Status::resource_exhausted(over.to_string())
+            Status::from(over)
         })?;
         let checked: Vec<_> = reports.iter().map(|report| self.check_report(report)).collect();
         let fit: Vec<Envelope> = checked.iter().flatten().copied().collect();
@@ -175,7 +177,11 @@ fn no_manifest() -> Status {
 
 fn status_of(error: &QueueError) -> Status {
     match error {
-        QueueError::Full | QueueError::DiskFull | QueueError::Busy => Status::resource_exhausted(error.to_string()),
+        QueueError::Full(bytes) => Limit::new("queue.bytes", *bytes).refuse(Code::ResourceExhausted, error.to_string()),
+        QueueError::Busy => {
+            Limit::new("requests-waiting", WAITING_REQUESTS as u64).refuse(Code::ResourceExhausted, error.to_string())
+        }
+        QueueError::DiskFull => Status::resource_exhausted(error.to_string()),
         QueueError::Closed => Status::unavailable(error.to_string()),
         // What failed is in the log, for the operator.
         QueueError::Disk(_) => Status::unavailable("the relay cannot store: keep the reports and try again later"),

@@ -98,7 +98,7 @@ class Collector {
     const { folder, port, log } = this;
     writeFileSync(
       `${folder}/collector.toml`,
-      `[device]\ntoken-batch = 128\n[windows]\nmax-age = ${JSON.stringify(maxAge)}\n`,
+      `[device]\ntoken-batch = 128\n[policy]\nreports-per-window = 1\n[windows]\nmax-age = ${JSON.stringify(maxAge)}\n`,
     );
     const words = [
       "collector",

@@ -93,7 +93,9 @@ impl AlertKeeper {
                 match self.look(counted.clone(), axis, known).await {
                     Ok((seen, surges)) => {
                         watched.insert(counted.measure.id, seen);
-                        surges.into_iter().for_each(|surge| self.tell(&catalogue, campaign, counted, axis, surge));
+                        let shown = u64::from(campaign.policy.reports_per_window);
+                        let told = surges.into_iter().filter(|named| named.surge.reports >= shown);
+                        told.for_each(|surge| self.tell(&catalogue, campaign, counted, axis, surge));
                     }
                     Err(cause) => {
                         tracing::error!(measure = %counted.measure.name, cause, "a measure is not watched in this turn");

@@ -29,6 +29,7 @@ impl Catalogue {
 
     /// Takes in one change, and grows by one entry.
     pub(crate) fn take_in(&mut self, change: Change) -> Result<(), Broken> {
+        let is_told = !matches!(change, Change::TokensSetAside { .. });
         match change {
             Change::SigningKeyAdopted { public_key } => {
                 expect(self.signing_key.is_none(), "the second signing key")?;
@@ -42,9 +43,17 @@ impl Catalogue {
                 expect(id.0 == next_number(&self.brands), "the brand's number")?;
                 self.brands.push(Brand { id, name });
             }
-            Change::CampaignCreated { id, brand, name, publishers, attribution_seconds } => {
+            Change::CampaignCreated { id, brand, name, publishers, attribution_seconds, policy } => {
                 let declaration = Arc::default();
-                self.take_in_campaign(Campaign { id, brand, name, publishers, attribution_seconds, declaration })?;
+                self.take_in_campaign(Campaign {
+                    id,
+                    brand,
+                    name,
+                    publishers,
+                    attribution_seconds,
+                    policy,
+                    declaration,
+                })?;
             }
             Change::CampaignDeclared { campaign, declaration } => {
                 let place = campaign.0.checked_sub(1).and_then(|place| self.campaigns.get_mut(place as usize));
@@ -64,9 +73,19 @@ impl Catalogue {
                 self.publish(epoch, &public_key, [starts_at, ends_at, closes_at])?;
             }
             Change::EpochEnded { epoch, at, closes_at } => self.end_early(epoch, at, closes_at)?,
-            Change::EpochDestroyed { epoch } => self.epoch_mut(epoch).ok_or("the epoch's number")?.destroyed = true,
+            Change::EpochDestroyed { epoch } => {
+                self.epoch_mut(epoch).ok_or("the epoch's number")?.destroyed = true;
+                self.tokens_set_aside.retain(|(_, of), _| *of != epoch);
+            }
+            Change::TokensSetAside { publisher, epoch, tokens } => {
+                expect(self.publisher(publisher).is_some(), "the publisher that tokens are for")?;
+                expect(self.epoch(epoch).is_some(), "the epoch that tokens are of")?;
+                let sum = self.tokens_set_aside.entry((publisher, epoch)).or_default();
+                *sum = sum.saturating_add(tokens);
+            }
         }
         self.length += 1;
+        self.revision += u64::from(is_told);
         Ok(())
     }
 

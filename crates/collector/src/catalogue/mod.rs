@@ -9,7 +9,7 @@ mod declaration;
 mod fold;
 mod propose;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use tacita_dp::Mechanism;
@@ -19,6 +19,7 @@ use tacita_protocol::{
     id::{BrandId, CampaignId, CampaignName, MeasureId, Name, PublisherId},
     manifest::{DevicePolicy, Manifest, ManifestCampaign},
     measure::Measure,
+    policy::CampaignPolicy,
     time::UnixTime,
 };
 
@@ -26,7 +27,7 @@ pub use change::LogFault;
 pub(crate) use change::{Change, Entry};
 pub(crate) use cohorts::Cohorts;
 pub(crate) use declaration::Declaration;
-pub(crate) use propose::{NewCampaign, NewMeasure, Refused};
+pub(crate) use propose::{NewCampaign, NewMeasure, Refused, Rules};
 
 /// Whom an API key stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -60,6 +61,8 @@ pub(crate) struct Campaign {
     /// Rising, none twice.
     pub(crate) publishers: Vec<PublisherId>,
     pub(crate) attribution_seconds: u32,
+    /// What it is held to.
+    pub(crate) policy: CampaignPolicy,
     /// The newest; shared, since answers are made from it.
     pub(crate) declaration: Arc<Declaration>,
 }
@@ -99,6 +102,8 @@ impl Epoch {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalogue {
     length: u64,
+    /// Entries that manifests say something of.
+    revision: u64,
     signing_key: Option<[u8; 32]>,
     publishers: Vec<Publisher>,
     brands: Vec<Brand>,
@@ -109,6 +114,8 @@ pub(crate) struct Catalogue {
     api_keys: Vec<ApiKey>,
     epochs: Vec<Epoch>,
     device_policy: Option<DevicePolicy>,
+    /// How many tokens collectors may have issued to each publisher, of epochs that are not closed.
+    tokens_set_aside: HashMap<(PublisherId, EpochId), u64>,
 }
 
 /// Numbers begin at 1 and are given in order, so a number is a place.
@@ -122,7 +129,7 @@ fn next_number<T>(list: &[T]) -> u32 {
 }
 
 impl Catalogue {
-    /// How many entries of the log it holds; also the revision of the manifests made from it.
+    /// How many entries of the log it holds.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
@@ -234,7 +241,7 @@ impl Catalogue {
         let measures = self.measures.iter().filter(|counted| self.takes_part(publisher, counted.measure.campaign));
         Some(Manifest {
             publisher,
-            revision: self.length,
+            revision: self.revision,
             epochs: self.epochs.iter().filter(|epoch| !epoch.destroyed).map(|epoch| epoch.entry.clone()).collect(),
             measures: measures.map(|counted| counted.measure.clone()).collect(),
             campaigns: campaigns.into_iter().map(|campaign| campaign.for_manifest()).collect(),
@@ -250,6 +257,7 @@ impl Campaign {
             brand: self.brand,
             name: self.name.clone(),
             attribution_seconds: self.attribution_seconds,
+            policy: self.policy,
         }
     }
 }

@@ -13,8 +13,9 @@ use tonic::{Request, Response, Status};
 use super::IssuedCounts;
 use crate::{
     auth::{ApiKeyText, Rpc, admit},
-    catalogue::{ApiKey, Brand, Catalogue, Change, Cohorts, NewCampaign, NewMeasure, Principal, Publisher, Refused},
-    config::MeasurePolicy,
+    catalogue::{
+        ApiKey, Brand, Catalogue, Change, Cohorts, NewCampaign, NewMeasure, Principal, Publisher, Refused, Rules,
+    },
     keys::{EpochKeeper, KeeperError},
     refusal,
     registry::{Registry, RegistryError},
@@ -26,7 +27,7 @@ pub(crate) struct Admin {
     pub(crate) store: Arc<dyn TallyStore>,
     pub(crate) keys: Arc<EpochKeeper>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) measures: MeasurePolicy,
+    pub(crate) rules: Rules,
     pub(crate) issued: Arc<IssuedCounts>,
     pub(crate) verifying_key: VerifyingKey,
 }
@@ -163,9 +164,10 @@ impl AdminService for Admin {
         request: Request<v1::CreateCampaignRequest>,
     ) -> Result<Response<v1::CreateCampaignResponse>, Status> {
         self.admit(&request)?;
-        let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds } = request.into_inner();
-        let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds };
-        let (_, catalogue) = self.registry.apply(|catalogue| catalogue.propose_campaign(&wish)).await?;
+        let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds, policy } = request.into_inner();
+        let policy = policy.unwrap_or_default();
+        let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds, policy };
+        let (_, catalogue) = self.registry.apply(|catalogue| catalogue.propose_campaign(&wish, &self.rules)).await?;
         let campaign = catalogue.campaigns().last().map(|campaign| (&campaign.for_manifest()).into());
         Ok(Response::new(v1::CreateCampaignResponse { campaign }))
     }
@@ -191,7 +193,7 @@ impl AdminService for Admin {
         let sizes = asked.cohorts.into_iter().map(|cohort| (cohort.label, cohort.people)).collect();
         let cohorts = Cohorts { sizes, reports_per_window: asked.reports_per_window };
         let wish = || NewMeasure { campaign: &asked.campaign, wire: wire.clone(), contents, cohorts: &cohorts };
-        let propose = |catalogue: &Catalogue| catalogue.propose_measure(wish(), &self.measures);
+        let propose = |catalogue: &Catalogue| catalogue.propose_measure(wish(), &self.rules);
         // What is refused lists no contents.
         propose(&self.registry.snapshot())?;
         if let Some(contents) = contents {

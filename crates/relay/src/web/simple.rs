@@ -29,12 +29,13 @@ pub(super) async fn take(State(origins): State<Origins>, mut request: Request, n
              for SubmitReports, text/plain"
         );
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Refusal { status, code: Code::InvalidArgument, told }.to(request.headers());
+        return Refusal { status, code: Code::InvalidArgument, told, limit: None }.to(request.headers());
     }
     if !origins.allow(request.uri(), request.headers()) {
         let told =
             "this origin may not submit here; the relay's operator lists those that may in allowed-origins".into();
-        return Refusal { status: StatusCode::FORBIDDEN, code: Code::PermissionDenied, told }.to(request.headers());
+        return Refusal { status: StatusCode::FORBIDDEN, code: Code::PermissionDenied, told, limit: None }
+            .to(request.headers());
     }
     request.headers_mut().insert(header::CONTENT_TYPE, GRPC_WEB_TEXT);
     next.run(request).await

@@ -134,7 +134,9 @@ export class Device {
   async ledger(): Promise<LedgerLine[]> {
     const boundMicro = this.#context.manifest?.ledgerBoundMicro ?? 0;
     const ledger = await this.#context.storage.look(({ ledger }) => ledger);
-    return ledger.map(({ querier, epoch, micro }) => ({ brand: +querier, epoch, spentMicro: micro, boundMicro }));
+    return ledger.flatMap(({ querier, epoch, micro }) =>
+      typeof querier === "number" ? { brand: querier, epoch, spentMicro: micro, boundMicro } : [],
+    );
   }
 
   /** Erases what the device holds, unsent reports included; a spent budget stays spent (spec/device.md §7). */
@@ -146,7 +148,7 @@ export class Device {
       const spentThrough = Math.max(state.spentThrough, state.secret?.epoch ?? 0);
       delete state.manifest;
       delete state.secret;
-      Object.assign(state, newState(), { optedOut: true, spentThrough });
+      Object.assign(state, newState(), { optedOut: true, spentThrough, budgetSince: state.budgetSince });
     });
     this.#context.manifest = undefined;
     await this.#context.storage.dropCatalogues([]);
