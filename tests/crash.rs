@@ -81,7 +81,7 @@ fn kill_9_of_collector_and_relay_in_mid_replay_loses_nothing_and_counts_nothing_
     // What is left of a lost acknowledgement is counted as that, and as nothing else.
     let collector = deployment.collector.url();
     let key = path(&deployment.operator_key_file);
-    let status = support::tacita_ok(&["admin", "--collector", &collector, "--key-file", key, "status"]);
+    let status = support::tacita_ok(&["status", "--collector", &collector, "--key-file", key]);
     assert!(status.contains(&format!("{} counted", SESSIONS + converted)), "{status}");
     for refusal in ["spent", "unauthentic", "wrong-", "unknown-", "window-", "invalid-", "closed-"] {
         assert!(!status.contains(refusal), "{status}");

@@ -17,7 +17,18 @@ fn demo(seed: &str) -> String {
 #[test]
 fn the_demo_shows_estimates_beside_the_truth_and_what_each_party_saw() {
     let said = demo("1");
-    for part in ["arrivals", "reach", "shares", "conversions", "whatsapp", "truth", "95 % interval", "who saw what"] {
+    for part in [
+        "arrivals",
+        "reach",
+        "shares",
+        "conversions",
+        "sharers · sharer_profile",
+        "private-only",
+        "whatsapp",
+        "truth",
+        "95 % interval",
+        "who saw what",
+    ] {
         assert!(said.contains(part), "no '{part}' in:\n{said}");
     }
     assert!(said.contains("arrivals · arrival · 600 reports"), "{said}");

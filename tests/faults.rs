@@ -146,7 +146,7 @@ fn devices(deployment: &Deployment, envelopes: &[Envelope], leave: &Arc<Semaphor
 /// The publisher's durable counts by outcome.
 fn outcomes(deployment: &Deployment) -> BTreeMap<String, usize> {
     let (url, key) = (deployment.collector.url(), path(&deployment.operator_key_file));
-    let status = tacita_ok(&["admin", "--collector", &url, "--key-file", key, "status"]);
+    let status = tacita_ok(&["status", "--collector", &url, "--key-file", key]);
     let row = status.lines().find(|line| line.trim_start().starts_with("daily-news")).unwrap();
     // The publisher, the tokens issued, and then pairs such as "12 counted,".
     let words: Vec<&str> = row.split_whitespace().skip(2).collect();

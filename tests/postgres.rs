@@ -24,7 +24,7 @@ fn url(database: &Fresh) -> String {
 
 /// Runs `tacita` with this store in its environment: whether it succeeded, and all that it said.
 fn run(args: &[&str], store: &str) -> (bool, String) {
-    let output = Command::new(TACITA).args(args).env("TACITA_STORE", store).output().unwrap();
+    let output = Command::new(TACITA).args(args).env("TACITA_COLLECTOR__STORE", store).output().unwrap();
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
     assert!(!said.contains(PASSWORD), "{said}");
     (output.status.success(), said)

@@ -108,6 +108,14 @@ fn table_json_csv_and_picture_are_one_answer() {
     let ratio = &share["ratios"][0];
     assert_eq!((ratio["ratio"].as_str(), ratio["numerator_measure"].as_str()), (Some("dark_share"), Some("shares")));
     assert!(ratio["estimate"]["low"].as_f64() < ratio["estimate"]["value"].as_f64());
+    let two = ["--measure", "arrivals", "--filter", "channel=search", "--over", "channel=whatsapp"];
+    let text = stage.report(&two);
+    assert!(text.contains("search ÷ whatsapp · arrivals ÷ arrivals") && text.contains("noise"), "{text}");
+    let estimate = &stage.json(&two)["ratios"][0]["estimate"];
+    let differs = estimate["low"].as_f64() > Some(1.0) || estimate["high"].as_f64() < Some(1.0);
+    assert_eq!(text.contains("the difference is more than noise"), differs, "{text}");
+    assert!(stage.complaint(&["--over", "channel=sms"]).contains("--measure"));
+    assert_eq!(stage.report(&["--alerts"]), "nothing surged\n");
     let funnel = stage.complaint(&["--funnel"]);
     assert!(funnel.contains("needs a measure of event conversion"), "{funnel}");
     assert!(stage.complaint(&["--by", "weather"]).contains("no dimension 'weather'"));
@@ -153,6 +161,50 @@ fn a_campaign_is_held_to_the_policy_that_it_was_created_with() {
     assert!(admin(&[&measure[..], &["1"]].concat()).status.success());
     let told = tacita_ok(&["privacy", "--collector", &url, "--key", &deployment.brand_key, "acme/strict"]);
     assert!(told.contains("500"), "{told}");
+}
+
+#[test]
+fn what_cannot_be_answered_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let measures: [&[&str]; 1] = [&["arrivals", "--event", "arrival", "--epsilon", "6"]];
+    let deployment = Deployment::start(folder.path(), &measures, None);
+    let url = deployment.collector.url();
+    let operator = path(&deployment.operator_key_file);
+    for words in
+        [&["brand", "create", "rival"][..], &["campaign", "create", "rival/summer", "--publisher", "daily-news"]]
+    {
+        tacita_ok(&[&["admin", "--collector", &url, "--key-file", operator], words].concat());
+    }
+    let report = |key: &str, campaign: &str, more: &[&str]| {
+        let output = tacita(&[&["report", "--collector", &url, "--key", key, campaign], more].concat());
+        (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let brand = deployment.brand_key.as_str();
+    let wrong = format!("{}x", &brand[..brand.len() - 1]);
+    for (key, campaign, more, answered, told) in [
+        (wrong.as_str(), "acme/spring", &[][..], false, "the API key is unknown or revoked"),
+        (brand, "rival/summer", &[], false, "there is no campaign 'rival/summer' among yours"),
+        (brand, "acme/spring", &["--measure", "departures"], false, "it has arrivals"),
+        (brand, "acme/spring", &["--from", "2026-02-01", "--to", "2026-01-01"], false, "range"),
+        (
+            brand,
+            "acme/spring",
+            &["--from", "2020-01-01", "--to", "2020-02-01"],
+            true,
+            "note: nothing was counted in this range",
+        ),
+        (
+            brand,
+            "acme/spring",
+            &["--from", "2090-01-01", "--to", "2090-02-01"],
+            true,
+            "note: the range begins on 2090-01-01",
+        ),
+    ] {
+        let (went_well, said) = report(key, campaign, more);
+        assert_eq!(went_well, answered, "{campaign} {more:?}: {said}");
+        assert!(said.contains(told), "{campaign} {more:?}: expected '{told}' in: {said}");
+    }
 }
 
 #[test]

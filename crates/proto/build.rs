@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const SERVICES: [&str; 5] = ["admin", "collection", "manifest", "reporting", "token"];
+const SERVICES: [&str; 7] = ["admin", "audit", "collection", "manifest", "reporting", "token", "transparency"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../../proto");

@@ -76,6 +76,7 @@ export async function startDeployment({
   tokenBatch = 32,
   ledgerBound = 8,
   epsilonCeiling = 6,
+  ahead = "1h",
   batchAge = "1s",
   origins = [],
   links = "",
@@ -91,6 +92,8 @@ ledger-bound = ${ledgerBound.toFixed(1)}
 [policy]
 reports-per-window = 1
 report-epsilon = ${epsilonCeiling.toFixed(1)}
+[windows]
+ahead = ${JSON.stringify(ahead)}
 `,
   );
   const collector = new Server(
@@ -120,7 +123,8 @@ report-epsilon = ${epsilonCeiling.toFixed(1)}
     mode: 0o600,
   });
   writeFileSync(`${folder}/brand.key`, admin("key", "create", "--role", "brand", "--subject", "acme"), { mode: 0o600 });
-  const signingKey = admin("status").split("\n")[0].trim().split(/\s+/).at(-1);
+  const status = () => run("status", "--collector", collectorUrl, "--key-file", `${folder}/collector/operator.key`);
+  const [, signingKey] = /^signing key\s+(\S+)/m.exec(status());
 
   const quoted = JSON.stringify;
   writeFileSync(`${folder}/links.toml`, links);
@@ -170,40 +174,24 @@ envelopes = 400000
     /** What a page's embed code says: the publisher, the key that it pins, where the SDK's build is, and its hash. */
     embed: { publisher: 1, key: signingKey, script, integrity },
     reportCommand: `${tacitaBinary()} report --collector ${collectorUrl} --key-file ${folder}/brand.key acme/spring`,
-    /** The brand's report of a campaign, read as the brand does; `words` go to `tacita report`. */
+    /** The brand's report of a campaign, a `QueryResponse`, read as the brand does; `words` go to `tacita report`. */
     report: (campaign, ...words) =>
-      cells(
-        JSON.parse(
-          run(
-            "report",
-            "--collector",
-            collectorUrl,
-            "--key-file",
-            `${folder}/brand.key`,
-            "--json",
-            `acme/${campaign}`,
-            ...words,
-          ),
+      JSON.parse(
+        run(
+          "report",
+          "--collector",
+          collectorUrl,
+          "--key-file",
+          `${folder}/brand.key`,
+          "--json",
+          `acme/${campaign}`,
+          ...words,
         ),
       ),
-    status: () => admin("status"),
+    status,
     async stop() {
       await relay.kill("SIGTERM");
       await collector.kill("SIGTERM");
     },
-  };
-}
-
-/** Measure by measure, the cells of an answer, `none` first. */
-function cells({ measures, rows }) {
-  const cell = (labels, { value, variance }) => ({ labels, estimate: value, variance });
-  const cellsOf = (name) =>
-    rows.filter((row) => row.measure === name).map(({ labels, estimate }) => cell(labels, estimate));
-  return {
-    measures: measures.map(({ measure: { name }, reports, none }) => ({
-      measure: name,
-      reports,
-      cells: [cell([], none), ...cellsOf(name)],
-    })),
   };
 }

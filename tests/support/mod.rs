@@ -60,7 +60,7 @@ impl Server {
         self.child = Some(command.spawn().expect("tacita starts"));
         self.starts += 1;
         let deadline = Instant::now() + Duration::from_secs(60);
-        while self.log().matches(" on http://").count() < self.starts {
+        while self.log().matches(" on http").count() < self.starts {
             assert!(Instant::now() < deadline, "no server on port {}: {}", self.port, self.log());
             thread::sleep(Duration::from_millis(20));
         }
@@ -71,12 +71,24 @@ impl Server {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Where it prints to.
+    pub(crate) fn log_file(&self) -> PathBuf {
+        self.log.clone()
+    }
+
     /// kill -9.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("a running server can be killed");
             child.wait().expect("a killed server ends");
         }
+    }
+
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        let pid = self.child.as_ref().expect("it runs").id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &pid]).status().expect("kill starts");
+        assert!(sent.success());
     }
 
     /// The server's address.
@@ -149,8 +161,9 @@ impl Deployment {
         }
         let relay_key = admin(&["key", "create", "--role", "publisher", "--subject", "daily-news"]);
         let brand_key = admin(&["key", "create", "--role", "brand", "--subject", "acme"]).trim().to_owned();
-        let status = admin(&["status"]);
-        let signing_key = status.lines().next().unwrap().split_whitespace().last().unwrap().to_owned();
+        let url = collector.url();
+        let status = tacita_ok(&["status", "--collector", &url, "--key-file", path(&operator_key_file)]);
+        let signing_key = status.lines().find_map(|line| line.strip_prefix("signing key")).unwrap().trim().to_owned();
 
         let relay_file = folder.join("relay.toml");
         let settings = "publisher = 1\ntrusted-proxies = [\"127.0.0.1\"]\n[batch]\nleast = 200\nage = \"1s\"\n";

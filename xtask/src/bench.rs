@@ -14,8 +14,8 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Map, Value, json};
 
 /// The packages that have benchmarks, and what their groups' names begin with.
 const PACKAGES: [(&str, &str); 4] =
@@ -60,7 +60,10 @@ fn target_dir() -> PathBuf {
 fn rows(criterion: &Path, names: &[String]) -> Result<Vec<Value>> {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     for result in results(criterion)? {
-        groups.entry(result.group.clone()).or_default().add(result);
+        match result {
+            Found::Measured(measured) => groups.entry(measured.group.clone()).or_default().add(measured),
+            Found::Parameters(group, more) => groups.entry(group).or_default().parameters = more,
+        }
     }
     Ok(groups.iter().filter(|(name, _)| is_wanted(name, names)).filter_map(|(name, group)| group.row(name)).collect())
 }
@@ -77,8 +80,15 @@ struct Measured {
     elements: u64,
 }
 
-/// Every `new/benchmark.json` below criterion's folder with its `estimates.json`.
-fn results(criterion: &Path) -> Result<Vec<Measured>> {
+/// What lies in criterion's folder.
+enum Found {
+    Measured(Measured),
+    /// What a benchmark says of a group besides.
+    Parameters(String, Map<String, Value>),
+}
+
+/// Every `parameters.json` and `new/benchmark.json` below criterion's folder with its `estimates.json`.
+fn results(criterion: &Path) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     // None where no package with such benchmarks was asked for.
     let mut folders: Vec<_> = criterion.exists().then(|| criterion.to_path_buf()).into_iter().collect();
@@ -88,15 +98,29 @@ fn results(criterion: &Path) -> Result<Vec<Measured>> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.ends_with("new/benchmark.json") {
-                found.push(measured(&path)?);
+                found.push(Found::Measured(measured(&path)?));
+            } else if path.ends_with("parameters.json") {
+                found.push(parameters(&path)?);
             }
         }
     }
     Ok(found)
 }
 
+fn read(path: &Path) -> Result<Value> {
+    Ok(serde_json::from_str(&fs::read_to_string(path)?)?)
+}
+
+fn parameters(path: &Path) -> Result<Found> {
+    let Value::Object(mut noted) = read(path)? else { bail!("{} holds no object", path.display()) };
+    let group = noted["group_id"].as_str().unwrap_or_default().to_owned();
+    match noted.remove("parameters") {
+        Some(Value::Object(parameters)) => Ok(Found::Parameters(group, parameters)),
+        _ => bail!("{} has no parameters", path.display()),
+    }
+}
+
 fn measured(benchmark: &Path) -> Result<Measured> {
-    let read = |path: &Path| -> Result<Value> { Ok(serde_json::from_str(&fs::read_to_string(path)?)?) };
     let about = read(benchmark)?;
     let estimates = read(&benchmark.with_file_name("estimates.json"))?;
     let text = |key: &str| about[key].as_str().unwrap_or_default().to_owned();
@@ -115,6 +139,7 @@ struct Group {
     floor: Option<f64>,
     peers: BTreeMap<String, f64>,
     elements: u64,
+    parameters: Map<String, Value>,
 }
 
 impl Group {
@@ -132,6 +157,8 @@ impl Group {
 
     fn row(&self, name: &str) -> Option<Value> {
         let value = self.ours?;
+        let mut parameters = self.parameters.clone();
+        parameters.insert("elements_per_iteration".into(), self.elements.into());
         let best = self.peers.values().copied().reduce(f64::min);
         Some(json!({
             "name": name,
@@ -141,7 +168,7 @@ impl Group {
             "peers": self.peers,
             "ratio_to_floor": self.floor.map(|floor| value / floor),
             "ratio_to_best_peer": best.map(|best| value / best),
-            "parameters": { "elements_per_iteration": self.elements },
+            "parameters": parameters,
         }))
     }
 }
@@ -164,4 +191,36 @@ fn cpu() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     model.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn a_row_has_the_ratio_to_the_floor_and_what_the_benchmark_says_besides() {
+        let folder = std::env::temp_dir().join(format!("tacita-xtask-{}", std::process::id()));
+        let put = |path: &str, content: Value| {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content.to_string()).unwrap();
+        };
+        for (function, nanoseconds) in [("tacita", 30.0), ("floor", 10.0)] {
+            let about = json!({ "group_id": "report/top100/100k", "function_id": function, "throughput": null });
+            put(&format!("report_top100_100k/{function}/new/benchmark.json"), about);
+            let estimates = json!({ "median": { "point_estimate": nanoseconds } });
+            put(&format!("report_top100_100k/{function}/new/estimates.json"), estimates);
+        }
+        let noted = json!({ "group_id": "report/top100/100k", "parameters": { "p99_ns": 90 } });
+        put("report_top100_100k/parameters.json", noted);
+
+        let rows = rows(&folder, &["report/".to_owned()]).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        let [row] = &rows[..] else { panic!("{rows:?}") };
+        assert_eq!((&row["name"], &row["unit"]), (&json!("report/top100/100k"), &json!("ns")));
+        assert_eq!((&row["value"], &row["floor"], &row["ratio_to_floor"]), (&json!(30.0), &json!(10.0), &json!(3.0)));
+        assert_eq!(row["parameters"], json!({ "elements_per_iteration": 1, "p99_ns": 90 }));
+    }
 }

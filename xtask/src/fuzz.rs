@@ -1,23 +1,56 @@
-//! Runs every fuzz target for a bounded time, on the stable toolchain.
+//! Runs fuzz targets for a bounded time, on the stable toolchain, and prints how many inputs each was given.
 
 use std::{path::Path, process::Command};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
-/// Fuzzes each target for `seconds`; fails on the first input that breaks one.
-pub(crate) fn run(seconds: u32) -> Result<()> {
+/// Fuzzes each target whose name holds one of `names`, or every one, for `seconds`; fails on the first input that breaks one.
+pub(crate) fn run(names: &[String], seconds: u32) -> Result<()> {
     install()?;
-    let targets = targets()?;
-    ensure!(!targets.is_empty(), "fuzz/ has no targets");
+    let mut targets = targets()?;
+    targets.retain(|target| names.is_empty() || names.iter().any(|name| target.contains(name)));
+    ensure!(!targets.is_empty(), "fuzz/ has no such target");
+    super::run(cargo_fuzz().args(["build", "--sanitizer", "none"]))?;
+    println!("{:<26} {:>12} {:>12} {:>8}", "target", "executions", "a second", "corpus");
+    let mut executions = 0;
     for target in &targets {
-        println!("fuzzing {target} for {seconds} s");
-        let limits =
-            [format!("-max_total_time={seconds}"), "-max_len=8192".to_owned(), "-print_final_stats=1".to_owned()];
-        let mut command = cargo_fuzz();
-        super::run(command.args(["run", "--sanitizer", "none", target, "--"]).args(limits))?;
+        let ran = fuzz(target, seconds)?;
+        println!("{target:<26} {:>12} {:>12} {:>8}", ran.executions, ran.per_second, ran.corpus);
+        executions += ran.executions;
     }
-    println!("{} targets held", targets.len());
+    println!("{} targets held; {executions} inputs were tried", targets.len());
     Ok(())
+}
+
+/// What libFuzzer says of a run.
+struct Ran {
+    executions: u64,
+    per_second: u64,
+    /// Inputs that each reach something that no other does.
+    corpus: u64,
+}
+
+fn fuzz(target: &str, seconds: u32) -> Result<Ran> {
+    let limits = [format!("-max_total_time={seconds}"), "-max_len=8192".to_owned(), "-print_final_stats=1".to_owned()];
+    let mut command = cargo_fuzz();
+    command.args(["run", "--sanitizer", "none", target, "--"]).args(limits);
+    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        eprintln!("{said}");
+        bail!("{target} broke; fuzz/artifacts/{target} holds the input");
+    }
+    let number = |after: &str| -> Result<u64> {
+        let found = said.rsplit_once(after).map(|(_, rest)| rest.trim_start());
+        let digits = found.map(|rest| rest.split(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default());
+        let number = digits.and_then(|digits| digits.parse().ok());
+        number.with_context(|| format!("{target}: libFuzzer does not say '{after}'"))
+    };
+    Ok(Ran {
+        executions: number("stat::number_of_executed_units:")?,
+        per_second: number("stat::average_exec_per_sec:")?,
+        corpus: number("corp:")?,
+    })
 }
 
 /// `cargo fuzz` asks for nightly flags, which this variable allows on stable. `fuzz/` is a workspace of its own.

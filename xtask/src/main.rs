@@ -3,6 +3,8 @@
 mod bench;
 mod faults;
 mod fuzz;
+mod supply;
+mod tools;
 
 use std::{
     path::Path,
@@ -33,8 +35,14 @@ enum Word {
     Test,
     /// Check formatting, lints and documentation, warnings denied.
     Lint,
-    /// Run every fuzz target for a bounded time.
+    /// Hold the dependencies to deny.toml: licences, sources, duplicates, and advisories where their database can be reached.
+    Deny,
+    /// Write what the binary and the web packages are made of to target/sbom, as CycloneDX.
+    Sbom,
+    /// Run fuzz targets for a bounded time, and print how many inputs each was given.
     Fuzz {
+        /// Only targets whose name holds one of these, for example `relay`.
+        names: Vec<String>,
         /// For each target.
         #[arg(long, default_value_t = 20)]
         seconds: u32,
@@ -63,7 +71,9 @@ fn main() -> ExitCode {
         Word::Dashboard => dashboard(),
         Word::Test => cargo(&["test", "--workspace"]),
         Word::Lint => lint(),
-        Word::Fuzz { seconds } => fuzz::run(seconds),
+        Word::Deny => supply::deny(),
+        Word::Sbom => supply::sbom(),
+        Word::Fuzz { names, seconds } => fuzz::run(&names, seconds),
         Word::Faults { rounds } => faults::run(rounds),
         Word::Bench { names, long } => bench::run(&names, long),
     };
@@ -89,9 +99,22 @@ fn dashboard() -> Result<()> {
 }
 
 fn lint() -> Result<()> {
+    every_crate_takes_the_lints()?;
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
     run(Command::new("cargo").args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+/// `unsafe` is forbidden by the workspace's lints, so each crate must take them. Named exceptions: none, but for `fuzz/`, a workspace of
+/// its own whose targets' entry points are C functions.
+fn every_crate_takes_the_lints() -> Result<()> {
+    let manifests = Command::new("git").args(["ls-files", "*/Cargo.toml"]).output().context("cannot start git")?;
+    for manifest in String::from_utf8_lossy(&manifests.stdout).lines().filter(|manifest| !manifest.starts_with("fuzz/"))
+    {
+        let takes = std::fs::read_to_string(manifest)?.contains("[lints]\nworkspace = true");
+        ensure!(takes, "{manifest}: write [lints] with workspace = true; the workspace's lints forbid unsafe code");
+    }
+    Ok(())
 }
 
 fn cargo(args: &[&str]) -> Result<()> {

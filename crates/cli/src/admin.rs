@@ -1,14 +1,15 @@
 //! `tacita admin`: what the neutral operator does.
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::{Subcommand, ValueEnum};
+use ed25519_dalek::VerifyingKey;
 use tacita_dp::Epsilon;
 use tacita_proto::v1;
 use tacita_protocol::{
-    epoch::EpochEntry,
     outcome::Outcome,
     time::{Clock as _, SystemClock},
 };
+use tacita_relay::receipts::head;
 
 use crate::{
     connect::{AdminClient, CollectorArgs, refused},
@@ -51,13 +52,21 @@ enum Command {
         #[command(subcommand)]
         command: Measure,
     },
-    /// API keys of operators, relays and brands.
+    /// API keys of operators, relays, brands and auditors.
     Key {
         #[command(subcommand)]
         command: Key,
     },
-    /// The signing key, the epochs, and what became of each publisher's reports.
-    Status,
+    /// Replace the filter of the collector's log, until the collector ends; without one, print the filter in force.
+    LogFilter {
+        /// Levels and CRATE=LEVEL, separated by commas: info,tacita_collector=debug.
+        filter: Option<String>,
+    },
+    /// What became of a publisher's reports, period by period: the record that its relays check.
+    Record {
+        /// The publisher's name.
+        publisher: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -145,7 +154,8 @@ enum Measure {
         /// Who opens a slot: the event, or every page session (hides the event too, at about ten times the noise).
         #[arg(long, value_enum, default_value = "event")]
         participation: ParticipationArg,
-        /// NAME=LABEL,LABEL,… ; repeat for several. Without one: `channel` over the channel table.
+        /// NAME=LABEL,LABEL,… ; repeat for several. Without one: `channel` over the channel table, or for sharer-profile `profile`,
+        /// which tells of the window before: give it windows of a week (7d) or more.
         #[arg(long = "dimension", value_name = "NAME=LABELS", value_parser = dimension)]
         dimensions: Vec<v1::Dimension>,
         /// The contents that it tells apart, one id on each line: its last dimension, `content`.
@@ -173,9 +183,15 @@ enum Key {
         /// What the key allows.
         #[arg(long, value_enum)]
         role: RoleArg,
-        /// The publisher's or brand's name; none for an operator.
+        /// The publisher's or brand's name; none for an operator or auditor.
         #[arg(long, value_name = "NAME", default_value = "")]
         subject: String,
+        /// How long it is good for, for example 90d; without it until it is revoked.
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        expires: Option<std::time::Duration>,
+        /// It may call only what changes nothing; for operators and brands.
+        #[arg(long)]
+        read_only: bool,
     },
     /// List the API keys.
     List,
@@ -194,6 +210,7 @@ pub(crate) enum EventArg {
     Share,
     Conversion,
     ContentShare,
+    SharerProfile,
 }
 
 impl From<EventArg> for v1::Event {
@@ -204,6 +221,7 @@ impl From<EventArg> for v1::Event {
             EventArg::Share => Self::Share,
             EventArg::Conversion => Self::Conversion,
             EventArg::ContentShare => Self::ContentShare,
+            EventArg::SharerProfile => Self::SharerProfile,
         }
     }
 }
@@ -219,9 +237,10 @@ enum RoleArg {
     Operator,
     Publisher,
     Brand,
+    Auditor,
 }
 
-fn cohort(text: &str) -> Result<v1::CohortSize, String> {
+pub(crate) fn cohort(text: &str) -> Result<v1::CohortSize, String> {
     let parsed = text.split_once('=').and_then(|(label, people)| Some((label.to_owned(), people.parse().ok()?)));
     let (label, people) =
         parsed.ok_or_else(|| format!("'{text}' is not a cohort: write LABEL=PEOPLE, for example 7=400"))?;
@@ -249,7 +268,8 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         Command::Campaign { command } => campaign(admin, command).await,
         Command::Measure { command } => measure(admin, command).await,
         Command::Key { command } => key(admin, command).await,
-        Command::Status => status(admin).await,
+        Command::LogFilter { filter } => log_filter(admin, filter.unwrap_or_default()).await,
+        Command::Record { publisher } => record(&args.collector, admin, &publisher).await,
     }
 }
 
@@ -345,23 +365,33 @@ async fn measure(mut admin: AdminClient, command: Measure) -> Result<()> {
 
 async fn key(mut admin: AdminClient, command: Key) -> Result<()> {
     match command {
-        Key::Create { role, subject } => {
+        Key::Create { role, subject, expires, read_only } => {
             let role = match role {
                 RoleArg::Operator => v1::Role::Operator,
                 RoleArg::Publisher => v1::Role::Publisher,
                 RoleArg::Brand => v1::Role::Brand,
+                RoleArg::Auditor => v1::Role::Auditor,
             };
-            let request = v1::CreateApiKeyRequest { role: role.into(), subject };
+            let valid_seconds = expires.map_or(Ok(0), whole_seconds)?;
+            let request = v1::CreateApiKeyRequest { role: role.into(), subject, read_only, valid_seconds };
             let answer = admin.create_api_key(request).await.map_err(refused)?;
             println!("{}", answer.into_inner().secret);
         }
         Key::List => {
             let answer = admin.list_api_keys(v1::ListApiKeysRequest {}).await.map_err(refused)?;
-            let mut table = Table::new(&["number", "role", "subject", "created", "state"]);
+            let mut table = Table::new(&["number", "role", "subject", "may", "created", "expires", "state"]);
             for key in answer.into_inner().api_keys {
-                let state = if key.revoked { "revoked" } else { "valid" };
+                let expired = key.expires_at != 0 && key.expires_at <= SystemClock.now().0;
+                let state = match (key.revoked, expired) {
+                    (true, _) => "revoked",
+                    (false, true) => "expired",
+                    (false, false) => "valid",
+                };
+                let may = if key.read_only || key.role() == v1::Role::Auditor { "read" } else { "all" };
+                let expires = if key.expires_at == 0 { "never".to_owned() } else { utc(key.expires_at) };
                 let role = key.role().as_str_name().trim_start_matches("ROLE_").to_lowercase();
-                table.row([key.id.to_string(), role, key.subject, utc(key.created_at), state.to_owned()]);
+                let created = utc(key.created_at);
+                table.row([key.id.to_string(), role, key.subject, may.into(), created, expires, state.into()]);
             }
             table.print();
         }
@@ -373,24 +403,32 @@ async fn key(mut admin: AdminClient, command: Key) -> Result<()> {
     Ok(())
 }
 
-async fn status(mut admin: AdminClient) -> Result<()> {
+async fn log_filter(mut admin: AdminClient, filter: String) -> Result<()> {
+    let answer = admin.set_log_filter(v1::SetLogFilterRequest { filter: filter.clone() }).await.map_err(refused)?;
+    let v1::SetLogFilterResponse { filter: in_force, before } = answer.into_inner();
+    match filter.is_empty() {
+        true => println!("{in_force}"),
+        false => println!("the collector logs '{in_force}' (before: '{before}')"),
+    }
+    Ok(())
+}
+
+async fn record(collector: &CollectorArgs, mut admin: AdminClient, name: &str) -> Result<()> {
     let status = admin.get_status(v1::GetStatusRequest {}).await.map_err(refused)?.into_inner();
-    println!("signing key  {}\n", hex::encode(&status.signing_key));
-    let mut epochs = Table::new(&["epoch", "state", "starts", "ends", "closes"]);
-    for entry in status.epochs.iter().filter_map(|entry| EpochEntry::try_from(entry).ok()) {
-        let state = entry.state(SystemClock.now()).name().to_owned();
-        let times = [entry.starts_at, entry.ends_at, entry.closes_at].map(|time| utc(time.0));
-        let [starts, ends, closes] = times;
-        epochs.row([entry.epoch.to_string(), state, starts, ends, closes]);
+    let key = <[u8; 32]>::try_from(status.signing_key).ok().and_then(|key| VerifyingKey::from_bytes(&key).ok());
+    let key = key.context("the collector's signing key does not decode")?;
+    let publishers = status.publishers.into_iter().filter_map(|status| status.publisher);
+    let publisher = publishers.filter(|publisher| publisher.name == name).map(|publisher| publisher.id).next();
+    let publisher = publisher.with_context(|| format!("there is no publisher '{name}'"))?;
+    let record = collector.record(publisher, &key).await?;
+    head::verify(&record.entries, &record.head, None)?;
+    let mut table = Table::new(&["period", "closed", "reports"]);
+    for entry in &record.entries {
+        let counts: Vec<_> = v1::RecordEntry::from(entry).outcomes;
+        table.row([entry.period.to_string(), utc(entry.closed_at.0), outcomes(&counts)]);
     }
-    epochs.print();
-    println!();
-    let mut publishers = Table::new(&["publisher", "tokens issued", "reports"]);
-    for publisher in status.publishers {
-        let name = publisher.publisher.unwrap_or_default().name;
-        publishers.row([name, publisher.tokens_issued.to_string(), outcomes(&publisher.outcomes)]);
-    }
-    publishers.print();
+    table.print();
+    println!("\n{} periods are closed; head {}", record.head.periods, hex::encode(record.head.hash));
     Ok(())
 }
 
@@ -400,6 +438,14 @@ fn outcomes(counts: &[v1::OutcomeCount]) -> String {
         Some(format!("{} {}", count.reports, outcome.name()))
     });
     words.collect::<Vec<_>>().join(", ")
+}
+
+/// A length of time that is at least a second: 0 would mean no end.
+fn whole_seconds(duration: std::time::Duration) -> Result<u64> {
+    match duration.as_secs() {
+        0 => bail!("--expires: give at least 1s"),
+        seconds => Ok(seconds),
+    }
 }
 
 fn seconds(duration: std::time::Duration) -> Result<u32> {

@@ -3,52 +3,76 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tacita_collector::{Collector, CollectorConfig, Limits};
 use tacita_protocol::time::SystemClock;
 use tokio::net::TcpListener;
 
 use crate::{
-    settings::{Span, read_toml},
+    configuration::{ConfigArgs, Loaded, Misfit, Settings, load, writable_folder},
+    logs::{self, LogArgs, LogFile},
+    settings::Span,
     store::{self, StoreText},
+    tls::{ServerTlsArgs, ServerTlsFile},
 };
 
 /// Run the collector: issues tokens, counts reports, answers brands.
 ///
 /// State lives in --data (created when missing): the embedded store and the secret keys. With --store postgresql://… it lives in that
 /// database, which `tacita store init` prepares; collectors that share one share a --vault too. The first collector of a store writes an
-/// operator's API key to DATA/operator.key; `tacita admin` needs it.
+/// operator's API key to DATA/operator.key; `tacita admin` needs it. Every setting has a variable too: TACITA_COLLECTOR__LISTEN for `listen`,
+/// TACITA_COLLECTOR__WINDOWS__MAX_AGE for `max-age` of `[windows]`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The address to listen on.
-    #[arg(long, value_name = "ADDRESS", env = "TACITA_COLLECTOR_LISTEN")]
-    listen: Option<SocketAddr>,
-    /// The folder for state.
-    #[arg(long, value_name = "FOLDER", env = "TACITA_COLLECTOR_DATA")]
-    data: Option<PathBuf>,
-    /// The engine of the store: `embedded`, or the URL of a PostgreSQL database. The environment or the file shows its password to fewer
-    /// than the command line.
-    #[arg(long, value_name = "embedded|URL", env = "TACITA_STORE", hide_env_values = true)]
-    store: Option<StoreText>,
-    /// The folder for secret keys; DATA/keys without it.
-    #[arg(long, value_name = "FOLDER", env = "TACITA_VAULT")]
-    vault: Option<PathBuf>,
-    /// A TOML file of settings; flags and environment go before it (`examples/collector.toml` has them all).
+    #[command(flatten)]
+    flags: Flags,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    tls: ServerTlsArgs,
+    /// The authority of publishers' client certificates, in PEM: with it, a publisher's key is taken only over a connection whose
+    /// certificate is issued for the URI tacita://publisher/NAME.
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    client_ca: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
     /// Do not serve the dashboard, the brand's page, at `/`.
     #[arg(long)]
     no_dashboard: bool,
 }
 
-/// The settings of `--config`.
-#[derive(Deserialize, Default)]
+/// Settings that have a flag of their own: texts, read as a variable's are.
+#[derive(clap::Args, Serialize)]
+struct Flags {
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// The folder for state.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<String>,
+    /// The engine of the store: `embedded`, or the URL of a PostgreSQL database. The environment or the file shows its password to fewer
+    /// than the command line.
+    #[arg(long, value_name = "embedded|URL")]
+    store: Option<String>,
+    /// The folder for secret keys; DATA/keys without it.
+    #[arg(long, value_name = "FOLDER")]
+    vault: Option<String>,
+    /// Tell metrics and health at this address, without a key: 127.0.0.1:9464 is usual. Without it there is no such listener.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<String>,
+}
+
+/// The settings, as a file writes them.
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-struct File {
+pub(crate) struct File {
     listen: Option<SocketAddr>,
     data: Option<PathBuf>,
     store: Option<StoreText>,
     vault: Option<PathBuf>,
+    drain: Option<Span>,
+    metrics: Option<SocketAddr>,
+    log: LogFile,
     epochs: Epochs,
     device: Device,
     policy: PolicyRules,
@@ -56,9 +80,17 @@ struct File {
     limits: LimitSettings,
     alerts: Alerts,
     dashboard: Dashboard,
+    tls: ServerTlsFile,
+    record: Record,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Record {
+    period: Option<Span>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Epochs {
     active: Option<Span>,
@@ -66,14 +98,14 @@ struct Epochs {
     published_ahead: Option<u32>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Device {
     token_batch: Option<u32>,
     ledger_bound: Option<f64>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct PolicyRules {
     report_epsilon: Option<f64>,
@@ -83,14 +115,14 @@ struct PolicyRules {
     measures_per_campaign: Option<usize>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Windows {
     max_age: Option<Span>,
     ahead: Option<Span>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct LimitSettings {
     tokens_per_publisher: Option<u64>,
@@ -107,7 +139,6 @@ struct LimitSettings {
     followers: Option<usize>,
     kept_tallies_bytes: Option<usize>,
     crypto_threads: Option<usize>,
-    drain: Option<Span>,
 }
 
 impl LimitSettings {
@@ -126,44 +157,86 @@ impl LimitSettings {
         limits.followers = self.followers.unwrap_or(limits.followers);
         limits.kept_tallies_bytes = self.kept_tallies_bytes.unwrap_or(limits.kept_tallies_bytes);
         limits.crypto_threads = self.crypto_threads.unwrap_or(limits.crypto_threads);
-        limits.drain = self.drain.map_or(limits.drain, |span| span.0);
     }
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Alerts {
     step: Option<Span>,
     loopback_webhooks: bool,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Dashboard {
     serve: Option<bool>,
     origins: Vec<String>,
 }
 
-/// Runs until SIGTERM or SIGINT, then drains.
-pub(crate) async fn run(args: Args) -> Result<()> {
-    crate::settings::log_to_stderr();
-    let file: File = args.config.as_deref().map(read_toml).transpose()?.unwrap_or_default();
-    let listen = args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7601)));
-    let data = args.data.or_else(|| file.data.clone()).unwrap_or_else(|| "data/collector".into());
+impl Settings for File {
+    const SERVER: &'static str = "collector";
+    const DEFAULTS: &'static str = include_str!("../../../examples/collector.toml");
 
-    let mut config = config(&file, data.clone())?;
-    if let Some(store) = args.store.as_ref().or(file.store.as_ref()) {
-        config.store = store.engine()?;
+    fn misfits(&self) -> Vec<Misfit> {
+        let config = match config(self) {
+            Ok(config) => config,
+            Err(error) => return vec![error.into()],
+        };
+        let mut misfits: Vec<Misfit> =
+            config.problems().into_iter().map(|problem| Misfit::new(problem.setting, problem.remedy)).collect();
+        let (grace, max_age) = (config.schedule.grace_seconds, config.window_policy.max_age);
+        if grace < max_age.as_secs() {
+            let remedy = format!(
+                "reports come for windows.max-age ({}) after their window, and with a shorter grace their epoch has closed by then: \
+                 choose at least as much",
+                Span(max_age)
+            );
+            misfits.push(Misfit::new("epochs.grace", remedy));
+        }
+        for (setting, folder) in [("data", &config.data), ("vault", &config.vault)] {
+            misfits.extend(writable_folder(folder).err().map(|remedy| Misfit::new(setting, remedy)));
+        }
+        misfits
     }
-    config.vault = args.vault.or_else(|| file.vault.clone()).unwrap_or(config.vault);
+}
+
+/// Reads the settings of a command line, the environment and the file.
+pub(crate) fn loaded(mut args: Args) -> Result<Loaded<impl Settings + use<>>> {
+    read(&mut args)
+}
+
+fn read(args: &mut Args) -> Result<Loaded<File>> {
+    if args.no_dashboard {
+        args.config.set("dashboard.serve", "false");
+    }
+    args.log.set(&mut args.config);
+    args.tls.set(&mut args.config);
+    if let Some(authority) = &args.client_ca {
+        args.config.set("tls.client-ca", authority);
+    }
+    load(&args.config, &args.flags)
+}
+
+/// Runs until SIGTERM or SIGINT, then drains.
+pub(crate) async fn run(mut args: Args) -> Result<()> {
+    let file = read(&mut args)?.checked()?;
+    let log = logs::start(&file.log)?;
+    logs::follow_hangups(log.clone(), args.config.file())?;
+    let mut config = config(&file)?;
+    config.log = Some(log);
+    let listen = file.listen.context("no address to listen on")?;
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
-    config.serve_dashboard &= !args.no_dashboard;
-    let state = store::described(&config.store, &data);
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let state = store::described(&config.store, &config.data);
+    let operator_key = config.data.join("operator.key");
     let running = Collector::start(config, listener, Arc::new(SystemClock)).await?;
-    eprintln!("collector on http://{}; state in {state}", running.address());
+    eprintln!("collector on {scheme}://{}; state in {state}", running.address());
+    if let Some(address) = running.metrics_address() {
+        eprintln!("metrics at http://{address}/metrics");
+    }
     eprintln!("signing key, for publishers to pin: {}", hex::encode(running.signing_key().to_bytes()));
-    let operator_key = data.join("operator.key");
     if operator_key.exists() {
         eprintln!("operator's API key: {}", operator_key.display());
     }
@@ -171,8 +244,13 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     Ok(running.shutdown().await?)
 }
 
-fn config(file: &File, data: PathBuf) -> Result<CollectorConfig> {
-    let mut config = CollectorConfig::new(data);
+fn config(file: &File) -> Result<CollectorConfig> {
+    let mut config = CollectorConfig::new(file.data.clone().context("data: name a folder for state")?);
+    if let Some(store) = &file.store {
+        config.store = store.engine()?;
+    }
+    config.vault = file.vault.clone().unwrap_or(config.vault);
+    config.limits.drain = file.drain.map_or(config.limits.drain, |span| span.0);
     let schedule = &mut config.schedule;
     schedule.active_seconds = file.epochs.active.map_or(schedule.active_seconds, |span| span.0.as_secs());
     schedule.grace_seconds = file.epochs.grace.map_or(schedule.grace_seconds, |span| span.0.as_secs());
@@ -180,22 +258,13 @@ fn config(file: &File, data: PathBuf) -> Result<CollectorConfig> {
     let device = &mut config.device_policy;
     device.token_batch = file.device.token_batch.unwrap_or(device.token_batch);
     if let Some(bound) = file.device.ledger_bound {
-        anyhow::ensure!((0.0..=1_000.0).contains(&bound), "device.ledger-bound: {bound} is not an ε from 0 to 1000");
         device.ledger_bound_micro = (bound * 1e6).round() as u32;
     }
     let (policy, rules) = (&mut config.policy, &file.policy);
     if let Some(ceiling) = rules.report_epsilon {
-        anyhow::ensure!(
-            (0.001..=20.0).contains(&ceiling),
-            "policy.report-epsilon: {ceiling} is not an ε from 0.001 to 20"
-        );
         policy.report_epsilon_micro = (ceiling * 1e6).round() as u32;
     }
     if let Some(most) = rules.device_epsilon {
-        anyhow::ensure!(
-            (0.001..=1_000.0).contains(&most),
-            "policy.device-epsilon: {most} is not an ε from 0.001 to 1000"
-        );
         policy.device_epsilon_micro = Some((most * 1e6).round() as u32);
     }
     policy.people_per_cohort = rules.people_per_cohort.unwrap_or(policy.people_per_cohort);
@@ -207,9 +276,19 @@ fn config(file: &File, data: PathBuf) -> Result<CollectorConfig> {
     file.limits.apply(&mut config.limits);
     config.alerts.step = file.alerts.step.map_or(config.alerts.step, |span| span.0);
     config.alerts.loopback_webhooks = file.alerts.loopback_webhooks;
+    config.record_period = file.record.period.map_or(config.record_period, |span| span.0);
+    config.metrics.listen = file.metrics;
+    config.tls = file.tls.read()?;
     config.dashboard_origins = file.dashboard.origins.clone();
     config.serve_dashboard = file.dashboard.serve.unwrap_or(config.serve_dashboard);
     Ok(config)
+}
+
+/// Reads settings, and tells whether they can be.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_settings(text: &str) -> Result<()> {
+    let file: File = toml::from_str(text)?;
+    config(&File { data: Some("data".into()), ..file }).map(drop)
 }
 
 #[cfg(test)]
@@ -217,28 +296,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_example_holds_every_setting_with_its_default() {
-        let file: File = toml::from_str(include_str!("../../../examples/collector.toml")).unwrap();
-        assert_eq!(file.store.as_ref().unwrap().engine().unwrap(), CollectorConfig::new("x").store);
-        let (from_file, default) = (config(&file, "x".into()).unwrap(), CollectorConfig::new("x"));
-        assert_eq!(from_file.schedule, default.schedule);
-        assert_eq!(from_file.device_policy, default.device_policy);
-        assert_eq!(from_file.policy, default.policy);
-        assert_eq!(from_file.window_policy, default.window_policy);
-        assert_eq!(from_file.limits, default.limits);
-        assert_eq!(from_file.alerts, default.alerts);
-        assert_eq!(from_file.dashboard_origins, default.dashboard_origins);
-        assert_eq!(from_file.serve_dashboard, default.serve_dashboard);
+    fn the_example_holds_every_default() {
+        let file: File = toml::from_str(File::DEFAULTS).unwrap();
+        let (from_file, default) = (config(&file).unwrap(), CollectorConfig::new(file.data.clone().unwrap()));
+        assert_eq!(format!("{from_file:?}"), format!("{default:?}"));
     }
+
     #[test]
-    fn a_ceiling_of_epsilon_is_taken_within_the_protocols_bounds() {
-        let ceiling = |text: &str| {
-            let file: File = toml::from_str(&format!("[policy]\nreport-epsilon = {text}")).unwrap();
-            config(&file, "x".into()).map(|config| config.policy.report_epsilon_micro)
+    fn values_that_do_not_fit_are_all_named() {
+        let misfits = |text: &str| {
+            let file: File = toml::from_str(&format!("data = 'x'\n{text}")).unwrap();
+            file.misfits().into_iter().map(|misfit| misfit.setting).collect::<Vec<_>>()
         };
-        assert_eq!(ceiling("12.0").unwrap(), 12_000_000);
+        assert_eq!(misfits("[policy]\nreport-epsilon = 12.0"), [""; 0]);
         for refused in ["0.0", "-1.0", "20.1", "nan"] {
-            assert!(ceiling(refused).unwrap_err().to_string().contains("policy.report-epsilon"), "{refused}");
+            assert_eq!(
+                misfits(&format!("[policy]\nreport-epsilon = {refused}")),
+                ["policy.report-epsilon"],
+                "{refused}"
+            );
         }
+        assert_eq!(
+            misfits("[device]\ntoken-batch = 0\n[epochs]\ngrace = '1h'\n[windows]\nmax-age = '2h'"),
+            ["device.token-batch", "epochs.grace"]
+        );
+        assert_eq!(misfits("store = 'sqlite'"), ["store"]);
     }
 }

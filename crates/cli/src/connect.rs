@@ -3,15 +3,27 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use tacita_proto::v1::{admin_service_client::AdminServiceClient, reporting_service_client::ReportingServiceClient};
+use ed25519_dalek::VerifyingKey;
+use tacita_proto::v1::{
+    self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
+    reporting_service_client::ReportingServiceClient, transparency_service_client::TransparencyServiceClient,
+};
+use tacita_protocol::record::{RecordEntry, RecordHead};
+use tacita_tls::{ClientTls, Server};
 use tonic::{
     Code, Request, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, Endpoint},
+    transport::Channel,
 };
 
-use crate::settings::{KeyArgs, http_address};
+use crate::{
+    settings::{KeyArgs, http_address},
+    tls::ClientTlsArgs,
+};
+
+/// The longest answer that is taken: a large campaign's rows.
+const LONG_ANSWER: usize = 64 << 20;
 
 /// How to reach a collector.
 #[derive(clap::Args, Clone)]
@@ -21,24 +33,56 @@ pub(crate) struct CollectorArgs {
     collector: String,
     #[command(flatten)]
     key: KeyArgs,
+    #[command(flatten)]
+    tls: ClientTlsArgs,
 }
 
 impl CollectorArgs {
+    /// Whether a key was given.
+    pub(crate) fn has_key(&self) -> bool {
+        self.key.is_given()
+    }
+
     /// A client of the AdminService.
     pub(crate) async fn admin(&self) -> Result<AdminClient> {
         let holder = "the operator's key (the collector writes one to DATA/operator.key when it first starts)";
-        admin(&self.collector, &self.key.read(holder)?).await
+        let key = Bearer::new(&self.key.read(holder)?)?;
+        Ok(AdminServiceClient::with_interceptor(self.channel().await?, key))
+    }
+
+    /// A client of the AuditService.
+    pub(crate) async fn audit(&self) -> Result<AuditClient> {
+        let key = self
+            .key
+            .read("an auditor's key (`tacita admin key create --role auditor` makes one), or the operator's")?;
+        // One entry may be long: a measure lists the labels of its dimensions.
+        Ok(AuditServiceClient::with_interceptor(self.channel().await?, Bearer::new(&key)?)
+            .max_decoding_message_size(LONG_ANSWER))
+    }
+
+    /// A publisher's record, signed by the key that the collector says is its own.
+    pub(crate) async fn record(&self, publisher: u32, key: &VerifyingKey) -> Result<Record> {
+        let holder = "the operator's key (the collector writes one to DATA/operator.key when it first starts)";
+        Record::fetch(&self.collector, self.tls.clone().read()?, &self.key.read(holder)?, publisher, key).await
     }
 
     /// A client of the ReportingService.
     pub(crate) async fn reporting(&self) -> Result<ReportingClient> {
         let holder = "the brand's key (`tacita admin key create --role brand --subject BRAND` makes one)";
-        reporting(&self.collector, &self.key.read(holder)?).await
+        let key = Bearer::new(&self.key.read(holder)?)?;
+        Ok(ReportingServiceClient::with_interceptor(self.channel().await?, key).max_decoding_message_size(LONG_ANSWER))
+    }
+
+    async fn channel(&self) -> Result<Channel> {
+        reach(&self.collector, self.tls.clone().read()?).await
     }
 }
 
 /// A client of the AdminService that carries an API key.
 pub(crate) type AdminClient = AdminServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// A client of the AuditService that carries an API key.
+pub(crate) type AuditClient = AuditServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// A client of the ReportingService that carries an API key.
 pub(crate) type ReportingClient = ReportingServiceClient<InterceptedService<Channel, Bearer>>;
@@ -51,16 +95,52 @@ pub(crate) async fn admin(address: &str, key: &str) -> Result<AdminClient> {
 /// Connects to a collector's ReportingService.
 pub(crate) async fn reporting(address: &str, key: &str) -> Result<ReportingClient> {
     Ok(ReportingServiceClient::with_interceptor(channel(address).await?, Bearer::new(key)?)
-        .max_decoding_message_size(64 << 20))
+        .max_decoding_message_size(LONG_ANSWER))
+}
+
+/// A publisher's whole record, as the collector tells it.
+pub(crate) struct Record {
+    /// By rising period.
+    pub(crate) entries: Vec<RecordEntry>,
+    /// Signed; whether the entries lead to it is not checked yet.
+    pub(crate) head: RecordHead,
+}
+
+impl Record {
+    /// Fetches all pages. A `publisher` of 0 is the one whose key it is.
+    pub(crate) async fn fetch(
+        address: &str,
+        tls: ClientTls,
+        key: &str,
+        publisher: u32,
+        pinned: &VerifyingKey,
+    ) -> Result<Self> {
+        let channel = reach(address, tls).await?;
+        let mut client = TransparencyServiceClient::with_interceptor(channel, Bearer::new(key)?);
+        let (mut entries, mut from_period) = (Vec::new(), 0);
+        loop {
+            let request = v1::ListRecordRequest { publisher, from_period, page_size: 0 };
+            let page = client.list_record(request).await.map_err(refused)?.into_inner();
+            let read = page.entries.iter().map(RecordEntry::try_from).collect::<Result<Vec<_>, _>>()?;
+            entries.extend(read);
+            if page.next_period <= from_period {
+                let head = page.head.context("the collector's record has no head")?;
+                return Ok(Self { entries, head: RecordHead::verify(&head, pinned)? });
+            }
+            from_period = page.next_period;
+        }
+    }
 }
 
 /// Connects to a collector without a key.
 pub(crate) async fn channel(address: &str) -> Result<Channel> {
-    let endpoint = Endpoint::from_shared(address.to_owned())?.connect_timeout(Duration::from_secs(5));
-    endpoint
-        .connect()
-        .await
-        .with_context(|| format!("no collector answers at {address}: is `tacita collector` running there?"))
+    reach(address, ClientTls::default()).await
+}
+
+async fn reach(address: &str, tls: ClientTls) -> Result<Channel> {
+    let server = Server::new(address, &tls)?.with(|endpoint| endpoint.connect_timeout(Duration::from_secs(5)));
+    let nobody = || format!("no collector answers at {address}: is `tacita collector` running there?");
+    server.connect().await.with_context(nobody)
 }
 
 /// Puts an API key on each request.

@@ -8,6 +8,9 @@ use std::{
 use anyhow::Result;
 use tacita_proto::v1;
 use tacita_protocol::{
+    channel::Grade,
+    domain::Domain,
+    measure::Event,
     outcome::Outcome,
     time::{Clock, SystemClock},
 };
@@ -44,12 +47,17 @@ pub(crate) struct Args {
     serve: bool,
 }
 
+/// The windows of sharers' profiles, in seconds, and how long after its first session a device comes again: so short that reports of the
+/// window after are not too far ahead to be counted.
+const PROFILE_WINDOW: u32 = 1_800;
+
 /// Runs the demo.
 pub(crate) async fn run(args: Args) -> Result<()> {
     let began = Instant::now();
     // Servers that stay are spoken to by other programs, which go by the day's date.
     let clock: Arc<dyn Clock> = if args.serve { Arc::new(SystemClock) } else { Arc::new(SimulatedClock::start()) };
-    let plan = Plan { token_batch: 8, ledger_bound_micro: 8_000_000, measures: measures(), clock: clock.clone() };
+    let plan =
+        Plan { token_batch: 8, ledger_bound_micro: 12_000_000, measures: measures(args.serve), clock: clock.clone() };
     let mut loopback = Loopback::start(plan).await?;
     println!("collector on http://{}, relay on {}", loopback.collector.address(), loopback.relay_url());
     println!("a made-up audience of {} sessions (seed {}):", count(args.sessions as f64), args.seed);
@@ -62,7 +70,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         patience: PATIENCE,
     };
     let bar = progress(args.sessions);
-    let audience = Audience::new(args.seed, args.sessions, loopback.campaign);
+    let audience = Audience::new(args.seed, args.sessions, loopback.campaign).returning_after(PROFILE_WINDOW.into());
     let driven = drive(audience, &target, &bar).await?;
     let report = until_counted(&mut loopback.reporting, CAMPAIGN, &driven.truth, PATIENCE).await?;
     bar.finish_and_clear();
@@ -78,8 +86,8 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     loopback.stop().await
 }
 
-/// A measure of each kind.
-fn measures() -> Vec<v1::CreateMeasureRequest> {
+/// A measure of each kind; for servers that stay also one of arrivals by channel and grade, for whoever asks what GA4 would have said.
+fn measures(stay: bool) -> Vec<v1::CreateMeasureRequest> {
     let measure = |name: &str, event: v1::Event| v1::CreateMeasureRequest {
         name: name.to_owned(),
         event: event.into(),
@@ -92,7 +100,10 @@ fn measures() -> Vec<v1::CreateMeasureRequest> {
         catalogue: None,
     };
     let channels = ["whatsapp", "messenger", "telegram", "email", "facebook", "search", "unattributed", "other"];
-    vec![
+    let mut graded = measure("grades", v1::Event::Arrival);
+    graded.dimensions = Domain::default_dimensions(Event::Arrival).iter().map(Into::into).collect();
+    graded.dimensions.push(dimension("grade", &Grade::ALL.map(Grade::name)));
+    let mut measures = vec![
         measure("arrivals", v1::Event::Arrival),
         measure("reach", v1::Event::Reach),
         measure("shares", v1::Event::Share),
@@ -100,7 +111,10 @@ fn measures() -> Vec<v1::CreateMeasureRequest> {
             dimensions: vec![dimension("channel", &channels), dimension("value", &["0..50", "50.."])],
             ..measure("conversions", v1::Event::Conversion)
         },
-    ]
+        v1::CreateMeasureRequest { window_seconds: PROFILE_WINDOW, ..measure("sharers", v1::Event::SharerProfile) },
+    ];
+    measures.extend(stay.then_some(graded));
+    measures
 }
 
 fn print_coverage(report: &v1::QueryResponse, driven: &Driven) {
@@ -165,7 +179,7 @@ async fn serve(loopback: &Loopback) -> Result<()> {
     let (collector, relay) = (loopback.collector.address(), loopback.relay_url());
     let signing_key = hex::encode(loopback.signing_key.to_bytes());
     println!("\nstill running; stop with Ctrl-C. Meanwhile, in another terminal:");
-    println!("  tacita report --collector http://{collector} --key {} {CAMPAIGN}", loopback.brand_key);
+    println!("  tacita report --collector http://{collector} --key {} {CAMPAIGN} --reconciliation", loopback.brand_key);
     println!("  tacita simulate --relay {relay} --publisher {} --signing-key {signing_key}", loopback.publisher);
     crate::settings::until_told_to_stop().await
 }

@@ -11,11 +11,13 @@ use tacita_protocol::{
     id::PublisherId,
     time::{Clock as _, SystemClock},
 };
+use tacita_tls::{ClientTls, Server};
 
 use crate::{
     connect::{CollectorArgs, refused},
     settings::signing_key,
     table::{Table, utc},
+    tls::ClientTlsArgs,
 };
 
 /// The epochs' keys: list them, rotate, or verify that several relays serve the same ones.
@@ -48,6 +50,8 @@ enum Command {
         /// The collector's signing key, 64 hexadecimal digits.
         #[arg(long, value_name = "HEX", env = "TACITA_SIGNING_KEY", value_parser = signing_key)]
         signing_key: VerifyingKey,
+        #[command(flatten)]
+        tls: ClientTlsArgs,
     },
 }
 
@@ -80,7 +84,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             println!("epoch {} is active; it ends {}", active.epoch, utc(active.ends_at));
             Ok(())
         }
-        Command::Verify { relays, signing_key } => verify(&relays, &signing_key).await,
+        Command::Verify { relays, signing_key, tls } => verify(&relays, &signing_key, &tls.read()?).await,
     }
 }
 
@@ -99,11 +103,12 @@ fn print(entries: &[EpochEntry]) {
     table.print();
 }
 
-async fn verify(relays: &[Source], signing_key: &VerifyingKey) -> Result<()> {
+async fn verify(relays: &[Source], signing_key: &VerifyingKey, tls: &ClientTls) -> Result<()> {
     let mut directories = Vec::new();
     for source in relays {
         let name = format!("{}@{}", source.publisher, source.relay);
-        let transport = GrpcTransport::connect(&source.relay)?;
+        let server = Server::new(&source.relay, tls)?;
+        let transport = GrpcTransport::over(server.connect_lazy(), server.connect_lazy());
         let signed = transport.manifest(source.publisher).await.with_context(|| name.clone())?;
         let manifest = signed.verify(signing_key, source.publisher).with_context(|| name.clone())?;
         println!("{name}: {} epochs, chained and signed", manifest.epochs.len());

@@ -1,14 +1,21 @@
 //! `tacita`: one binary for every party.
 //!
-//! A file for each subcommand; what several of them need is in [`connect`], [`contents`], [`settings`], [`table`] and [`simulation`].
+//! A file for each subcommand; what several of them need is in [`configuration`], [`connect`], [`contents`], [`logs`], [`settings`],
+//! [`table`], [`tls`] and [`simulation`].
 
 mod admin;
+mod audit;
 mod bench;
+mod check_config;
 mod collector;
+mod configuration;
 mod connect;
 mod contents;
 mod demo;
+#[cfg(test)]
+mod documented;
 mod keys;
+mod logs;
 mod plan;
 mod privacy;
 mod relay;
@@ -17,8 +24,10 @@ mod report;
 mod settings;
 mod simulate;
 mod simulation;
+mod status;
 mod store;
 mod table;
+mod tls;
 mod watch;
 
 use std::process::ExitCode;
@@ -39,9 +48,12 @@ struct Cli {
 enum Command {
     Demo(demo::Args),
     Collector(collector::Args),
+    CheckConfig(check_config::Args),
     Store(store::Args),
     Relay(relay::Args),
+    Status(status::Args),
     Admin(admin::Args),
+    Audit(audit::Args),
     Keys(keys::Args),
     Report(report::Args),
     Watch(watch::Args),
@@ -62,8 +74,11 @@ async fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Demo(args) => demo::run(args).await,
         Command::Collector(args) => collector::run(args).await,
+        Command::CheckConfig(args) => check_config::run(args),
         Command::Relay(args) => relay::run(args).await,
+        Command::Status(args) => status::run(args).await,
         Command::Admin(args) => admin::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Report(args) => report::run(args).await,
         Command::Store(args) => store::run(args).await,
@@ -77,7 +92,10 @@ async fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", one_line(&error));
+            match error.downcast_ref() {
+                Some(configuration::Problems(all)) => all.iter().for_each(|problem| eprintln!("error: {problem}")),
+                None => eprintln!("error: {}", one_line(&error)),
+            }
             ExitCode::FAILURE
         }
     }

@@ -46,7 +46,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-fn share(text: &str) -> Result<v1::ExpectedShare, String> {
+pub(crate) fn share(text: &str) -> Result<v1::ExpectedShare, String> {
     let parse = || {
         let (labels, share) = text.rsplit_once('=')?;
         let share = match share.strip_suffix('%') {

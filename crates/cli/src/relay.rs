@@ -1,23 +1,32 @@
-//! `tacita relay`: the publisher's edge, the totals of its short links, and the hashes of the SDK that it serves.
+//! `tacita relay`: the publisher's edge, the totals of its short links, the hashes of the SDK that it serves, and whether what it sent was
+//! counted.
 
 mod links;
 mod sri;
+mod verify;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, anyhow};
 use ed25519_dalek::VerifyingKey;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tacita_protocol::{id::PublisherId, time::SystemClock};
 use tacita_relay::{Relay, RelayConfig};
+use tacita_tls::ClientTls;
 use tokio::net::TcpListener;
 
-use crate::settings::{KeyArgs, Span, http_address, read_toml, signing_key};
+use crate::{
+    configuration::{ConfigArgs, Loaded, Misfit, Settings, load, readable_file, writable_folder},
+    logs::{self, LogArgs, LogFile},
+    settings::{Secret, Span, api_key, http_address, signing_key},
+    tls::{ClientTlsArgs, ServerTlsArgs, ServerTlsFile},
+};
 
 /// Run a publisher's relay: hands visitors the manifest and blinded tokens, shuffles their sealed reports.
 ///
 /// It sees visitors' addresses and opaque envelopes, never what an envelope holds. State lives in --data: the queue of
-/// envelopes that the collector has not acknowledged.
+/// envelopes that the collector has not acknowledged. Every setting has a variable too: TACITA_RELAY__LISTEN for `listen`,
+/// TACITA_RELAY__BATCH__AGE for `age` of `[batch]`.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
@@ -31,49 +40,88 @@ pub(crate) struct Args {
 enum Word {
     Links(links::Args),
     Sri(sri::Args),
+    Verify(Box<verify::Args>),
 }
 
+/// What the server takes.
 #[derive(clap::Args)]
-struct ServerArgs {
-    /// The publisher's number (`tacita admin publisher create` prints it).
-    #[arg(long, value_name = "NUMBER", env = "TACITA_PUBLISHER")]
-    publisher: Option<u32>,
-    /// The collector's address.
-    #[arg(long, value_name = "URL", env = "TACITA_COLLECTOR", value_parser = http_address)]
-    collector: Option<String>,
-    /// The collector's signing key, 64 hexadecimal digits (`tacita admin status` prints it).
-    #[arg(long, value_name = "HEX", env = "TACITA_SIGNING_KEY", value_parser = signing_key)]
-    signing_key: Option<VerifyingKey>,
-    /// The address to listen on.
-    #[arg(long, value_name = "ADDRESS", env = "TACITA_RELAY_LISTEN")]
-    listen: Option<SocketAddr>,
-    /// The folder for state.
-    #[arg(long, value_name = "FOLDER", env = "TACITA_RELAY_DATA")]
-    data: Option<PathBuf>,
-    /// The folder of the SDK's build (web/sdk/dist), for pages to load it from here.
-    #[arg(long, value_name = "FOLDER", env = "TACITA_RELAY_SDK")]
-    sdk: Option<PathBuf>,
-    /// The file of short links (`examples/links.toml` shows one); it is read again when it changes.
-    #[arg(long, value_name = "FILE", env = "TACITA_RELAY_LINKS")]
-    links: Option<PathBuf>,
-    /// A TOML file of settings; flags and environment go before it (`examples/relay.toml` has them all).
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+pub(crate) struct ServerArgs {
     #[command(flatten)]
-    key: KeyArgs,
+    flags: Flags,
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    tls: ServerTlsArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
-/// The settings of `--config`.
-#[derive(Deserialize, Default)]
+/// Settings that have a flag of their own: texts, read as a variable's are.
+#[derive(clap::Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Flags {
+    /// The publisher's number (`tacita admin publisher create` prints it).
+    #[arg(long, value_name = "NUMBER")]
+    publisher: Option<String>,
+    /// The collector's address.
+    #[arg(long, value_name = "URL")]
+    collector: Option<String>,
+    /// The authority of the collector's certificate, in PEM; without it those that browsers trust.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<String>,
+    /// A certificate to show to the collector, in PEM, where it asks for one.
+    #[arg(long, value_name = "FILE")]
+    client_cert: Option<String>,
+    /// Its private key, in PEM.
+    #[arg(long, value_name = "FILE")]
+    client_key: Option<String>,
+    /// The collector's signing key, 64 hexadecimal digits (`tacita status` prints it).
+    #[arg(long, value_name = "HEX")]
+    signing_key: Option<String>,
+    /// The address to listen on.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// The folder for state.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<String>,
+    /// The folder of the SDK's build (web/sdk/dist), for pages to load it from here.
+    #[arg(long, value_name = "FOLDER")]
+    sdk: Option<String>,
+    /// The file of short links (`examples/links.toml` shows one); it is read again when it changes.
+    #[arg(long, value_name = "FILE")]
+    links: Option<String>,
+    /// Tell metrics and health at this address, without a key: 127.0.0.1:9465 is usual. Without it there is no such listener.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<String>,
+    /// The publisher's API key (tacita_ID_SECRET). A file or the environment shows it to fewer than the command line.
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// A file that holds the API key and nothing else.
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    key_file: Option<String>,
+}
+
+/// The settings, as a file writes them.
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-struct File {
+pub(crate) struct File {
     publisher: Option<u32>,
     collector: Option<String>,
     signing_key: Option<String>,
+    key: Option<Secret>,
+    key_file: Option<PathBuf>,
     listen: Option<SocketAddr>,
     data: Option<PathBuf>,
     sdk: Option<PathBuf>,
     links: Option<PathBuf>,
+    ca: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
+    client_key: Option<PathBuf>,
+    tls: ServerTlsFile,
+    drain: Option<Span>,
+    manifest_refresh: Option<Span>,
+    metrics: Option<SocketAddr>,
+    log: LogFile,
     allowed_origins: Vec<String>,
     trusted_proxies: Vec<String>,
     batch: Batch,
@@ -81,9 +129,10 @@ struct File {
     connections: Connections,
     requests: Requests,
     queue: Queue,
+    receipts: Receipts,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Batch {
     least: Option<usize>,
@@ -91,7 +140,7 @@ struct Batch {
     age: Option<Span>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Visitor {
     tokens: Option<u32>,
@@ -99,7 +148,7 @@ struct Visitor {
     per: Option<Span>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Connections {
     most: Option<usize>,
@@ -109,7 +158,7 @@ struct Connections {
     age: Option<Span>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Requests {
     address_bytes: Option<usize>,
@@ -119,10 +168,16 @@ struct Requests {
     time: Option<Span>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 struct Queue {
     bytes: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Receipts {
+    keep: Option<Span>,
 }
 
 impl Batch {
@@ -177,21 +232,98 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     match args.word {
         Some(Word::Links(args)) => links::run(&args),
         Some(Word::Sri(args)) => sri::run(&args),
+        Some(Word::Verify(args)) => verify::run(*args).await,
         None => serve(args.server).await,
     }
 }
 
+impl Settings for File {
+    const SERVER: &'static str = "relay";
+    const DEFAULTS: &'static str = include_str!("../../../examples/relay.toml");
+
+    fn misfits(&self) -> Vec<Misfit> {
+        let mut misfits = match config(self) {
+            Ok(config) => {
+                let problem = |problem: tacita_relay::ConfigError| Misfit::new(problem.setting(), problem.to_string());
+                config.problems().into_iter().map(problem).collect()
+            }
+            Err(problems) => problems,
+        };
+        misfits.extend(writable_folder(&self.data()).err().map(|remedy| Misfit::new("data", remedy)));
+        for (setting, file) in [("links", &self.links), ("key-file", &self.key_file)] {
+            let unreadable = file.as_deref().and_then(|file| readable_file(file).err());
+            misfits.extend(unreadable.map(|remedy| Misfit::new(setting, remedy)));
+        }
+        let unread = self.sdk.as_deref().and_then(|folder| tacita_relay::sdk::Sdk::read(folder).err());
+        misfits.extend(unread.map(|error| Misfit::new("sdk", error.to_string())));
+        misfits
+    }
+}
+
+impl File {
+    fn data(&self) -> PathBuf {
+        let publisher = self.publisher.unwrap_or_default();
+        self.data.clone().unwrap_or_else(|| format!("data/relay-{publisher}").into())
+    }
+
+    fn collector(&self) -> Result<String> {
+        let text = self.collector.as_deref().context("give --collector http://HOST:PORT")?;
+        http_address(text).map_err(anyhow::Error::msg)
+    }
+
+    /// What is trusted of the collector, and shown to it.
+    fn collector_tls(&self) -> Result<ClientTls> {
+        ClientTlsArgs::of_file(self.ca.clone(), self.client_cert.clone(), self.client_key.clone()).read()
+    }
+
+    /// The collector's signing key.
+    fn pinned(&self) -> Result<VerifyingKey> {
+        let text = self.signing_key.as_deref().context("give --signing-key HEX (`tacita status` prints it)")?;
+        signing_key(text).map_err(anyhow::Error::msg)
+    }
+
+    /// The publisher's API key, from wherever it is said to be.
+    fn api_key(&self) -> Result<String> {
+        let holder = "the publisher's key (`tacita admin key create --role publisher` makes one)";
+        match (&self.key, &self.key_file) {
+            (Some(key), _) => api_key(key.reveal(), holder),
+            (None, Some(file)) => {
+                let text = std::fs::read_to_string(file);
+                api_key(&text.with_context(|| format!("cannot read the API key in {}", file.display()))?, holder)
+            }
+            (None, None) => anyhow::bail!("no API key: give --key-file or TACITA_RELAY__KEY_FILE with {holder}"),
+        }
+    }
+}
+
+/// Reads the settings of a command line, the environment and the file.
+pub(crate) fn loaded(mut args: ServerArgs) -> Result<Loaded<impl Settings + use<>>> {
+    read(&mut args)
+}
+
+fn read(args: &mut ServerArgs) -> Result<Loaded<File>> {
+    args.log.set(&mut args.config);
+    args.tls.set(&mut args.config);
+    load(&args.config, &args.flags)
+}
+
 /// Runs until SIGTERM or SIGINT, then drains.
-async fn serve(args: ServerArgs) -> Result<()> {
-    crate::settings::log_to_stderr();
-    let file: File = args.config.as_deref().map(read_toml).transpose()?.unwrap_or_default();
-    let listen = args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 7602)));
-    let config = config(args, file)?;
+async fn serve(mut args: ServerArgs) -> Result<()> {
+    let file = read(&mut args)?.checked()?;
+    let log = logs::start(&file.log)?;
+    logs::follow_hangups(log, args.config.file())?;
+    let listen = file.listen.context("no address to listen on")?;
+    // Checked already: the same settings make the same configuration.
+    let config = config(&file).map_err(|_| anyhow!("the settings changed while they were read: start again"))?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let (publisher, key, data) = (config.publisher, config.signing_key, config.data.clone());
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let running = Relay::start(config, listener, Arc::new(SystemClock)).await?;
-    eprintln!("relay of publisher {publisher} on http://{}; state in {}", running.address(), data.display());
+    eprintln!("relay of publisher {publisher} on {scheme}://{}; state in {}", running.address(), data.display());
+    if let Some(address) = running.metrics_address() {
+        eprintln!("metrics at http://{address}/metrics");
+    }
     if let Some(sdk) = running.sdk() {
         eprintln!(
             "pages embed it as {}",
@@ -203,44 +335,81 @@ async fn serve(args: ServerArgs) -> Result<()> {
     Ok(())
 }
 
-fn config(args: ServerArgs, file: File) -> Result<RelayConfig> {
-    let publisher = args.publisher.or(file.publisher);
-    let publisher =
-        publisher.context("no publisher: give --publisher NUMBER (`tacita admin publisher create` prints it)")?;
-    let collector = match (args.collector, file.collector) {
-        (Some(collector), _) => collector,
-        (None, Some(text)) => http_address(&text).map_err(|error| anyhow!("collector: {error}"))?,
-        (None, None) => anyhow::bail!("no collector: give --collector http://HOST:PORT"),
-    };
-    let pinned = match (args.signing_key, file.signing_key) {
-        (Some(key), _) => key,
-        (None, Some(text)) => signing_key(&text).map_err(|error| anyhow!("signing-key: {error}"))?,
-        (None, None) => anyhow::bail!("no signing key: give --signing-key HEX (`tacita admin status` prints it)"),
-    };
-    let api_key = args.key.read("the publisher's key (`tacita admin key create --role publisher` makes one)")?;
-    let data = args.data.or(file.data).unwrap_or_else(|| format!("data/relay-{publisher}").into());
+/// The configuration, or all that keeps it from being made.
+fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
+    let mut asked = Asked(Vec::new());
+    let publisher = file.publisher.context("give --publisher NUMBER (`tacita admin publisher create` prints it)");
+    let publisher = asked.take("publisher", publisher);
+    let collector = asked.take("collector", file.collector());
+    let pinned = asked.take("signing-key", file.pinned());
+    let api_key = asked.take(if file.key.is_some() { "key" } else { "key-file" }, file.api_key());
+    let proxies = asked.take("trusted-proxies", networks(&file.trusted_proxies));
+    let collector_tls = asked.take("client-cert", file.collector_tls());
+    let tls = asked.take("tls", file.tls.of_relay());
+    if !asked.0.is_empty() {
+        return Err(asked.0);
+    }
 
-    let mut config = RelayConfig::new(PublisherId(publisher), collector, api_key, pinned, data);
+    let mut config = RelayConfig::new(PublisherId(publisher), collector, api_key, pinned, file.data());
     file.batch.apply(&mut config);
     file.visitor.apply(&mut config);
     file.connections.apply(&mut config);
     file.requests.apply(&mut config);
     file.queue.apply(&mut config);
-    config.sdk = args.sdk.or(file.sdk);
-    config.links = args.links.or(file.links);
-    config.allowed_origins = file.allowed_origins;
-    config.trusted_proxies = networks(&file.trusted_proxies)?;
+    config.receipts_kept = file.receipts.keep.map_or(config.receipts_kept, |span| span.0);
+    config.drain = file.drain.map_or(config.drain, |span| span.0);
+    config.manifest_refresh = file.manifest_refresh.map_or(config.manifest_refresh, |span| span.0);
+    config.collector_tls = collector_tls;
+    config.tls = tls;
+    config.sdk = file.sdk.clone();
+    config.links = file.links.clone();
+    config.metrics = file.metrics;
+    config.allowed_origins = file.allowed_origins.clone();
+    config.trusted_proxies = proxies;
     Ok(config)
+}
+
+/// What is wrong with what was asked for, while the reading goes on.
+struct Asked(Vec<Misfit>);
+
+impl Asked {
+    fn take<T: Default>(&mut self, setting: &'static str, found: Result<T>) -> T {
+        found.unwrap_or_else(|error| {
+            self.0.push(Misfit::new(setting, format!("{error:#}")));
+            T::default()
+        })
+    }
 }
 
 fn networks(texts: &[String]) -> Result<Vec<ipnet::IpNet>> {
     let parse = |text: &String| {
         let whole = || text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from);
-        text.parse().or_else(|_| whole()).map_err(|_| {
-            anyhow!("trusted-proxies: '{text}' is neither an address nor a network: write 10.0.0.0/8 or 192.0.2.7")
-        })
+        text.parse()
+            .or_else(|_| whole())
+            .map_err(|_| anyhow!("'{text}' is neither an address nor a network: write 10.0.0.0/8 or 192.0.2.7"))
     };
     texts.iter().map(parse).collect()
+}
+
+/// Reads settings, and tells whether they can be.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_settings(text: &str) -> Result<()> {
+    let file: File = toml::from_str(text)?;
+    let mut config = RelayConfig::new(PublisherId(1), String::new(), String::new(), VerifyingKey::default(), "".into());
+    file.batch.apply(&mut config);
+    file.visitor.apply(&mut config);
+    file.connections.apply(&mut config);
+    file.requests.apply(&mut config);
+    file.queue.apply(&mut config);
+    config.trusted_proxies = networks(&file.trusted_proxies)?;
+    config.allowed_origins = file.allowed_origins;
+    if let Some(text) = file.collector {
+        config.collector = http_address(&text).map_err(|error| anyhow!("collector: {error}"))?;
+    }
+    if let Some(text) = file.signing_key {
+        config.signing_key = signing_key(&text).map_err(|error| anyhow!("signing-key: {error}"))?;
+    }
+    Ok(config.check()?)
 }
 
 #[cfg(test)]
@@ -248,22 +417,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_example_holds_every_setting_with_its_default() {
-        let file: File = toml::from_str(include_str!("../../../examples/relay.toml")).unwrap();
-        let mut config =
-            RelayConfig::new(PublisherId(1), String::new(), String::new(), VerifyingKey::default(), "x".into());
-        let default = config.clone();
-        file.batch.apply(&mut config);
-        file.visitor.apply(&mut config);
-        file.connections.apply(&mut config);
-        file.requests.apply(&mut config);
-        file.queue.apply(&mut config);
-        assert_eq!(config.batch, default.batch);
-        assert_eq!(config.connections, default.connections);
-        assert_eq!(config.requests, default.requests);
-        assert_eq!(config.visitor_limit, default.visitor_limit);
-        assert_eq!(config.queue_bytes, default.queue_bytes);
-        assert!(file.sdk.is_none() && file.links.is_none(), "a copy of the example starts without them");
+    fn the_example_holds_every_default() {
+        let mut file: File = toml::from_str(File::DEFAULTS).unwrap();
+        assert!(file.publisher.is_none() && file.signing_key.is_none(), "they have no default");
+        file.publisher = Some(1);
+        file.collector = Some("http://127.0.0.1:7601".to_owned());
+        file.signing_key = Some(hex::encode([0; 32]));
+        file.key = Some(toml::Value::from("tacita_1_x").try_into().unwrap());
+        let from_file = config(&file).map_err(|misfits| misfits[0].remedy.clone()).unwrap();
+        let (collector, key, pinned) = (from_file.collector.clone(), from_file.api_key.clone(), from_file.signing_key);
+        let default = RelayConfig::new(PublisherId(1), collector, key, pinned, "data/relay-1".into());
+        assert_eq!(format!("{from_file:?}"), format!("{default:?}"));
+    }
+
+    #[test]
+    fn all_that_is_missing_is_named_at_once() {
+        let missing: Vec<_> = File::default().misfits().into_iter().map(|misfit| misfit.setting).collect();
+        assert_eq!(missing, ["publisher", "collector", "signing-key", "key-file"]);
     }
 
     #[test]

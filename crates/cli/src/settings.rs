@@ -1,10 +1,10 @@
 //! Settings that several commands read: configuration files, durations, keys.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fmt, fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use ed25519_dalek::VerifyingKey;
-use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _};
 
 /// Reads a TOML file; an error names the file and the line.
 pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
@@ -26,6 +26,35 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+/// What is kept from prints and logs: serialized, it is not shown.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("(not shown)")
+    }
+}
+
 /// Parses a duration such as `90s`, `15m`, `7d`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| format!("'{text}' is not a duration: write it like 90s, 15m or 7d"))
@@ -33,7 +62,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 /// Parses the collector's signing key: 64 hexadecimal digits.
 pub(crate) fn signing_key(text: &str) -> Result<VerifyingKey, String> {
-    let remedy = "is not a signing key: it has 64 hexadecimal digits; `tacita admin status` prints it";
+    let remedy = "is not a signing key: it has 64 hexadecimal digits; `tacita status` prints it";
     let bytes = hex::decode(text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let key = bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
     key.ok_or_else(|| format!("'{text}' {remedy}"))
@@ -44,22 +73,25 @@ pub(crate) fn epsilon(text: &str) -> Result<tacita_dp::Epsilon, String> {
     text.parse().map_err(|error| format!("'{text}' is not a usable ε: {error}"))
 }
 
-/// Parses an address to listen on or to reach, `http://HOST:PORT`.
+/// Parses an address to reach, `http://HOST:PORT` or `https://HOST[:PORT]`.
 pub(crate) fn http_address(text: &str) -> Result<String, String> {
-    let remedy = || format!("'{text}' is not an address: write http://HOST:PORT, for example http://127.0.0.1:7601");
+    let remedy = || {
+        format!(
+            "'{text}' is not an address: write http://HOST:PORT, for example http://127.0.0.1:7601, or https://HOST[:PORT]"
+        )
+    };
     let uri: tonic::transport::Uri = text.parse().map_err(|_| remedy())?;
-    match (uri.scheme_str(), uri.host(), uri.port_u16()) {
-        (Some("http"), Some(_), Some(_)) if uri.path() == "/" => Ok(text.trim_end_matches('/').to_owned()),
-        _ => Err(remedy()),
+    // A port that is none, such as 99999, reads as no port.
+    let only_a_host = uri.authority().is_some_and(|authority| authority.as_str() == authority.host());
+    let is_address = match (uri.scheme_str(), uri.port_u16()) {
+        (Some("http"), port) => port.is_some(),
+        (Some("https"), port) => port.is_some() || only_a_host,
+        _ => false,
+    };
+    match is_address && uri.path() == "/" {
+        true => Ok(text.trim_end_matches('/').to_owned()),
+        false => Err(remedy()),
     }
-}
-
-/// Logs to standard error: warnings, or what `TACITA_LOG` asks for (for example `info` or `tacita_relay=debug`).
-pub(crate) fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TACITA_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    // Fails only when a logger is set already, which then goes on.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
 /// Waits for SIGTERM or SIGINT.
@@ -83,6 +115,11 @@ pub(crate) struct KeyArgs {
 }
 
 impl KeyArgs {
+    /// Whether there is one.
+    pub(crate) fn is_given(&self) -> bool {
+        self.key.is_some() || self.key_file.is_some()
+    }
+
     /// The key; an error says where to get one.
     pub(crate) fn read(&self, holder: &str) -> Result<String> {
         let key = match (&self.key, &self.key_file) {
@@ -92,12 +129,17 @@ impl KeyArgs {
             }
             (None, None) => bail!("no API key: give --key or --key-file with {holder}"),
         };
-        let key = key.trim().to_owned();
-        if !key.starts_with("tacita_") || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            bail!("this is not an API key: a key reads tacita_ID_SECRET; give {holder}");
-        }
-        Ok(key)
+        api_key(&key, holder)
     }
+}
+
+/// Parses an API key; an error says where to get one.
+pub(crate) fn api_key(text: &str, holder: &str) -> Result<String> {
+    let key = text.trim();
+    if !key.starts_with("tacita_") || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        bail!("this is not an API key: a key reads tacita_ID_SECRET; give {holder}");
+    }
+    Ok(key.to_owned())
 }
 
 #[cfg(test)]
@@ -121,7 +163,8 @@ mod tests {
     #[test]
     fn addresses_keys_and_durations_say_how_to_write_them() {
         assert_eq!(http_address("http://127.0.0.1:7601/").unwrap(), "http://127.0.0.1:7601");
-        for bad in ["127.0.0.1:7601", "http://", "http://host", "https://host:1", "http://h:1/path", "http://h:99999"] {
+        assert_eq!(http_address("https://collector.example").unwrap(), "https://collector.example");
+        for bad in ["127.0.0.1:7601", "http://", "http://host", "ftp://host:1", "http://h:1/path", "https://h:99999"] {
             assert!(http_address(bad).unwrap_err().contains("http://HOST:PORT"), "{bad}");
         }
         assert!(signing_key("abcd").unwrap_err().contains("64 hexadecimal digits"));

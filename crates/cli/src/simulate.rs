@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use ed25519_dalek::VerifyingKey;
 use tacita_protocol::{
     id::{CampaignId, PublisherId},
@@ -17,6 +17,9 @@ use crate::{
     },
     table::{Table, count},
 };
+
+/// How far ahead of its clock a collector counts reports, unless configured otherwise (`spec/measures.md`).
+const LONGEST_AHEAD: Duration = Duration::from_secs(3_600);
 
 /// Send a made-up audience of SDK clients through a running relay.
 ///
@@ -42,6 +45,10 @@ pub(crate) struct Args {
     /// What the audience and its noise are drawn from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// How long after its first session a device comes again, by a clock of its own: an hour at most. Sharers' profiles, which tell of
+    /// the window before, need it as long as their windows.
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    return_after: Duration,
     /// How long to go on when the relay does not answer.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     patience: Duration,
@@ -49,6 +56,10 @@ pub(crate) struct Args {
 
 /// Runs the audience.
 pub(crate) async fn run(args: Args) -> Result<()> {
+    ensure!(
+        args.return_after <= LONGEST_AHEAD,
+        "--return-after: at most an hour, since collectors count no report that is further ahead"
+    );
     let target = Target {
         relay: args.relay,
         publisher: PublisherId(args.publisher),
@@ -58,6 +69,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     };
     let bar = progress(args.sessions);
     let audience = Audience::new(args.seed, args.sessions, CampaignId(args.campaign));
+    let audience = audience.returning_after(args.return_after.as_secs());
     let driven = drive(audience, &target, &bar).await?;
     bar.finish_and_clear();
     print(&driven);

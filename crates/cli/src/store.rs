@@ -4,7 +4,7 @@ use std::{convert::Infallible, str::FromStr};
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use tacita_collector::StoreConfig;
 use tacita_store::{PostgresStore, PostgresUrl};
 
@@ -26,7 +26,7 @@ enum Store {
 #[derive(clap::Args)]
 struct Init {
     /// The database: postgresql://USER:PASSWORD@HOST:PORT/DATABASE. The environment shows a password to fewer than the command line.
-    #[arg(value_name = "URL", env = "TACITA_STORE", hide_env_values = true)]
+    #[arg(value_name = "URL", env = "TACITA_COLLECTOR__STORE", hide_env_values = true)]
     url: StoreText,
     /// Spread the tables over the nodes of a Citus cluster, whose coordinator the URL names.
     #[arg(long)]
@@ -47,13 +47,23 @@ impl FromStr for StoreText {
     }
 }
 
+/// A URL without its password.
+impl Serialize for StoreText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.url() {
+            Ok(url) => serializer.collect_str(&url),
+            Err(_) => serializer.serialize_str(if self.0.trim() == "embedded" { "embedded" } else { "(not shown)" }),
+        }
+    }
+}
+
 impl StoreText {
     /// The engine that it names.
     pub(crate) fn engine(&self) -> Result<StoreConfig> {
         match self.0.trim() {
             "embedded" => Ok(StoreConfig::Embedded),
             url => {
-                let url = url.parse().context("the store: write 'embedded', or the URL of a PostgreSQL database")?;
+                let url = url.parse().context("store: write 'embedded', or the URL of a PostgreSQL database")?;
                 Ok(StoreConfig::Postgres(url))
             }
         }
@@ -84,7 +94,7 @@ pub(crate) fn described(store: &StoreConfig, data: &std::path::Path) -> String {
 
 /// Runs one of the commands.
 pub(crate) async fn run(args: Args) -> Result<()> {
-    crate::settings::log_to_stderr();
+    crate::logs::start_for_command()?;
     let Store::Init(Init { url, distributed }) = args.command;
     let url = url.url()?;
     PostgresStore::init(&url, distributed).await.with_context(|| format!("the database {url} was not prepared"))?;

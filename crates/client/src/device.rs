@@ -1,17 +1,18 @@
 //! The entry point: one device of one publisher.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use parking_lot::{Mutex, RwLock};
 use tacita_protocol::{
     catalogue::CatalogueRef,
     epoch::EpochId,
     id::BrandId,
+    measure::Measure,
     time::{Clock, UnixTime},
 };
 
 use crate::{
-    ClientError, DeviceConfig, Occurrence, Recorded, Storage, Transport,
+    ClientError, DeviceConfig, Occurrence, Recorded, SharingLine, Storage, Transport,
     catalogues::{Shared, kept_catalogue, kept_catalogues},
     config::Offer,
     edition::Edition,
@@ -91,10 +92,19 @@ impl Device {
     /// For server-side events and log replay; within a visit, use a [`Session`](crate::Session). All slots of the call
     /// are recorded, or none. A device that has opted out records nothing.
     ///
+    /// A share whose `channel` is said is remembered for sharers' profiles; a profile that is not said is the one remembered.
+    ///
     /// # Errors
     /// [`ClientError::NoManifest`], [`ClientError::NoActiveEpoch`], [`ClientError::Full`], [`ClientError::Storage`].
     pub fn record(&self, occurrence: &Occurrence) -> Result<Recorded, ClientError> {
-        let answered = self.inner.measure(|state, moment| state.answer(moment, |_| Some(Cow::Borrowed(occurrence))))?;
+        let answered = self.inner.measure(|state, moment| {
+            if let Some(channel) = occurrence.shared_to() {
+                state.sharing.note(channel, moment.edition.manifest(), moment.now);
+            }
+            let sharing = state.sharing.clone();
+            let profile = |measure: &Measure| sharing.before(measure, moment.now);
+            state.answer(moment, |measure| Some(occurrence.with_profile(measure, profile)))
+        })?;
         Ok(answered.unwrap_or_default())
     }
 
@@ -109,6 +119,13 @@ impl Device {
             Purse::Campaign(_) => None,
         };
         self.inner.read(|state| state.ledger.iter().filter_map(line).collect())
+    }
+
+    /// Where this device remembers to have shared, in the present and the last window of each length: a line for every window in
+    /// which it shared somewhere that can be told.
+    pub fn sharing(&self) -> Vec<SharingLine> {
+        let now = self.inner.clock.now();
+        self.inner.read(|state| state.sharing.lines(now))
     }
 
     /// The tokens in the wallet.

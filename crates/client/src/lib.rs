@@ -45,6 +45,7 @@
 //! | `session` | one visit: arrival, shares, conversions |
 //! | `occurrence` | the lower level: one thing that happened, and what was answered |
 //! | `slots` | opening and closing a slot: ordinal, ledger, randomizer |
+//! | `sharing` | where the device has shared: two bits a window |
 //! | `attribution` | which arrival a conversion is credited to |
 //! | `edition` | a verified manifest, and what may follow it |
 //! | `catalogues` | the contents that a manifest names by digest |
@@ -64,6 +65,7 @@ mod occurrence;
 mod refresh;
 mod secret;
 mod session;
+mod sharing;
 mod slots;
 mod state;
 mod storage;
@@ -76,6 +78,7 @@ pub use error::ClientError;
 pub use flush::FlushSummary;
 pub use occurrence::{Answer, Occurrence, Recorded};
 pub use session::{CampaignLink, Session, Shared, Visit};
+pub use sharing::SharingLine;
 pub use state::{DeviceState, MAX_PENDING};
 pub use storage::{Change, FileStorage, Look, MemoryStorage, Storage, StorageError};
 pub use transport::{GrpcTransport, Reply, Transport, TransportError};

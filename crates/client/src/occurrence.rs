@@ -1,13 +1,15 @@
 //! The lower level: one thing that happened, and what was answered.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use tacita_dp::CellIndex;
 use tacita_protocol::{
     catalogue::ContentCatalogue,
+    channel::Channel,
     domain::Dimension,
     id::MeasureId,
     measure::{Event, Measure, Participation},
+    profile::Profile,
     time::WindowId,
 };
 
@@ -62,6 +64,23 @@ impl Occurrence {
     /// Whether it opens a slot of `measure`.
     pub(crate) fn opens(&self, measure: &Measure) -> bool {
         measure.event == self.event && (self.happened || measure.participation == Participation::Session)
+    }
+
+    /// The channel that it says something was shared to.
+    pub(crate) fn shared_to(&self) -> Option<Channel> {
+        let is_share = self.happened && matches!(self.event, Event::Share | Event::ContentShare);
+        self.labels.get(Dimension::CHANNEL).filter(|_| is_share)?.parse().ok()
+    }
+
+    /// The same, with the profile that the device knows where it is to be told and is not said.
+    pub(crate) fn with_profile(&self, measure: &Measure, profile: impl Fn(&Measure) -> Profile) -> Cow<'_, Self> {
+        let is_said = self.labels.contains_key(Dimension::PROFILE);
+        match self.event {
+            Event::SharerProfile if !is_said => {
+                Cow::Owned(self.clone().label(Dimension::PROFILE, profile(measure).label()))
+            }
+            _ => Cow::Borrowed(self),
+        }
     }
 
     /// Its cell in `measure`; `None` for the cell `none`.

@@ -9,6 +9,7 @@ use tacita_protocol::{
     id::CampaignId,
     manifest::Manifest,
     measure::{Event, Measure, Participation},
+    profile::Profile,
     tag::{LinkTag, TagStyle},
 };
 
@@ -69,7 +70,7 @@ pub struct CampaignLink {
 
 impl Device {
     /// Classifies a visit, and for a person from elsewhere begins a session: answers the arrival measures, those of reach
-    /// if it is the device's first session of their window, and opens the session slots.
+    /// and of sharers' profiles if it is the device's first session of their window, and opens the session slots.
     ///
     /// The config's landing pages are used where the evidence names none.
     ///
@@ -94,7 +95,10 @@ impl Device {
 fn begin(inner: &Arc<Inner>, page: &str, arrival: Arrival) -> Result<Visit, ClientError> {
     let begun = inner.measure(|state, moment| {
         state.remember_arrival(&arrival, moment.edition.manifest(), moment.now);
-        let opened = state.answer(moment, |measure| arrived(&arrival, measure).map(Cow::Owned))?;
+        state.sharing.forget(moment.edition.manifest(), moment.now);
+        let sharing = state.sharing.clone();
+        let profile = |measure: &Measure| sharing.before(measure, moment.now);
+        let opened = state.answer(moment, |measure| arrived(&arrival, measure, profile).map(Cow::Owned))?;
         Ok((state.begin_session(moment)?, opened))
     })?;
     Ok(begun.map_or(Visit::OptedOut, |(id, opened)| {
@@ -137,7 +141,10 @@ impl Session {
     }
 
     fn shared(&self, content: Option<&str>, channel: Channel) -> Result<Shared, ClientError> {
-        let recorded = self.happened(|_, _, measure| {
+        let remember = |state: &mut DeviceState, moment: &Moment<'_>| {
+            state.sharing.note(channel, moment.edition.manifest(), moment.now);
+        };
+        let recorded = self.happened(remember, |_, _, measure| {
             let tag = self.tag(measure.campaign, channel);
             let is_share = matches!(measure.event, Event::Share | Event::ContentShare);
             let occurrence = is_share.then(|| tagged(Occurrence::new(measure.event), &tag))?;
@@ -156,11 +163,14 @@ impl Session {
     /// # Errors
     /// As [`Device::record`].
     pub fn convert(&self, value: Option<f64>) -> Result<Recorded, ClientError> {
-        self.happened(|state, moment, measure| {
-            let channel = state.attributed(measure.campaign, moment.now);
-            let converted = Occurrence { value, ..Occurrence::new(Event::Conversion) };
-            (measure.event == Event::Conversion).then(|| converted.label(Dimension::CHANNEL, channel))
-        })
+        self.happened(
+            |_, _| {},
+            |state, moment, measure| {
+                let channel = state.attributed(measure.campaign, moment.now);
+                let converted = Occurrence { value, ..Occurrence::new(Event::Conversion) };
+                (measure.event == Event::Conversion).then(|| converted.label(Dimension::CHANNEL, channel))
+            },
+        )
     }
 
     /// The visit is over: the session slots are answered, with `none` where nothing happened.
@@ -198,12 +208,14 @@ impl Session {
         came_by.map_or(first, |tag| tag.reshare(channel))
     }
 
-    /// Answers the event slots of what happened, and notes it in the session slots.
+    /// Answers the event slots of what happened, and notes it in the session slots and in what the device `remember`s.
     fn happened(
         &self,
+        remember: impl FnOnce(&mut DeviceState, &Moment<'_>),
         occurrence_of: impl Fn(&DeviceState, &Moment<'_>, &Measure) -> Option<Occurrence>,
     ) -> Result<Recorded, ClientError> {
         let recorded = self.inner.measure(|state, moment| {
+            remember(state, moment);
             let occurred: Vec<_> = moment
                 .edition
                 .measures()
@@ -286,17 +298,19 @@ impl DeviceState {
 }
 
 fn is_answered_at_close(measure: &Measure) -> bool {
-    measure.participation == Participation::Session && !matches!(measure.event, Event::Arrival | Event::Reach)
+    let is_answered_at_once = measure.event == Event::Arrival || measure.event.is_once_per_window();
+    measure.participation == Participation::Session && !is_answered_at_once
 }
 
-/// The arrival as an occurrence for an arrival or reach measure.
-fn arrived(arrival: &Arrival, measure: &Measure) -> Option<Occurrence> {
-    if !matches!(measure.event, Event::Arrival | Event::Reach) {
-        return None;
-    }
-    let occurrence = Occurrence::new(measure.event)
-        .label(Dimension::CHANNEL, arrival.channel.name())
-        .label(Dimension::GRADE, arrival.grade.name());
+/// The arrival as an occurrence for a measure of arrivals or of devices.
+fn arrived(arrival: &Arrival, measure: &Measure, profile: impl Fn(&Measure) -> Profile) -> Option<Occurrence> {
+    let occurrence = match measure.event {
+        Event::Arrival | Event::Reach => Occurrence::new(measure.event)
+            .label(Dimension::CHANNEL, arrival.channel.name())
+            .label(Dimension::GRADE, arrival.grade.name()),
+        Event::SharerProfile => Occurrence::new(measure.event).label(Dimension::PROFILE, profile(measure).label()),
+        _ => return None,
+    };
     // Generation and cohort are a campaign's own: its measures alone hear of them.
     Some(match arrival.tag.filter(|tag| tag.campaign == measure.campaign.0) {
         Some(tag) => tagged(occurrence, &tag),

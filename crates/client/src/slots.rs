@@ -16,7 +16,7 @@ use tacita_dp::{
 use tacita_protocol::{
     domain::Domain,
     epoch::{EpochEntry, EpochId},
-    measure::{Event, Measure},
+    measure::Measure,
     policy::BUDGET_SECONDS,
     report::Report,
     time::{UnixTime, WindowId},
@@ -104,10 +104,10 @@ impl DeviceState {
         Ok(Answer { measure, window, slot: ordinal, cell, exhausted })
     }
 
-    /// Reach is answered once per window.
+    /// Measures of devices are answered once per window.
     fn is_counted_already(&self, measure: &Measure, now: UnixTime) -> bool {
         let window = measure.window.window_at(now);
-        measure.event == Event::Reach
+        measure.event.is_once_per_window()
             && self.slots.iter().any(|count| count.measure == measure.id && count.window == window)
     }
 

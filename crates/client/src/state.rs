@@ -12,7 +12,7 @@ use tacita_protocol::{
 };
 use tacita_tokens::{PAYLOAD_LEN, TOKEN_LEN, Token};
 
-use crate::{ClientError, secret::Secret};
+use crate::{ClientError, secret::Secret, sharing::SharingMemory};
 
 /// The most reports that a device keeps for sending: open slots, waiting reports and sealed ones together.
 pub const MAX_PENDING: usize = 1_024;
@@ -44,6 +44,8 @@ pub struct DeviceState {
     pub(crate) touches: Vec<Touch>,
     /// Reports dropped unsent since the last flush, their time being over.
     pub(crate) expired: u64,
+    /// The last field: files of earlier builds end before it.
+    pub(crate) sharing: SharingMemory,
 }
 
 /// A signed manifest's bytes. Shared, since thousands of simulated devices hold the same one.

@@ -8,9 +8,10 @@ use double::*;
 use tacita_client::{ClientError, MAX_PENDING, Occurrence, Session, Visit};
 use tacita_protocol::{
     channel::Channel,
+    domain::Domain,
     id::{CampaignId, MeasureId},
     manifest::{DevicePolicy, Manifest},
-    measure::{Event, Participation},
+    measure::{Event, Measure, Participation},
     tag::{LinkTag, TagStyle},
 };
 
@@ -132,6 +133,100 @@ async fn reach_is_answered_once_per_device_and_window() {
     drop(session(&device, STORY));
     assert!(device.flush().await.trouble.is_none());
     assert_eq!((relay.counts()[&1], relay.counts()[&2]), (4, 2));
+}
+
+/// A measure of sharers' profiles, by the day.
+fn profiles(id: u32) -> Measure {
+    let wanted = measure(id, Event::SharerProfile, Participation::Event);
+    Measure { domain: Domain::new(Domain::default_dimensions(Event::SharerProfile), wanted.epsilon).unwrap(), ..wanted }
+}
+
+fn asking_for_profiles() -> Manifest {
+    let mut manifest = manifest();
+    manifest.measures.push(profiles(7));
+    manifest
+}
+
+fn profile(recorded: &tacita_client::Recorded) -> Option<String> {
+    let cell = recorded.answer(MeasureId(7))?.cell;
+    Some(profiles(7).domain.labels(cell as usize, None).join("/"))
+}
+
+#[tokio::test]
+async fn the_first_session_of_a_window_tells_where_the_device_shared_in_the_window_before() {
+    let relay = Relay::new(&asking_for_profiles());
+    let (device, clock) = device(&relay);
+    device.refresh().await.unwrap();
+    let days: [(u64, &[&str], &str); 5] = [
+        (0, &["whatsapp", "telegram"], "neither"),
+        (1, &["facebook", "native"], "private-only"),
+        (2, &["native", "copy"], "public-only"),
+        (3, &["x", "signal"], "neither"),
+        (5, &[], "neither"),
+    ];
+    for (day, channels, told) in days {
+        clock.set(START.plus(day * DAY + 60));
+        let first = session(&device, STORY);
+        assert_eq!(profile(first.opened()).as_deref(), Some(told), "day {day}");
+        channels.iter().for_each(|name| drop(first.share(channel(name)).unwrap()));
+        assert_eq!(profile(session(&device, STORY).opened()), None, "day {day}: once per window");
+        drop(first);
+        assert!(device.flush().await.trouble.is_none());
+    }
+    assert_eq!(relay.counts()[&7], 5);
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_sharing_can_be_seen_and_is_erased_by_opting_out() {
+    let relay = Relay::new(&asking_for_profiles());
+    let (device, clock) = device(&relay);
+    device.refresh().await.unwrap();
+    session(&device, STORY).share(channel("email")).unwrap();
+    let line = device.sharing()[0];
+    assert_eq!((line.from, line.to, line.profile.label()), (START, START.plus(DAY), "private-only"));
+    clock.set(START.plus(DAY));
+    assert_eq!(device.sharing(), [line]);
+    clock.set(START.plus(2 * DAY));
+    assert_eq!(device.sharing(), []);
+    clock.set(START.plus(DAY));
+    device.opt_out().unwrap();
+    device.opt_in().unwrap();
+    assert_eq!(device.sharing(), []);
+    device.refresh().await.unwrap();
+    // The budget of the epoch counts as spent: the report is sent, and says none.
+    let answer = *session(&device, STORY).opened().answer(MeasureId(7)).unwrap();
+    assert_eq!((answer.cell, answer.exhausted), (0, true));
+}
+
+#[tokio::test]
+async fn a_profile_is_paid_for_and_sent_whatever_it_is() {
+    let mut presences = Vec::new();
+    for shared_to in ["whatsapp", "x", "native"] {
+        let relay = Relay::new(&asking_for_profiles());
+        let (device, clock) = device(&relay);
+        device.refresh().await.unwrap();
+        session(&device, STORY).share(channel(shared_to)).unwrap();
+        clock.set(START.plus(DAY + 60));
+        drop(session(&device, STORY));
+        assert!(device.flush().await.trouble.is_none());
+        presences.push((relay.counts(), device.ledger(), relay.inside().issued.clone()));
+    }
+    assert!(presences.windows(2).all(|pair| pair[0] == pair[1]), "{presences:?}");
+}
+
+#[tokio::test]
+async fn occurrences_without_a_session_are_remembered_and_told_as_well() {
+    let relay = Relay::new(&asking_for_profiles());
+    let (device, clock) = device(&relay);
+    device.refresh().await.unwrap();
+    device.record(&Occurrence::new(Event::ContentShare).label("channel", "x")).unwrap();
+    device.record(&Occurrence::absent(Event::Share).label("channel", "sms")).unwrap();
+    device.record(&Occurrence::new(Event::Share).label("channel", "no-such-channel")).unwrap();
+    clock.set(START.plus(DAY));
+    assert_eq!(profile(&device.record(&Occurrence::new(Event::SharerProfile)).unwrap()).unwrap(), "public-only");
+    clock.set(START.plus(2 * DAY));
+    let said = Occurrence::new(Event::SharerProfile).label("profile", "both");
+    assert_eq!(profile(&device.record(&said).unwrap()).unwrap(), "both");
 }
 
 /// ε = 1 each: two slots are paid for, the others answer `none`.

@@ -8,13 +8,15 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a measurement stops at the first surprise")]
 
 use std::{
-    path::Path,
+    fs,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
+use serde_json::json;
 use tacita_collector::{Collector, CollectorConfig, RunningCollector};
 use tacita_proto::v1::{
     self, admin_service_client::AdminServiceClient, reporting_service_client::ReportingServiceClient,
@@ -238,7 +240,8 @@ fn measure(criterion: &mut Criterion, house: &House, name: &str, id: MeasureId, 
     };
     let began = Instant::now();
     assert_eq!(house.runtime.block_on(ask()).rows.len(), rows);
-    println!("{name}: the first answer after a start takes {:.1} ms", began.elapsed().as_secs_f64() * 1e3);
+    let first = began.elapsed();
+    println!("{name}: the first answer after a start takes {:.1} ms", first.as_secs_f64() * 1e3);
     let mut times: Vec<Duration> = (0..QUERIES)
         .map(|_| {
             let began = Instant::now();
@@ -253,11 +256,28 @@ fn measure(criterion: &mut Criterion, house: &House, name: &str, id: MeasureId, 
         millis(QUERIES / 2),
         millis(QUERIES * 99 / 100)
     );
+    note(name, first, times[QUERIES / 2], times[QUERIES * 99 / 100]);
     let mut group = criterion.benchmark_group(name);
     group.sample_size(20).measurement_time(Duration::from_secs(5));
     group.bench_function("tacita", |bencher| bencher.iter(|| house.runtime.block_on(ask())));
     group.finish();
     house.runtime.block_on(collector.shutdown()).unwrap();
+}
+
+/// Puts what a median does not tell beside criterion's results, where `cargo xtask bench` takes it for the row's parameters.
+fn note(name: &str, first: Duration, median: Duration, p99: Duration) {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "../../target".into(), PathBuf::from);
+    let folder = target.join("criterion").join(name.replace('/', "_"));
+    fs::create_dir_all(&folder).unwrap();
+    let nanoseconds = |time: Duration| time.as_nanos() as u64;
+    let parameters = json!({
+        "queries": QUERIES,
+        "first_ns": nanoseconds(first),
+        "median_ns": nanoseconds(median),
+        "p99_ns": nanoseconds(p99),
+    });
+    let noted = json!({ "group_id": name, "parameters": parameters });
+    fs::write(folder.join("parameters.json"), noted.to_string()).unwrap();
 }
 
 fn report(criterion: &mut Criterion) {

@@ -1,4 +1,4 @@
-//! Who calls, and what they may do.
+//! Who calls: API keys.
 //!
 //! A caller shows an API key, `tacita_ID_SECRET`, as `authorization: Bearer KEY`. The secret is 32 random bytes in base64url,
 //! kept as a SHA-256 hash only (it has no structure to guess, so a slow hash would buy nothing) and compared in constant time.
@@ -6,15 +6,16 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderMap, header::AUTHORIZATION};
 use rand::{TryRng as _, rngs::SysRng};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
-use tacita_protocol::id::PublisherId;
-use tonic::{Request, Status};
+use tacita_protocol::time::UnixTime;
+use tonic::Status;
 use zeroize::Zeroizing;
 
 use crate::{
-    catalogue::{Catalogue, Principal},
+    catalogue::{ApiKey, Catalogue},
     refusal,
 };
 
@@ -60,99 +61,46 @@ fn hash(secret: &str) -> [u8; 32] {
 }
 
 /// Number and secret.
-fn split(key: &str) -> Option<(u32, &str)> {
+pub(crate) fn split(key: &str) -> Option<(u32, &str)> {
     let (id, secret) = key.strip_prefix(PREFIX)?.split_once('_')?;
     Some((id.parse().ok()?, secret))
 }
 
-/// The methods of all services, as far as permission goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Rpc {
-    GetManifest,
-    GetCatalogue,
-    IssueTokens,
-    SubmitReports,
-    UploadReports,
-    /// All of ReportingService but what is declared.
-    ReadReports,
-    Declare,
-    /// All of AdminService.
-    Administer,
-}
-
-/// Whom a method admits.
-struct Admits {
-    operator: bool,
-    publisher: bool,
-    brand: bool,
-}
-
-impl Rpc {
-    /// The one table of permissions.
-    #[rustfmt::skip]
-    const fn admits(self) -> Admits {
-        match self {
-            Self::GetManifest   => Admits { operator: true,  publisher: true,  brand: false },
-            Self::GetCatalogue  => Admits { operator: true,  publisher: true,  brand: false },
-            Self::IssueTokens   => Admits { operator: false, publisher: true,  brand: false },
-            Self::SubmitReports => Admits { operator: false, publisher: true,  brand: false },
-            Self::UploadReports => Admits { operator: false, publisher: true,  brand: false },
-            Self::ReadReports   => Admits { operator: true,  publisher: false, brand: true  },
-            Self::Declare       => Admits { operator: true,  publisher: false, brand: true  },
-            Self::Administer    => Admits { operator: true,  publisher: false, brand: false },
-        }
-    }
-
-    fn admits_principal(self, principal: Principal) -> bool {
-        let admits = self.admits();
-        match principal {
-            Principal::Operator => admits.operator,
-            Principal::Publisher(_) => admits.publisher,
-            Principal::Brand(_) => admits.brand,
-        }
-    }
-
-    /// What kind of key to use instead.
-    fn remedy(self) -> &'static str {
-        match self.admits() {
-            Admits { operator: true, publisher: true, .. } => "use a publisher's or an operator's key",
-            Admits { operator: true, brand: true, .. } => "use a brand's or an operator's key",
-            Admits { publisher: true, .. } => "use a publisher's key",
-            _ => "use an operator's key",
-        }
-    }
-}
-
-/// Who calls, if they may call `rpc`.
-pub(crate) fn admit<T>(catalogue: &Catalogue, request: &Request<T>, rpc: Rpc) -> Result<Principal, Status> {
-    let principal = authenticate(catalogue, request)?;
-    if rpc.admits_principal(principal) {
-        return Ok(principal);
-    }
-    let message = format!("this key may not call {rpc:?}: {}", rpc.remedy());
-    Err(refusal::permission_denied("WRONG_ROLE", message))
-}
-
-/// The publisher who calls, if publishers may call `rpc`.
-pub(crate) fn admit_publisher<T>(catalogue: &Catalogue, request: &Request<T>, rpc: Rpc) -> Result<PublisherId, Status> {
-    match admit(catalogue, request, rpc)? {
-        Principal::Publisher(publisher) => Ok(publisher),
-        _ => Err(refusal::permission_denied("WRONG_ROLE", format!("{rpc:?} is for publishers: use a publisher's key"))),
-    }
-}
-
-fn authenticate<T>(catalogue: &Catalogue, request: &Request<T>) -> Result<Principal, Status> {
-    let header = request.metadata().get("authorization").ok_or_else(|| {
+/// The key that a call shows, if it is good at `now`.
+pub(crate) fn authenticate<'a>(
+    catalogue: &'a Catalogue,
+    headers: &HeaderMap,
+    now: UnixTime,
+) -> Result<&'a ApiKey, Status> {
+    let header = headers.get(AUTHORIZATION).ok_or_else(|| {
         refusal::unauthenticated("KEY_MISSING", "no API key: send the metadata 'authorization: Bearer tacita_…'")
     })?;
-    let key = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
-    let known = key.and_then(split).and_then(|(id, secret)| {
-        let key = catalogue.api_key(id).filter(|key| !key.revoked)?;
-        bool::from(key.hash.ct_eq(&hash(secret))).then_some(key.principal)
+    let shown = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer "));
+    let known = shown.and_then(split).and_then(|(id, secret)| {
+        let key = catalogue.api_key(id)?;
+        bool::from(key.hash.ct_eq(&hash(secret))).then_some(key)
     });
-    known.ok_or_else(|| {
-        refusal::unauthenticated("KEY_INVALID", "the API key is unknown or revoked: ask the operator for another")
-    })
+    let key = known.ok_or_else(invalid)?;
+    still_good(key, now)?;
+    Ok(key)
+}
+
+/// Whether a key may go on at `now`. Who hears that it expired has shown the secret.
+pub(crate) fn still_good(key: &ApiKey, now: UnixTime) -> Result<(), Status> {
+    if key.revoked {
+        return Err(invalid());
+    }
+    match key.expires_at {
+        Some(end) if end <= now => {
+            let message = format!("this API key expired (at {} in Unix seconds): ask the operator for another", end.0);
+            Err(refusal::unauthenticated("KEY_EXPIRED", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn invalid() -> Status {
+    refusal::unauthenticated("KEY_INVALID", "the API key is unknown or revoked: ask the operator for another")
 }
 
 #[cfg(test)]

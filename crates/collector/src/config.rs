@@ -1,15 +1,20 @@
 //! What an operator may choose, and the checks of it.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use tacita_observability::LogFilter;
 use tacita_protocol::{
     epoch::EpochSchedule,
     manifest::{DevicePolicy, MAX_LEDGER_BOUND_MICRO},
     policy::CampaignPolicy,
 };
 use tacita_store::PostgresUrl;
+use tacita_tls::ServerTls;
 
 use crate::{CollectorError, catalogue::Rules};
+
+/// The least ε of a policy, in millionths: below it a report says nothing.
+const LEAST_EPSILON_MICRO: u32 = 1_000;
 
 /// How a collector is set up.
 #[derive(Clone, Debug)]
@@ -28,14 +33,31 @@ pub struct CollectorConfig {
     pub window_policy: WindowPolicy,
     /// What campaigns are held to. A change of it holds for campaigns and measures made from then on.
     pub policy: Policy,
+    /// What connections are encrypted with. None: plain HTTP/2, for this machine, or behind a proxy that ends TLS.
+    pub tls: Option<ServerTls>,
     /// What may be under way at once.
     pub limits: Limits,
     /// How surges are watched for.
     pub alerts: AlertPolicy,
+    /// How long a period of the publishers' record is. A change of it holds for those that are still open.
+    pub record_period: Duration,
     /// Origins whose pages may ask as brands do, over gRPC-Web: `https://dash.example`. None: no page may.
     pub dashboard_origins: Vec<String>,
     /// Whether the brand's page is served beside the services.
     pub serve_dashboard: bool,
+    /// Who may see the metrics, and how finely.
+    pub metrics: MetricsPolicy,
+    /// This process's log, if its filter may be changed by an operator's call.
+    pub log: Option<LogFilter>,
+}
+
+/// A setting that cannot be, by the name that a configuration file has for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConfigProblem {
+    /// Which, as `section.name`.
+    pub setting: &'static str,
+    /// What to choose instead.
+    pub remedy: &'static str,
 }
 
 /// Where spent sets, tallies and the catalogue are kept.
@@ -79,6 +101,15 @@ pub struct AlertPolicy {
     pub step: Duration,
     /// Whether brands may have surges posted to a loopback address of this machine, over plain http. For trials.
     pub loopback_webhooks: bool,
+}
+
+/// Where the metrics are told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MetricsPolicy {
+    /// The address of the listener for scrapers and probes, which asks for no key. None: there is no such listener.
+    pub listen: Option<SocketAddr>,
+    /// The page is made anew at most so often, so that nobody dates single issuances by asking all the time.
+    pub grain: Duration,
 }
 
 /// What may be under way at once. Past a limit the answer is `RESOURCE_EXHAUSTED`, at once and naming the limit; a limit of 0
@@ -129,10 +160,14 @@ impl CollectorConfig {
             device_policy: DevicePolicy::default(),
             window_policy: WindowPolicy::default(),
             policy: Policy::default(),
+            tls: None,
             limits: Limits::default(),
             alerts: AlertPolicy::default(),
+            record_period: Duration::from_secs(3_600),
             dashboard_origins: Vec::new(),
             serve_dashboard: true,
+            metrics: MetricsPolicy::default(),
+            log: None,
         }
     }
 
@@ -146,44 +181,67 @@ impl CollectorConfig {
         Rules { campaign, measures_per_campaign: self.policy.measures_per_campaign }
     }
 
-    /// Names the first setting that cannot be.
+    /// The first setting that cannot be.
     pub(crate) fn check(&self) -> Result<(), CollectorError> {
-        let require = |holds: bool, setting: &'static str, remedy: &'static str| match holds {
-            true => Ok(()),
-            false => Err(CollectorError::Config { setting, remedy }),
+        match self.problems().into_iter().next() {
+            None => Ok(()),
+            Some(ConfigProblem { setting, remedy }) => Err(CollectorError::Config { setting, remedy }),
+        }
+    }
+
+    /// Every setting that cannot be.
+    pub fn problems(&self) -> Vec<ConfigProblem> {
+        let mut problems = Vec::new();
+        let mut require = |holds: bool, setting, remedy| {
+            if !holds {
+                problems.push(ConfigProblem { setting, remedy });
+            }
         };
         let (limits, schedule) = (&self.limits, &self.schedule);
         let batch = 1..=tacita_tokens::MAX_BATCH as u32;
-        require(schedule.active_seconds >= 60, "schedule.active_seconds", "an epoch lasts at least 60 s")?;
-        require(schedule.published_ahead >= 1, "schedule.published_ahead", "publish at least one epoch ahead")?;
-        require(schedule.published_ahead <= 64, "schedule.published_ahead", "publish at most 64 epochs ahead")?;
-        require(batch.contains(&self.device_policy.token_batch), "device_policy.token_batch", "choose 1 to 128")?;
-        require(self.device_policy.ledger_bound_micro > 0, "device_policy.ledger_bound_micro", "choose at least 1")?;
+        require(schedule.active_seconds >= 60, "epochs.active", "an epoch lasts at least 60 s");
+        require(schedule.published_ahead >= 1, "epochs.published-ahead", "publish at least one epoch ahead");
+        require(schedule.published_ahead <= 64, "epochs.published-ahead", "publish at most 64 epochs ahead");
+        require(batch.contains(&self.device_policy.token_batch), "device.token-batch", "choose 1 to 128");
         let bound = self.device_policy.ledger_bound_micro;
+        let bounds = 1..=MAX_LEDGER_BOUND_MICRO;
+        let remedy = "choose an ε from 0.000001 to 1000: devices refuse more";
+        require(bounds.contains(&bound), "device.ledger-bound", remedy);
+        let policy = &self.policy;
+        let epsilon = LEAST_EPSILON_MICRO..=tacita_dp::Epsilon::MAX.micro();
         require(
-            bound <= MAX_LEDGER_BOUND_MICRO,
-            "device_policy.ledger_bound_micro",
-            "devices refuse more than ε = 1,000",
-        )?;
-        let epsilon = 1..=tacita_dp::Epsilon::MAX.micro();
-        require(epsilon.contains(&self.policy.report_epsilon_micro), "policy.report_epsilon", "choose ε up to 20")?;
-        let of_device = self.policy.device_epsilon_micro.unwrap_or(bound);
-        require((1..=bound).contains(&of_device), "policy.device_epsilon", "choose at most device.ledger-bound")?;
-        require(self.policy.people_per_cohort > 1, "policy.people_per_cohort", "a cohort is never one person")?;
-        require(self.policy.measures_per_campaign > 0, "policy.measures_per_campaign", "choose at least 1")?;
-        require(limits.reports_per_batch > 0, "limits.reports_per_batch", "choose at least 1")?;
+            epsilon.contains(&policy.report_epsilon_micro),
+            "policy.report-epsilon",
+            "choose an ε from 0.001 to 20",
+        );
+        let of_device = policy.device_epsilon_micro.is_none_or(|most| (LEAST_EPSILON_MICRO..=bound).contains(&most));
+        require(of_device, "policy.device-epsilon", "choose an ε from 0.001 to device.ledger-bound");
+        require(
+            policy.people_per_cohort > 1,
+            "policy.people-per-cohort",
+            "a cohort is never one person: choose at least 2",
+        );
+        require(policy.measures_per_campaign > 0, "policy.measures-per-campaign", "choose at least 1");
         let least_tokens = u64::from(self.device_policy.token_batch);
         let remedy = "choose at least one device's batch of tokens";
-        require(limits.tokens_per_publisher >= least_tokens, "limits.tokens_per_publisher", remedy)?;
-        require(limits.connections > 0, "limits.connections", "choose at least 1")?;
-        require(limits.connections_per_peer > 0, "limits.connections_per_peer", "choose at least 1")?;
-        require(limits.streams_per_connection > 0, "limits.streams_per_connection", "choose at least 1")?;
+        require(limits.tokens_per_publisher >= least_tokens, "limits.tokens-per-publisher", remedy);
+        require(limits.connections > 0, "limits.connections", "choose at least 1");
+        require(limits.connections_per_peer > 0, "limits.connections-per-peer", "choose at least 1");
+        require(limits.streams_per_connection > 0, "limits.streams-per-connection", "choose at least 1");
+        require(limits.reports_per_batch > 0, "limits.reports-per-batch", "choose at least 1");
         let least_message = limits.reports_per_batch.saturating_mul(tacita_tokens::ENVELOPE_LEN + 2) + 64;
-        let remedy = "a full batch must fit: choose at least 88 bytes for each of limits.reports_per_batch";
-        require(limits.message_bytes >= least_message, "limits.message_bytes", remedy)?;
-        require(!self.alerts.step.is_zero(), "alerts.step", "choose at least a second; 5 minutes is usual")?;
-        require(limits.batches_per_stream > 0, "limits.batches_per_stream", "choose at least 1")?;
-        require(limits.crypto_threads > 0, "limits.crypto_threads", "choose at least 1")
+        let remedy = "a full batch must fit: choose at least 88 bytes for each of limits.reports-per-batch";
+        require(limits.message_bytes >= least_message, "limits.message-bytes", remedy);
+        require(!self.alerts.step.is_zero(), "alerts.step", "choose at least a second; 5 minutes is usual");
+        let periods = Duration::from_secs(1)..=Duration::from_secs(31 * 86_400);
+        let remedy = "choose a second to 31 days; an hour is usual";
+        require(periods.contains(&self.record_period), "record.period", remedy);
+        require(limits.batches_per_stream > 0, "limits.batches-per-stream", "choose at least 1");
+        require(limits.crypto_threads > 0, "limits.crypto-threads", "choose at least 1");
+        let remedy = "write each origin as a browser does: scheme, host and port, for example https://dash.example";
+        let are_origins = self.dashboard_origins.iter().all(|origin| crate::pages::origin_header(origin).is_some());
+        require(are_origins, "dashboard.origins", remedy);
+        problems
     }
 }
 
@@ -213,6 +271,13 @@ impl Default for AlertPolicy {
     /// Every 5 minutes, no plain http.
     fn default() -> Self {
         Self { step: Duration::from_secs(300), loopback_webhooks: false }
+    }
+}
+
+impl Default for MetricsPolicy {
+    /// No listener; 10 s.
+    fn default() -> Self {
+        Self { listen: None, grain: Duration::from_secs(10) }
     }
 }
 

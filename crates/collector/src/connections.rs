@@ -88,11 +88,11 @@ impl Connections {
     }
 
     /// The connections that have a place. The others are answered by a server of their own, which says why, until `stop`.
-    pub(crate) fn admit(
+    pub(crate) fn admit<S: Peer>(
         self,
-        incoming: impl Stream<Item = io::Result<TcpStream>> + Send + 'static,
+        incoming: impl Stream<Item = io::Result<S>> + Send + 'static,
         stop: CancellationToken,
-    ) -> impl Stream<Item = io::Result<Held>> + Send + 'static {
+    ) -> impl Stream<Item = io::Result<Held<S>>> + Send + 'static {
         let (turned_away, told) = mpsc::channel(FAREWELLS);
         tokio::spawn(tell(told, stop));
         incoming.filter_map(move |accepted| {
@@ -104,9 +104,9 @@ impl Connections {
         })
     }
 
-    fn held(&self, stream: TcpStream, turned_away: &mpsc::Sender<TurnedAway>) -> Option<io::Result<Held>> {
+    fn held<S: Peer>(&self, stream: S, turned_away: &mpsc::Sender<TurnedAway<S>>) -> Option<io::Result<Held<S>>> {
         // A peer that is gone already has no address, and needs no place.
-        let peer = stream.peer_addr().ok()?.ip().to_canonical();
+        let peer = stream.peer()?.to_canonical();
         match self.take_place(peer) {
             Ok(place) => Some(Ok(Held { stream, _place: place })),
             Err(limit) => {
@@ -118,14 +118,32 @@ impl Connections {
     }
 }
 
+/// A connection that says whose it is, in the clear or over TLS.
+pub(crate) trait Peer: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static {
+    /// The address at its other end, while there is one.
+    fn peer(&self) -> Option<IpAddr>;
+}
+
+impl Peer for TcpStream {
+    fn peer(&self) -> Option<IpAddr> {
+        self.peer_addr().ok().map(|address| address.ip())
+    }
+}
+
+impl Peer for tacita_tls::Stream {
+    fn peer(&self) -> Option<IpAddr> {
+        self.get_ref().0.peer()
+    }
+}
+
 /// A connection with its place.
-pub(crate) struct Held {
-    stream: TcpStream,
+pub(crate) struct Held<S> {
+    stream: S,
     _place: Place,
 }
 
-impl Connected for Held {
-    type ConnectInfo = <TcpStream as Connected>::ConnectInfo;
+impl<S: Connected> Connected for Held<S> {
+    type ConnectInfo = S::ConnectInfo;
 
     fn connect_info(&self) -> Self::ConnectInfo {
         self.stream.connect_info()
@@ -133,12 +151,12 @@ impl Connected for Held {
 }
 
 /// A connection without one.
-struct TurnedAway {
-    stream: TcpStream,
+struct TurnedAway<S> {
+    stream: S,
     limit: Limit,
 }
 
-impl Connected for TurnedAway {
+impl<S> Connected for TurnedAway<S> {
     type ConnectInfo = Limit;
 
     fn connect_info(&self) -> Limit {
@@ -147,7 +165,7 @@ impl Connected for TurnedAway {
 }
 
 /// Answers every call on these connections by the limit that left no place.
-async fn tell(mut told: mpsc::Receiver<TurnedAway>, stop: CancellationToken) {
+async fn tell<S: Peer>(mut told: mpsc::Receiver<TurnedAway<S>>, stop: CancellationToken) {
     let refuse = async |request: Request| -> Response {
         match request.extensions().get::<Limit>() {
             Some(&limit) => Status::from(Overload(limit)).into_http(),
@@ -166,7 +184,7 @@ async fn tell(mut told: mpsc::Receiver<TurnedAway>, stop: CancellationToken) {
 
 macro_rules! pass_on {
     ($connection:ty) => {
-        impl AsyncRead for $connection {
+        impl<S: AsyncRead + Unpin> AsyncRead for $connection {
             fn poll_read(
                 mut self: Pin<&mut Self>,
                 context: &mut Context<'_>,
@@ -176,7 +194,7 @@ macro_rules! pass_on {
             }
         }
 
-        impl AsyncWrite for $connection {
+        impl<S: AsyncWrite + Unpin> AsyncWrite for $connection {
             fn poll_write(
                 mut self: Pin<&mut Self>,
                 context: &mut Context<'_>,
@@ -208,5 +226,5 @@ macro_rules! pass_on {
     };
 }
 
-pass_on!(Held);
-pass_on!(TurnedAway);
+pass_on!(Held<S>);
+pass_on!(TurnedAway<S>);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use tacita_store::{StoreError, vault::VaultError};
+use tacita_tls::TlsError;
 
 use crate::{
     catalogue::LogFault,
@@ -34,6 +35,9 @@ pub enum CollectorError {
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The vault of secret keys does not open.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -62,6 +66,14 @@ pub enum CollectorError {
     /// A rotation was asked for that cannot be.
     #[error("{0}")]
     Refused(String),
+    /// The listener for metrics does not start.
+    #[error("cannot tell metrics at {address}: {error}; choose another address with --metrics")]
+    Metrics {
+        /// Where it should be.
+        address: std::net::SocketAddr,
+        /// What the system says.
+        error: std::io::Error,
+    },
     /// The threads or the server do not start.
     #[error("the server does not start: {0}")]
     Server(String),

@@ -30,7 +30,8 @@ use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    catalogue::{Change, Epoch, Refused},
+    catalogue::{By, Change, Epoch, Refused},
+    metrics::{Metrics, StoreCall},
     registry::{Registry, RegistryError},
 };
 
@@ -62,6 +63,7 @@ pub(crate) struct EpochKeeper {
     store: Arc<dyn TallyStore>,
     clock: Arc<dyn Clock>,
     schedule: EpochSchedule,
+    metrics: Arc<Metrics>,
     loaded: RwLock<HashMap<EpochId, LoadedKey>>,
     turn: Mutex<()>,
 }
@@ -108,9 +110,10 @@ impl EpochKeeper {
         store: Arc<dyn TallyStore>,
         clock: Arc<dyn Clock>,
         schedule: EpochSchedule,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let (loaded, turn) = (RwLock::default(), Mutex::default());
-        Self { registry, vault, store, clock, schedule, loaded, turn }
+        Self { registry, vault, store, clock, schedule, metrics, loaded, turn }
     }
 
     /// The keys of one epoch and publisher, derived at first use (some 50 µs).
@@ -141,9 +144,9 @@ impl EpochKeeper {
     }
 
     /// Ends the active epoch now; the next one begins at once. Tokens in flight are taken until the grace is over.
-    pub(crate) async fn rotate(&self) -> Result<(), KeeperError> {
+    pub(crate) async fn rotate(&self, by: By) -> Result<(), KeeperError> {
         let grace = self.schedule.grace_seconds;
-        self.registry.apply(|catalogue| catalogue.propose_rotation(self.clock.now(), grace)).await?;
+        self.registry.apply(by, |catalogue| catalogue.propose_rotation(self.clock.now(), grace)).await?;
         self.take_turn().await
     }
 
@@ -153,7 +156,7 @@ impl EpochKeeper {
             let public_key = self.unpublished_key()?.public_key().to_bytes();
             let EpochTimes { starts_at, ends_at, closes_at } = times;
             let publish = Change::EpochPublished { epoch, public_key, starts_at, ends_at, closes_at };
-            let published = self.registry.apply(|catalogue| match catalogue.epoch(epoch) {
+            let published = self.registry.apply(By::Collector, |catalogue| match catalogue.epoch(epoch) {
                 None => Ok(publish.clone()),
                 Some(_) => Err(Refused::AlreadySo),
             });
@@ -220,8 +223,8 @@ impl EpochKeeper {
     async fn destroy(&self, entry: &EpochEntry) -> Result<(), KeeperError> {
         let epoch = entry.epoch;
         self.vault.destroy(&entry.public_key.id().0)?;
-        self.store.drop_epoch(epoch).await?;
-        let destroyed = self.registry.apply(|catalogue| match catalogue.epoch(epoch) {
+        self.metrics.store(StoreCall::DropEpoch, self.store.drop_epoch(epoch)).await?;
+        let destroyed = self.registry.apply(By::Collector, |catalogue| match catalogue.epoch(epoch) {
             Some(known) if known.destroyed => Err(Refused::AlreadySo),
             _ => Ok(Change::EpochDestroyed { epoch }),
         });
@@ -242,22 +245,29 @@ impl EpochKeeper {
         active.is_some_and(|epoch| self.loaded.read().contains_key(&epoch.entry.epoch))
     }
 
-    /// Takes turns until `stop`, and tells `ready` after each whether there is an active epoch.
-    pub(crate) async fn keep<F: Future<Output = ()>>(&self, stop: CancellationToken, ready: impl Fn(bool) -> F) {
+    /// Takes turns until `stop`, and calls `then` after each.
+    pub(crate) async fn keep<F: Future<Output = ()>>(&self, stop: CancellationToken, then: impl Fn() -> F) {
         let (mut boundary, mut last) = (self.next_boundary(), Instant::now());
         while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
             if self.clock.now() < boundary && last.elapsed() < FOLLOW {
                 continue;
             }
-            match self.take_turn().await {
+            let turn = self.take_turn().await;
+            self.metrics.keeper_turn(turn.is_ok());
+            match turn {
                 Ok(()) => (boundary, last) = (self.next_boundary(), Instant::now()),
                 Err(error) => {
                     tracing::error!(%error, "the epoch keeper's turn failed: it tries again");
                     stop.run_until_cancelled(tokio::time::sleep(RETRY)).await;
                 }
             }
-            ready(self.is_ready()).await;
+            then().await;
         }
+    }
+
+    /// How many epochs' keys are in memory.
+    pub(crate) fn in_memory(&self) -> usize {
+        self.loaded.read().len()
     }
 
     /// When the next epoch begins, ends or closes.

@@ -19,18 +19,25 @@
 //! | `catalogue` | publishers, brands, campaigns, measures, API keys, epochs: rules without I/O |
 //! | `registry` | the catalogue in memory and its log |
 //! | `keys` | epochs: published ahead, active, in grace, destroyed |
-//! | `auth` | API keys, and the table of who may call what |
+//! | `access` | the table of who may call what |
+//! | `guard` | the door of every service, where the table is asked |
+//! | `auth` | API keys |
 //! | `ingest` | the way of a batch of reports into the tallies |
 //! | `alerts` | surges: found, kept, told |
 //! | `report` | from a question to its answer |
+//! | `receipts` | what became of a batch, signed |
+//! | `record` | what became of a publisher's reports, period by period |
 //! | `pages` | who may ask from a page |
 //! | `services` | the gRPC methods |
 //! | `opening` | the store and the vault, and whether they belong together |
+//! | `metrics` | what is counted and timed, where it happens |
+//! | `readiness` | why the collector is not ready |
 //! | `server` | the assembly |
 //!
 //! The wire is described in `spec/collection.md`, `spec/reporting.md` and `spec/administration.md`. How stores store is not
 //! known here, and no address of a visitor ever comes here: relays keep those.
 
+pub mod access;
 mod alerts;
 mod auth;
 mod catalogue;
@@ -38,13 +45,21 @@ mod config;
 mod connections;
 mod dashboard;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+mod guard;
 mod ingest;
 mod keys;
 mod limits;
+mod metrics;
 mod opening;
 mod pages;
 mod pool;
 mod quota;
+mod readiness;
+mod receipts;
+mod record;
 mod refusal;
 mod registry;
 mod report;
@@ -53,8 +68,11 @@ mod services;
 
 pub use auth::ApiKeyText;
 pub use catalogue::LogFault;
-pub use config::{AlertPolicy, CollectorConfig, Limits, Policy, StoreConfig, WindowPolicy};
+pub use config::{
+    AlertPolicy, CollectorConfig, ConfigProblem, Limits, MetricsPolicy, Policy, StoreConfig, WindowPolicy,
+};
 pub use error::CollectorError;
 pub use keys::KeyMissing;
 pub use report::plan_measure;
 pub use server::{Collector, RunningCollector};
+pub use tacita_tls::{ClientCertificates, Identity, ServerTls};

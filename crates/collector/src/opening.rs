@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use tacita_store::{
-    ChangeLog, PostgresOptions, PostgresStore, TallyStore,
+    ChangeLog, PeriodRecord, PostgresOptions, PostgresStore, TallyStore,
     embedded::{EmbeddedOptions, EmbeddedStore},
     vault::Vault,
 };
 
 use crate::{
     CollectorConfig, CollectorError,
-    catalogue::{Catalogue, Change, Refused},
+    catalogue::{By, Catalogue, Change, Refused},
     config::StoreConfig,
     registry::{Registry, RegistryError},
 };
@@ -19,13 +19,14 @@ use crate::{
 /// One store, seen as what it keeps.
 pub(crate) struct OpenStore {
     pub(crate) tallies: Arc<dyn TallyStore>,
+    pub(crate) record: Arc<dyn PeriodRecord>,
     pub(crate) log: Arc<dyn ChangeLog>,
 }
 
-impl<S: TallyStore + ChangeLog + 'static> From<S> for OpenStore {
+impl<S: TallyStore + PeriodRecord + ChangeLog + 'static> From<S> for OpenStore {
     fn from(store: S) -> Self {
         let store = Arc::new(store);
-        Self { tallies: store.clone(), log: store }
+        Self { tallies: store.clone(), record: store.clone(), log: store }
     }
 }
 
@@ -58,7 +59,7 @@ pub(crate) async fn fitting_signing_key(
     if is_new(&registry.snapshot()) && !vault.list()?.is_empty() {
         return Err(CollectorError::VaultOfAnotherStore(config.vault.clone()));
     }
-    let adopted = registry.apply(|catalogue| match catalogue.signing_key() {
+    let adopted = registry.apply(By::Collector, |catalogue| match catalogue.signing_key() {
         None => Ok(Change::SigningKeyAdopted { public_key }),
         Some(_) => Err(Refused::AlreadySo),
     });

@@ -3,12 +3,18 @@
 //! A pool takes jobs in order and runs them to the end. How many may wait is bounded by its permits, so that a flood is
 //! refused at the door and does not pile up in memory.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     runtime::{Builder, Runtime},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
+
+use crate::metrics::{Metrics, PoolMetrics};
 
 /// How long a thread without work stays: in practice for good.
 const IDLE: Duration = Duration::from_secs(3_600);
@@ -19,6 +25,7 @@ pub(crate) struct CryptoPool {
     threads: Option<Runtime>,
     permits: Arc<Semaphore>,
     limit: Limit,
+    metrics: PoolMetrics,
 }
 
 /// A limit by the name it has in the configuration.
@@ -39,14 +46,14 @@ pub(crate) struct Overload(pub(crate) Limit);
 pub(crate) struct JobLost;
 
 impl CryptoPool {
-    pub(crate) fn new(kind: &'static str, threads: usize, limit: Limit) -> io::Result<Self> {
+    pub(crate) fn new(kind: &'static str, threads: usize, limit: Limit, metrics: &Metrics) -> io::Result<Self> {
+        let pool_metrics = metrics.pool(kind, threads);
         let threads = Builder::new_current_thread()
             .max_blocking_threads(threads)
             .thread_keep_alive(IDLE)
             .thread_name(kind)
             .build()?;
-        let permits = Arc::new(Semaphore::new(limit.value.min(Semaphore::MAX_PERMITS)));
-        Ok(Self { threads: Some(threads), permits, limit })
+        Ok(Self { threads: Some(threads), permits: metrics.permits(limit), limit, metrics: pool_metrics })
     }
 
     /// Leave to have work in flight, or a refusal at once.
@@ -62,13 +69,22 @@ impl CryptoPool {
     /// Runs one job of a few milliseconds at most, after those that came before.
     pub(crate) async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, JobLost> {
         let threads = self.threads.as_ref().ok_or(JobLost)?;
-        threads.spawn_blocking(job).await.map_err(|_| JobLost)
+        threads.spawn_blocking(self.observed(job)).await.map_err(|_| JobLost)
     }
 
     /// The same, for a job that tells its result itself.
     pub(crate) fn start(&self, job: impl FnOnce() + Send + 'static) {
         if let Some(threads) = &self.threads {
-            threads.spawn_blocking(job);
+            threads.spawn_blocking(self.observed(job));
+        }
+    }
+
+    /// The job, with its wait for a thread and its time on it told.
+    fn observed<T, J: FnOnce() -> T>(&self, job: J) -> impl FnOnce() -> T + use<T, J> {
+        let (waiting, since) = (self.metrics.wait(), Instant::now());
+        move || {
+            let _busy = waiting.ended(since);
+            job()
         }
     }
 }

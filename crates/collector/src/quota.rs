@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tacita_protocol::{epoch::EpochId, id::PublisherId};
 
 use crate::{
-    catalogue::Change,
+    catalogue::{By, Catalogue, Change},
     registry::{Registry, RegistryError},
 };
 
@@ -42,9 +42,8 @@ impl TokenQuota {
         let _turn = self.turn.lock().await;
         let share = (self.quota / SHARES).max(tokens);
         while !self.take_at_hand(publisher, epoch, tokens) {
-            let propose =
-                |catalogue: &crate::catalogue::Catalogue| catalogue.propose_tokens(publisher, epoch, share, self.quota);
-            if let (Change::TokensSetAside { tokens, .. }, _) = self.registry.apply(propose).await? {
+            let propose = |catalogue: &Catalogue| catalogue.propose_tokens(publisher, epoch, share, self.quota);
+            if let (Change::TokensSetAside { tokens, .. }, _) = self.registry.apply(By::Collector, propose).await? {
                 let mut left = self.left.lock();
                 // Of epochs that are long over nothing is issued any more.
                 left.retain(|(_, of), _| of.0 + 2 > epoch.0);

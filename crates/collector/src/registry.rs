@@ -5,17 +5,19 @@
 
 use std::{fmt, sync::Arc};
 
-use parking_lot::RwLock;
-use tacita_protocol::time::Clock;
+use tacita_protocol::{
+    audit::{Link, walk},
+    time::Clock,
+};
 use tacita_store::{ChangeLog, LogError, StoreError};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
-use crate::catalogue::{Catalogue, Change, Entry, LogFault, Refused};
+use crate::catalogue::{By, Catalogue, Change, Entry, LogFault, Refused, entry::parts};
 
 pub(crate) struct Registry {
     log: Arc<dyn ChangeLog>,
     clock: Arc<dyn Clock>,
-    current: RwLock<Arc<Catalogue>>,
+    current: watch::Sender<Arc<Catalogue>>,
     /// Held while the log is read or written, so that snapshots only grow.
     turn: Mutex<()>,
 }
@@ -37,20 +39,30 @@ pub(crate) enum RegistryError {
 impl Registry {
     /// Reads the whole log.
     pub(crate) async fn open(log: Arc<dyn ChangeLog>, clock: Arc<dyn Clock>) -> Result<Self, RegistryError> {
-        let registry = Self { log, clock, current: RwLock::default(), turn: Mutex::default() };
+        let registry = Self { log, clock, current: watch::Sender::default(), turn: Mutex::default() };
         registry.refresh().await?;
         Ok(registry)
     }
 
     /// The newest catalogue that this collector knows.
     pub(crate) fn snapshot(&self) -> Arc<Catalogue> {
-        self.current.read().clone()
+        self.current.borrow().clone()
+    }
+
+    /// The same, and whatever follows.
+    pub(crate) fn follow(&self) -> watch::Receiver<Arc<Catalogue>> {
+        self.current.subscribe()
     }
 
     /// Takes in what other collectors appended.
     pub(crate) async fn refresh(&self) -> Result<(), RegistryError> {
         let _turn = self.turn.lock().await;
         self.read_on().await
+    }
+
+    /// The entries from `from` on as they lie in the store, not as they are remembered.
+    pub(crate) async fn stored(&self, from: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.log.read(from).await
     }
 
     /// Whether there is more than `known` holds, be it that another collector appended it just now.
@@ -61,22 +73,24 @@ impl Registry {
 
     /// Makes the change that `propose` allows on the newest catalogue; gives the change and the catalogue that holds it.
     ///
-    /// `propose` is called again when another collector was first, so that numbers and rules are always those of the log.
+    /// The entry says that it was done `by` them. `propose` is called again when another collector was first, so that numbers and rules are always those of the log.
     pub(crate) async fn apply(
         &self,
+        by: By,
         propose: impl Fn(&Catalogue) -> Result<Change, Refused>,
     ) -> Result<(Change, Arc<Catalogue>), RegistryError> {
         let _turn = self.turn.lock().await;
         loop {
             let before = self.snapshot();
             let change = propose(&before)?;
-            let entry = Entry::new(self.clock.now(), change.clone()).encode();
+            let (index, previous) = (before.length(), before.head());
+            let entry = Entry { index, at: self.clock.now(), by, previous, change: change.clone() }.encode();
             let mut after = Catalogue::clone(&before);
             after.fold(&entry)?;
-            match self.log.append(before.length(), &entry).await {
+            match self.log.append(index, &entry).await {
                 Ok(()) => {
                     let after = Arc::new(after);
-                    *self.current.write() = after.clone();
+                    self.current.send_replace(after.clone());
                     return Ok((change, after));
                 }
                 Err(LogError::Conflict { .. }) => self.read_on().await?,
@@ -91,11 +105,16 @@ impl Registry {
         if entries.is_empty() {
             return Ok(());
         }
+        if before.length() == 0 {
+            // All of it: so the entry that was altered can be named, and not only the first that does not follow.
+            let links: Vec<_> = entries.iter().map(|entry| Link::read(parts(entry).0)).collect();
+            walk(&links).map_err(LogFault::from)?;
+        }
         let mut after = Catalogue::clone(&before);
         for entry in &entries {
             after.fold(entry)?;
         }
-        *self.current.write() = Arc::new(after);
+        self.current.send_replace(Arc::new(after));
         Ok(())
     }
 }

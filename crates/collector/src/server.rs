@@ -11,62 +11,62 @@ use std::{
 };
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
+use prometheus_client::{metrics::info::Info, registry::Registry as MetricRegistry};
+use tacita_observability::{CallLayer, Listener, Methods, Page, process};
 use tacita_proto::v1::{
-    admin_service_server::{self, AdminServiceServer},
-    collection_service_server::{self, CollectionServiceServer},
-    manifest_service_server::{self, ManifestServiceServer},
-    reporting_service_server::{self, ReportingServiceServer},
-    token_service_server::{self, TokenServiceServer},
+    admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
+    collection_service_server::CollectionServiceServer, manifest_service_server::ManifestServiceServer,
+    reporting_service_server::ReportingServiceServer, token_service_server::TokenServiceServer,
+    transparency_service_server::TransparencyServiceServer,
 };
 use tacita_protocol::{manifest::DevicePolicy, time::Clock};
 use tacita_store::{TallyStore, vault::Vault};
+use tacita_tls::{Acceptor, incoming};
 use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 use tonic::{
-    Request,
-    service::{Interceptor, Routes, interceptor::InterceptedService},
+    service::Routes,
     transport::{
         Server,
         server::{Router, TcpIncoming},
     },
 };
-use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_health::server::HealthReporter;
 use zeroize::Zeroizing;
 
 use crate::{
     CollectorConfig, CollectorError,
-    alerts::{AlertKeeper, Webhooks},
-    auth::{ApiKeyText, Rpc, admit},
-    catalogue::{Catalogue, Principal, Refused},
+    alerts::{AlertKeeper, Messenger, Webhooks},
+    auth::ApiKeyText,
+    catalogue::{ApiKey, By, Catalogue, NewApiKey, Principal, Refused},
     connections::Connections,
     dashboard,
+    guard::Guard,
     ingest::Ingest,
     keys::EpochKeeper,
     limits,
+    metrics::{Look, Metrics},
     opening::{OpenStore, fitting_signing_key, open_store},
     pages::for_pages,
     pool::{CryptoPool, Limit},
     quota::TokenQuota,
+    readiness::{self, Readiness},
+    receipts::Receipts,
+    record::Record,
     registry::{Registry, RegistryError},
     report::{Desk, Tallies},
-    services::{Admin, Collection, IssuedCounts, Manifests, Reporting, Tokens},
+    services::{Admin, Audit, Collection, Manifests, Reporting, Tokens, Transparency},
 };
 
-/// The largest message from an operator: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
+/// The largest message from an operator, and read from no one else: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
 const ADMIN_MESSAGE_BYTES: usize = 32 << 20;
+
+/// The descriptors of reflection itself.
+const REFLECTION: &[u8] = tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET;
 
 /// How often an idle connection is asked whether it lives.
 const KEEPALIVE: Duration = Duration::from_secs(30);
-
-/// The names that the health service answers for: the whole, and each service.
-const SERVICES: [&str; 6] = [
-    "",
-    admin_service_server::SERVICE_NAME,
-    collection_service_server::SERVICE_NAME,
-    manifest_service_server::SERVICE_NAME,
-    reporting_service_server::SERVICE_NAME,
-    token_service_server::SERVICE_NAME,
-];
 
 /// The collector: issuer, ingest, reporting and administration behind one listener.
 #[derive(Debug)]
@@ -79,14 +79,20 @@ pub struct RunningCollector {
     verifying_key: VerifyingKey,
     keys: Arc<EpochKeeper>,
     store: Arc<dyn TallyStore>,
-    health: HealthReporter,
+    readiness: Arc<Readiness>,
+    /// Until it is dropped, it tells the metrics.
+    listener: Option<Listener>,
+    /// What the page looks at, for as long as it may.
+    _look: Arc<Look>,
     /// Streams stop taking batches, the server takes no more calls.
     drain: CancellationToken,
     /// The keeper ends.
     stop: CancellationToken,
     keeper: JoinHandle<()>,
-    /// Ends with the drain.
+    /// End with the drain.
     alerts: JoinHandle<()>,
+    watch: JoinHandle<()>,
+    record: JoinHandle<()>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     patience: Duration,
 }
@@ -102,7 +108,20 @@ struct Foundation {
     tallies: Arc<Tallies>,
     webhooks: Arc<Webhooks>,
     alerts: Arc<AlertKeeper>,
+    record: Arc<Record>,
     drain: CancellationToken,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    calls: CallLayer,
+    look: Arc<Look>,
+    page: Arc<Page>,
+}
+
+/// What names a build among others.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, prometheus_client::encoding::EncodeLabelSet)]
+struct Build {
+    version: &'static str,
+    engine: &'static str,
 }
 
 impl Collector {
@@ -120,35 +139,54 @@ impl Collector {
     ) -> Result<RunningCollector, CollectorError> {
         config.check()?;
         let address = listener.local_addr().map_err(|error| CollectorError::Server(error.to_string()))?;
+        let acceptor = config.tls.clone().map(Acceptor::new).transpose()?.map(Arc::new);
         let patience = config.limits.drain;
         let operator_key = config.data.join("operator.key");
         let foundation = Foundation::lay(config, clock).await?;
         ensure_operator_key(&foundation, &operator_key).await?;
 
-        let health = HealthReporter::new();
-        announce(&health, foundation.keys.is_ready()).await;
+        let readiness = foundation.readiness.clone();
+        readiness.announce().await;
+        let scrapers = foundation.listen_for_scrapers().await?;
         let (drain, stop) = (foundation.drain.clone(), CancellationToken::new());
-        // What is counted already is what came before, and no surge.
-        foundation.alerts.take_turn().await;
         let alerts = tokio::spawn({
             let (alerts, drain) = (foundation.alerts.clone(), drain.clone());
             async move { alerts.keep(drain).await }
         });
-        let (keys, store) = (foundation.keys.clone(), foundation.store.clone());
+        let record = tokio::spawn({
+            let (record, drain) = (foundation.record.clone(), drain.clone());
+            async move { record.keep(drain).await }
+        });
+        let (keys, store, look) = (foundation.keys.clone(), foundation.store.clone(), foundation.look.clone());
         let verifying_key = foundation.signing_key.verifying_key();
-        let most = foundation.config.limits;
-        let router = foundation.router(health.clone())?;
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let connections = Connections::new(most.connections, most.connections_per_peer);
-        let incoming = connections.admit(incoming, drain.clone());
-        let server = tokio::spawn(router.serve_with_incoming_shutdown(incoming, drain.clone().cancelled_owned()));
+        let (most, open) = (foundation.config.limits, foundation.metrics.connections.clone());
+        let places = Connections::new(most.connections, most.connections_per_peer);
+        let router = foundation.router(readiness.health())?;
+        let end = drain.clone().cancelled_owned();
+        let server = match acceptor {
+            Some(acceptor) => {
+                let incoming = places.admit(incoming(listener, acceptor), drain.clone());
+                let incoming = incoming.map(move |accepted| accepted.map(|stream| open.count(stream)));
+                tokio::spawn(router.serve_with_incoming_shutdown(incoming, end))
+            }
+            None => {
+                let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                let incoming = places.admit(incoming, drain.clone());
+                let incoming = incoming.map(move |accepted| accepted.map(|stream| open.count(stream)));
+                tokio::spawn(router.serve_with_incoming_shutdown(incoming, end))
+            }
+        };
         let keeper = tokio::spawn({
-            let (keys, stop, health) = (keys.clone(), stop.clone(), health.clone());
-            let tell = move |ready| {
-                let health = health.clone();
-                async move { announce(&health, ready).await }
+            let (keys, stop, readiness) = (keys.clone(), stop.clone(), readiness.clone());
+            let announce = move || {
+                let readiness = readiness.clone();
+                async move { readiness.announce().await }
             };
-            async move { keys.keep(stop, tell).await }
+            async move { keys.keep(stop, announce).await }
+        });
+        let watch = tokio::spawn({
+            let readiness = readiness.clone();
+            async move { readiness.keep().await }
         });
         tracing::info!(%address, "the collector answers");
         Ok(RunningCollector {
@@ -157,11 +195,15 @@ impl Collector {
             verifying_key,
             keys,
             store,
-            health,
+            readiness,
+            listener: scrapers,
+            _look: look,
             drain,
             stop,
             keeper,
             alerts,
+            watch,
+            record,
             server,
             patience,
         })
@@ -172,6 +214,11 @@ impl RunningCollector {
     /// Where it answers.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the metrics are told, if they are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.listener.as_ref().map(Listener::address)
     }
 
     /// The operator's API key that the store's first collector made, from `operator.key` in its data directory.
@@ -201,7 +248,7 @@ impl RunningCollector {
     /// # Errors
     /// [`CollectorError::Refused`] when no epoch is active or the next one is not published yet.
     pub async fn rotate_epoch(&self) -> Result<(), CollectorError> {
-        Ok(self.keys.rotate().await?)
+        Ok(self.keys.rotate(By::Collector).await?)
     }
 
     /// Drains: takes no more calls, answers what it took, closes the store. Waits at most `limits.drain`; whatever is cut off then
@@ -210,12 +257,14 @@ impl RunningCollector {
     /// # Errors
     /// [`CollectorError::Server`] when the server had failed.
     pub async fn shutdown(mut self) -> Result<(), CollectorError> {
-        announce(&self.health, false).await;
         self.drain.cancel();
+        self.readiness.announce().await;
         let ended = tokio::time::timeout(self.patience, &mut self.server).await;
         self.stop.cancel();
         let _ = (&mut self.keeper).await;
         let _ = (&mut self.alerts).await;
+        let _ = (&mut self.watch).await;
+        let _ = (&mut self.record).await;
         let result = match ended {
             Ok(Ok(served)) => served.map_err(|error| CollectorError::Server(error.to_string())),
             Ok(Err(crash)) => Err(CollectorError::Server(crash.to_string())),
@@ -247,53 +296,100 @@ impl fmt::Debug for RunningCollector {
     }
 }
 
-/// Ready means: the store is open and an epoch is active.
-async fn announce(health: &HealthReporter, ready: bool) {
-    let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
-    for service in SERVICES {
-        health.set_service_status(service, status).await;
-    }
-}
-
 impl Foundation {
     async fn lay(config: CollectorConfig, clock: Arc<dyn Clock>) -> Result<Self, CollectorError> {
         make_directory(&config.data)?;
-        let OpenStore { tallies: store, log } = open_store(&config).await?;
+        let OpenStore { tallies: store, record, log } = open_store(&config).await?;
         let registry = Arc::new(Registry::open(log, clock.clone()).await?);
         let vault = Vault::open(&config.vault)?;
         let signing_key = Arc::new(fitting_signing_key(&registry, &vault, &config).await?);
         set_device_policy(&registry, config.device_policy).await?;
-        let keys = Arc::new(EpochKeeper::new(registry.clone(), vault, store.clone(), clock.clone(), config.schedule));
+        let mut metric_registry = MetricRegistry::default();
+        process::register(&mut metric_registry);
+        let own = metric_registry.sub_registry_with_prefix("tacita_collector");
+        let build = Build { version: env!("CARGO_PKG_VERSION"), engine: store.engine() };
+        own.register("build", "The version, and the store's engine (embedded, postgres)", Info::new(build));
+        let metrics = Arc::new(Metrics::new(own));
+        let calls = CallLayer::new(own, methods()?);
+        let (schedule, keeper_metrics) = (config.schedule, metrics.clone());
+        let keys = EpochKeeper::new(registry.clone(), vault, store.clone(), clock.clone(), schedule, keeper_metrics);
+        let keys = Arc::new(keys);
         keys.take_turn().await?;
         let drain = CancellationToken::new();
         let (kept, max_age) = (config.limits.kept_tallies_bytes, config.window_policy.max_age);
-        let tallies = Arc::new(Tallies::new(store.clone(), clock.clone(), max_age, kept));
+        let tallies = Arc::new(Tallies::new(store.clone(), clock.clone(), max_age, kept, metrics.clone()));
         let root = Zeroizing::new(signing_key.to_bytes());
-        let webhooks = Arc::new(Webhooks::new(root, config.alerts.loopback_webhooks, drain.clone()));
+        let webhooks = Arc::new(Webhooks::new(root, config.alerts.loopback_webhooks, metrics.webhooks.clone()));
         let step = config.alerts.step;
-        let alerts = AlertKeeper::new(registry.clone(), tallies.clone(), clock.clone(), webhooks.clone(), step);
+        let messenger = Messenger::new(registry.clone(), clock.clone(), webhooks.clone(), drain.clone());
+        let alerts = AlertKeeper::new(registry.clone(), tallies.clone(), clock.clone(), messenger, step, &metrics);
         let alerts = Arc::new(alerts);
-        Ok(Self { config, clock, store, registry, keys, signing_key, tallies, webhooks, alerts, drain })
+        let readiness = Arc::new(Readiness::new(keys.clone(), store.clone(), drain.clone()));
+        let look = Arc::new(Look {
+            metrics: metrics.clone(),
+            store: store.clone(),
+            registry: registry.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            readiness: readiness.clone(),
+        });
+        let page = Arc::new(look.page(metric_registry, config.metrics.grain));
+        let record = Arc::new(Record::new(record, clock.clone(), signing_key.clone(), config.record_period));
+        Ok(Self {
+            config,
+            clock,
+            store,
+            registry,
+            keys,
+            signing_key,
+            tallies,
+            webhooks,
+            alerts,
+            record,
+            drain,
+            metrics,
+            readiness,
+            calls,
+            look,
+            page,
+        })
+    }
+
+    /// The listener for scrapers and probes, if there is to be one.
+    async fn listen_for_scrapers(&self) -> Result<Option<Listener>, CollectorError> {
+        let Some(address) = self.config.metrics.listen else { return Ok(None) };
+        let bound = Listener::bind(address).await.map_err(|error| CollectorError::Metrics { address, error })?;
+        let readiness = Arc::downgrade(&self.readiness);
+        let standing =
+            move || readiness.upgrade().map_or_else(|| vec![readiness::stopping()], |readiness| readiness.standing());
+        Ok(Some(bound.serve(self.page.clone(), Arc::new(standing))))
     }
 
     fn router(self, health: HealthReporter) -> Result<Router, CollectorError> {
         let most = self.config.limits.message_bytes;
-        let issued = Arc::new(IssuedCounts::default());
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(tacita_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .build_v1()
             .map_err(|error| CollectorError::Server(error.to_string()))?;
         let health = tonic_health::server::HealthService::from_health_reporter(health);
-        let services = Routes::new(tonic_health::pb::health_server::HealthServer::new(health))
-            .add_service(reflection)
-            .add_service(ManifestServiceServer::new(self.manifests()))
-            .add_service(TokenServiceServer::new(self.tokens(issued.clone())?))
-            .add_service(CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most))
-            .add_service(for_pages(ReportingServiceServer::new(self.reporting()), &self.config.dashboard_origins)?)
-            .add_service(self.guarded_admin(issued));
+        let certificates = self.config.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
+        let guard = Guard::new(self.registry.clone(), self.clock.clone(), certificates);
+        let reporting = guard.before(ReportingServiceServer::new(self.reporting()));
+        let collection = CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most);
+        let admin = AdminServiceServer::new(self.admin()).max_decoding_message_size(ADMIN_MESSAGE_BYTES);
+        let services = Routes::new(guard.before(tonic_health::pb::health_server::HealthServer::new(health)))
+            .add_service(guard.before(reflection))
+            .add_service(guard.before(ManifestServiceServer::new(self.manifests())))
+            .add_service(guard.before(TokenServiceServer::new(self.tokens()?)))
+            .add_service(guard.before(collection))
+            .add_service(for_pages(reporting, &self.config.dashboard_origins))
+            .add_service(guard.before(admin))
+            .add_service(guard.before(TransparencyServiceServer::new(self.transparency())))
+            .add_service(guard.before(AuditServiceServer::new(Audit { registry: self.registry.clone() })));
         let services = limits::named(services);
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
+        let routes = Routes::from(routes.into_axum_router().layer(self.calls));
         Ok(Server::builder()
             // gRPC-Web comes by HTTP/1.1 too.
             .accept_http1(true)
@@ -304,30 +400,16 @@ impl Foundation {
             .add_routes(routes))
     }
 
-    /// Administration, which takes large messages: of whom its methods would not admit, none is read.
-    fn guarded_admin(
-        &self,
-        issued: Arc<IssuedCounts>,
-    ) -> InterceptedService<AdminServiceServer<Admin>, impl Interceptor + Clone + 'static> {
-        let registry = self.registry.clone();
-        let guard = move |request: Request<()>| match admit(&registry.snapshot(), &request, Rpc::Administer) {
-            Ok(_) => Ok(request),
-            Err(refused) => Err(refused),
-        };
-        let admin = AdminServiceServer::new(self.admin(issued)).max_decoding_message_size(ADMIN_MESSAGE_BYTES);
-        InterceptedService::new(admin, guard)
-    }
-
     fn manifests(&self) -> Manifests {
         Manifests::new(self.registry.clone(), self.signing_key.clone())
     }
 
-    fn tokens(&self, issued: Arc<IssuedCounts>) -> Result<Tokens, CollectorError> {
+    fn tokens(&self) -> Result<Tokens, CollectorError> {
         let limit = Limit { name: "issuances_in_flight", value: self.config.limits.issuances_in_flight };
         let pool = self.pool("issue", limit)?;
         let (registry, keys, clock) = (self.registry.clone(), self.keys.clone(), self.clock.clone());
         let quota = TokenQuota::new(registry.clone(), self.config.limits.tokens_per_publisher);
-        Ok(Tokens { registry, keys, clock, pool, issued, quota })
+        Ok(Tokens { registry, keys, clock, pool, metrics: self.metrics.clone(), quota })
     }
 
     fn collection(&self) -> Result<Collection, CollectorError> {
@@ -341,10 +423,16 @@ impl Foundation {
             opening: Arc::default(),
             windows: self.config.window_policy,
             reports_per_batch: limits.reports_per_batch,
+            metrics: self.metrics.clone(),
         };
         let streams = Limit { name: "upload_streams", value: limits.upload_streams };
-        let (registry, drain) = (self.registry.clone(), self.drain.clone());
-        Ok(Collection::new(registry, Arc::new(ingest), streams, limits.batches_per_stream, drain))
+        let drain = self.drain.clone();
+        let receipts = Receipts { signing_key: self.signing_key.clone(), clock: self.clock.clone() };
+        Ok(Collection::new(Arc::new(ingest), receipts, streams, limits.batches_per_stream, drain))
+    }
+
+    fn transparency(&self) -> Transparency {
+        Transparency { registry: self.registry.clone(), record: self.record.clone() }
     }
 
     fn reporting(&self) -> Reporting {
@@ -352,26 +440,40 @@ impl Foundation {
         let desk = Arc::new(Desk::new(self.tallies.clone(), self.clock.clone()));
         let queries = Limit { name: "queries_in_flight", value: limits.queries_in_flight };
         let followers = Limit { name: "followers", value: limits.followers };
-        let (registry, alerts, webhooks) = (self.registry.clone(), self.alerts.clone(), self.webhooks.clone());
-        Reporting::new(registry, desk, alerts, webhooks, [queries, followers], self.drain.clone())
+        let (registry, webhooks) = (self.registry.clone(), self.webhooks.clone());
+        let (limits, metrics) = ([queries, followers], self.metrics.clone());
+        Reporting::new(registry, desk, webhooks, limits, self.drain.clone(), metrics)
     }
 
-    fn admin(&self, issued: Arc<IssuedCounts>) -> Admin {
+    fn admin(&self) -> Admin {
         Admin {
             registry: self.registry.clone(),
             store: self.store.clone(),
             keys: self.keys.clone(),
             clock: self.clock.clone(),
             rules: self.config.rules(),
-            issued,
+            metrics: self.metrics.clone(),
+            page: self.page.clone(),
+            readiness: self.readiness.clone(),
+            log: self.config.log.clone(),
             verifying_key: self.signing_key.verifying_key(),
         }
     }
 
     fn pool(&self, kind: &'static str, limit: Limit) -> Result<CryptoPool, CollectorError> {
-        CryptoPool::new(kind, self.config.limits.crypto_threads, limit)
+        CryptoPool::new(kind, self.config.limits.crypto_threads, limit, &self.metrics)
             .map_err(|error| CollectorError::Server(error.to_string()))
     }
+}
+
+/// The methods that calls are counted by: a path that is none is the dashboard's, or `other`.
+fn methods() -> Result<Methods, CollectorError> {
+    let sets = [tacita_proto::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET, REFLECTION];
+    let other = |path: &str| match path.starts_with("/tacita.") || path.starts_with("/grpc.") {
+        true => "other",
+        false => "dashboard",
+    };
+    Methods::new(&sets, &["dashboard", "other"], other).map_err(|error| CollectorError::Server(error.to_string()))
 }
 
 fn make_directory(path: &Path) -> Result<(), CollectorError> {
@@ -380,7 +482,7 @@ fn make_directory(path: &Path) -> Result<(), CollectorError> {
 
 /// Makes the configured policy the one of all manifests: in the log, so that manifests of one revision never differ.
 async fn set_device_policy(registry: &Registry, policy: DevicePolicy) -> Result<(), CollectorError> {
-    match registry.apply(|catalogue| catalogue.propose_device_policy(policy)).await {
+    match registry.apply(By::Collector, |catalogue| catalogue.propose_device_policy(policy)).await {
         Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -396,8 +498,9 @@ async fn ensure_operator_key(foundation: &Foundation, path: &Path) -> Result<(),
     }
     let text = ApiKeyText::generate(id).map_err(|error| CollectorError::Key(error.to_string()))?;
     write_secret(path, text.expose()).map_err(|cause| CollectorError::File { path: path.to_owned(), cause })?;
-    let now = foundation.clock.now();
-    match registry.apply(|catalogue| catalogue.propose_api_key(id, Principal::Operator, text.hash(), now)).await {
+    let (principal, hash, created_at) = (Principal::Operator, text.hash(), foundation.clock.now());
+    let wish = NewApiKey { principal, hash, created_at, read_only: false, valid_seconds: 0 };
+    match registry.apply(By::Collector, |catalogue| catalogue.propose_api_key(id, &wish)).await {
         Ok(_) => tracing::info!(file = %path.display(), "made an operator's API key"),
         // Another collector, started at the same instant, was the first: it has the operator's key, and this file is none.
         Err(RegistryError::Refused(Refused::AlreadySo)) if has_operator(&registry.snapshot()) => {
@@ -409,7 +512,7 @@ async fn ensure_operator_key(foundation: &Foundation, path: &Path) -> Result<(),
 }
 
 fn has_operator(catalogue: &Catalogue) -> bool {
-    catalogue.api_keys().iter().any(|key| key.principal == Principal::Operator && !key.revoked)
+    catalogue.api_keys().iter().any(ApiKey::administers)
 }
 
 /// Writes a file that only this user may read, in one step.

@@ -117,7 +117,7 @@ async fn a_campaign_refers_to_what_exists() {
 async fn a_key_is_for_a_role_and_a_subject_that_exists() {
     let cast = Cast::assemble().await;
     let create = async |role: v1::Role, subject: &str| {
-        let request = v1::CreateApiKeyRequest { role: role.into(), subject: subject.into() };
+        let request = v1::CreateApiKeyRequest { role: role.into(), subject: subject.into(), ..Default::default() };
         cast.house.admin().create_api_key(request).await.map(|response| response.into_inner())
     };
     assert_eq!(create(v1::Role::Unspecified, "").await.unwrap_err().code(), Code::InvalidArgument);
@@ -209,7 +209,7 @@ async fn a_setting_that_cannot_be_is_named() {
     config.device_policy.token_batch = 129;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let refused = Collector::start(config, listener, Arc::new(house.clock.clone())).await.unwrap_err();
-    assert!(matches!(refused, CollectorError::Config { setting: "device_policy.token_batch", .. }), "{refused}");
+    assert!(matches!(refused, CollectorError::Config { setting: "device.token-batch", .. }), "{refused}");
 }
 
 #[tokio::test]

@@ -230,6 +230,20 @@ async fn collectors_follow_each_others_catalogue_epochs_and_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_key_that_is_revoked_at_one_collector_ends_at_the_others_with_its_open_streams() {
+    let Some(database) = Fresh::new().await else { return };
+    let Cast { house: first, acme, .. } = cast(&database).await;
+    let second = first.another().await;
+    let mut alerts =
+        second.reporting(&acme).watch_alerts(v1::WatchAlertsRequest::default()).await.unwrap().into_inner();
+    first.revoke(acme.split('_').nth(1).unwrap().parse().unwrap()).await;
+    let ended = tokio::time::timeout(Duration::from_secs(60), alerts.message()).await.expect("it ends with its key");
+    assert_eq!(ended.unwrap_err().code(), Code::Unauthenticated);
+    let refused = second.reporting(&acme).list_campaigns(v1::ListCampaignsRequest {}).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn collectors_that_start_together_on_an_empty_store_agree_on_epochs_keys_and_operator() {
     let Some(database) = Fresh::new().await else { return };
     let store = prepare(&database).await;

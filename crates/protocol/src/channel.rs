@@ -79,6 +79,13 @@ impl Channel {
         self.row().target && self.row().kind != Kind::Other
     }
 
+    /// Whether a share to it tells where the link went. The share sheet never says which app was chosen, and a copied link is
+    /// pasted where no page can see.
+    #[must_use]
+    pub fn names_destination(self) -> bool {
+        !matches!(self, Self::NATIVE | Self::COPY)
+    }
+
     /// The address that opens the app's share sheet with `link` and `text`, percent-encoded as `encodeURIComponent` does.
     ///
     /// `None` where an app has no such address, or asks for an application id: use the share sheet or a copy button there.

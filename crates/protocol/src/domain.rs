@@ -8,6 +8,7 @@ mod dimension;
 
 use serde::{Deserialize, Serialize};
 use tacita_dp::{CellIndex, DomainSize, Epsilon, Mechanism};
+use tacita_proto::v1;
 
 use self::dimension::ValueBuckets;
 pub use self::dimension::{Dimension, Values};
@@ -96,18 +97,29 @@ impl Domain {
         Ok(domain)
     }
 
-    /// What `event` is measured over when its creator names no dimensions: `channel`, over the channel table. None for
-    /// [`Event::ContentShare`], since nobody but its creator knows the contents.
+    /// What `event` is measured over when its creator names no dimensions: `channel`, over the channel table; `profile` for
+    /// [`Event::SharerProfile`]. None for [`Event::ContentShare`], since nobody but its creator knows the contents.
     pub fn default_dimensions(event: Event) -> Vec<Dimension> {
-        if event == Event::ContentShare {
-            return Vec::new();
+        match event {
+            Event::ContentShare => return Vec::new(),
+            Event::SharerProfile => return vec![Dimension::profile()],
+            _ => {}
         }
         let concerns = |channel: &Channel| event != Event::Share || channel.is_share_target();
         let channels = Channel::all().filter(concerns).map(|channel| channel.name().to_owned());
         let unattributed = (event == Event::Conversion).then(|| "unattributed".to_owned());
         let labels = channels.chain(unattributed).chain([Dimension::OTHER.to_owned()]).collect();
-        // A constant that is a name: `channel`.
-        Dimension::CHANNEL.parse().map(|name| vec![Dimension::labelled(name, labels)]).unwrap_or_default()
+        vec![Dimension::labelled(dimension::constant(Dimension::CHANNEL), labels)]
+    }
+
+    /// The dimensions of a wish, with what it leaves open: [`default_dimensions`](Self::default_dimensions) where it names none,
+    /// and `profile` before any other of [`Event::SharerProfile`], which can have no other labels.
+    pub fn with_default_dimensions(event: Event, wished: Vec<v1::Dimension>) -> Vec<v1::Dimension> {
+        let leaves_profile = event == Event::SharerProfile && wished.iter().all(|one| one.name != Dimension::PROFILE);
+        if !wished.is_empty() && !leaves_profile {
+            return wished;
+        }
+        Self::default_dimensions(event).iter().map(Into::into).chain(wished).collect()
     }
 
     /// The dimensions in order.
@@ -259,6 +271,19 @@ mod tests {
         for event in Event::ALL.into_iter().filter(|&event| event != Event::ContentShare) {
             assert!(domain(Domain::default_dimensions(event)).is_ok(), "{}", event.name());
         }
+    }
+
+    #[test]
+    fn a_wish_is_completed_where_it_leaves_dimensions_open() {
+        let names = |event, wished: &[&str]| -> Vec<String> {
+            let wished = wished.iter().map(|name| (&dimension(name, &["1"])).into()).collect();
+            Domain::with_default_dimensions(event, wished).into_iter().map(|one| one.name).collect()
+        };
+        assert_eq!(names(Event::Share, &[]), ["channel"]);
+        assert_eq!(names(Event::Share, &["cohort"]), ["cohort"]);
+        assert_eq!(names(Event::SharerProfile, &[]), ["profile"]);
+        assert_eq!(names(Event::SharerProfile, &["cohort"]), ["profile", "cohort"]);
+        assert_eq!(names(Event::SharerProfile, &["profile"]), ["profile"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::{
     catalogue::ContentCatalogue,
     domain::{Dimension, Domain, InvalidDomain},
     id::{CampaignId, InvalidName, MeasureId, Name},
+    profile::Profile,
     time::{InvalidWindowLength, WindowLength},
 };
 
@@ -25,11 +26,14 @@ pub enum Event {
     Conversion,
     /// Something was shared; value: which content.
     ContentShare,
+    /// First session of a device in a window; value: its [`Profile`] over the window before.
+    SharerProfile,
 }
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 5] = [Self::Arrival, Self::Reach, Self::Share, Self::Conversion, Self::ContentShare];
+    pub const ALL: [Self; 6] =
+        [Self::Arrival, Self::Reach, Self::Share, Self::Conversion, Self::ContentShare, Self::SharerProfile];
 
     /// The event as one word.
     pub fn name(self) -> &'static str {
@@ -39,7 +43,13 @@ impl Event {
             Self::Share => "share",
             Self::Conversion => "conversion",
             Self::ContentShare => "content-share",
+            Self::SharerProfile => "sharer-profile",
         }
+    }
+
+    /// Whether a device opens one slot in a window, with its first session, and no more.
+    pub fn is_once_per_window(self) -> bool {
+        matches!(self, Self::Reach | Self::SharerProfile)
     }
 }
 
@@ -122,11 +132,11 @@ pub enum InvalidMeasure {
     #[error("name: {0}")]
     Name(#[from] InvalidName),
     /// Its event.
-    #[error("event: choose arrival, reach, share, conversion or content-share")]
+    #[error("event: choose arrival, reach, share, conversion, content-share or sharer-profile")]
     Event,
-    /// Reach is once per device and window; it has no event that could open its slot.
-    #[error("participation: reach opens its slot with the first session of a window; leave it at event")]
-    ReachBySession,
+    /// It is once per device and window, so not with every session.
+    #[error("participation: {name} opens its slot with the first session of a window; leave it at event", name = .0.name())]
+    OncePerWindow(Event),
     /// Its domain.
     #[error("dimensions: {0}")]
     Domain(#[from] InvalidDomain),
@@ -135,6 +145,13 @@ pub enum InvalidMeasure {
         "contents: name the contents that this measure tells apart: a catalogue, or labels of the dimension 'content'"
     )]
     NoContents,
+    /// It is of sharers' profiles and has not their dimension, or one of a visit or a share.
+    #[error(
+        "dimensions: sharer-profile has the dimension 'profile' with the labels {labels}; it may add 'cohort', and none \
+         of channel, grade, generation, value, content",
+        labels = Profile::LABELS.join(", ")
+    )]
+    Profile,
     /// Its ε.
     #[error("epsilon: {0}")]
     Epsilon(String),
@@ -151,6 +168,7 @@ impl From<Event> for v1::Event {
             Event::Share => Self::Share,
             Event::Conversion => Self::Conversion,
             Event::ContentShare => Self::ContentShare,
+            Event::SharerProfile => Self::SharerProfile,
         }
     }
 }
@@ -166,6 +184,7 @@ impl TryFrom<v1::Event> for Event {
             v1::Event::Share => Ok(Self::Share),
             v1::Event::Conversion => Ok(Self::Conversion),
             v1::Event::ContentShare => Ok(Self::ContentShare),
+            v1::Event::SharerProfile => Ok(Self::SharerProfile),
         }
     }
 }
@@ -208,17 +227,20 @@ impl TryFrom<&v1::Measure> for Measure {
     type Error = InvalidMeasure;
 
     fn try_from(wire: &v1::Measure) -> Result<Self, InvalidMeasure> {
-        let event = v1::Event::try_from(wire.event).map_err(|_| InvalidMeasure::Event)?.try_into()?;
+        let event: Event = v1::Event::try_from(wire.event).map_err(|_| InvalidMeasure::Event)?.try_into()?;
         let participation =
             v1::Participation::try_from(wire.participation).unwrap_or(v1::Participation::Unspecified).into();
-        if event == Event::Reach && participation == Participation::Session {
-            return Err(InvalidMeasure::ReachBySession);
+        if event.is_once_per_window() && participation == Participation::Session {
+            return Err(InvalidMeasure::OncePerWindow(event));
         }
         let epsilon =
             Epsilon::from_micro(wire.epsilon_micro).map_err(|error| InvalidMeasure::Epsilon(error.to_string()))?;
         let dimensions = wire.dimensions.iter().map(Dimension::try_from).collect::<Result<Vec<_>, _>>()?;
         if event == Event::ContentShare && !dimensions.iter().any(|one| one.name.as_str() == Dimension::CONTENT) {
             return Err(InvalidMeasure::NoContents);
+        }
+        if event == Event::SharerProfile && !tells_profiles(&dimensions) {
+            return Err(InvalidMeasure::Profile);
         }
         let domain = Domain::new(dimensions, epsilon)?;
         Ok(Self {
@@ -232,6 +254,14 @@ impl TryFrom<&v1::Measure> for Measure {
             window: wire.window_seconds.try_into()?,
         })
     }
+}
+
+/// Whether these dimensions tell profiles of devices apart, all of them, and nothing of one visit or one share.
+fn tells_profiles(dimensions: &[Dimension]) -> bool {
+    let of_an_occurrence =
+        [Dimension::CHANNEL, Dimension::GRADE, Dimension::GENERATION, Dimension::VALUE, Dimension::CONTENT];
+    dimensions.contains(&Dimension::profile())
+        && !dimensions.iter().any(|one| of_an_occurrence.contains(&one.name.as_str()))
 }
 
 #[cfg(test)]
@@ -278,7 +308,39 @@ mod tests {
             m.event = v1::Event::Reach.into();
             m.participation = v1::Participation::Session.into();
         };
-        assert!(broken(reach_by_session).starts_with("participation: "));
+        assert!(broken(reach_by_session).starts_with("participation: reach "));
         assert!(broken(|m| m.event = v1::Event::ContentShare.into()).starts_with("contents: "));
+    }
+
+    #[test]
+    fn profiles_are_told_apart_all_four_and_by_nothing_of_a_visit_or_a_share() {
+        let with = |dimensions: &[(&str, &[&str])]| {
+            let dimension = |(name, labels): &(&str, &[&str])| v1::Dimension {
+                name: (*name).into(),
+                labels: labels.iter().map(|&label| label.into()).collect(),
+                catalogue: None,
+            };
+            let dimensions = dimensions.iter().map(dimension).collect();
+            Measure::try_from(&v1::Measure { event: v1::Event::SharerProfile.into(), dimensions, ..wire() })
+        };
+        let profile = ("profile", &Profile::LABELS[..]);
+        assert_eq!(with(&[profile]).unwrap().domain.cells(), 5);
+        assert_eq!(with(&[profile, ("cohort", &["0", "1"])]).unwrap().domain.cells(), 9);
+        let reordered = ["both", "neither", "private-only", "public-only"];
+        for refused in [
+            &[("profile", &Profile::LABELS[..3])][..],
+            &[("profile", &reordered)],
+            &[("channel", &["whatsapp"])],
+            &[profile, ("channel", &["whatsapp"])],
+            &[profile, ("content", &["/a"])],
+        ] {
+            assert_eq!(with(refused), Err(InvalidMeasure::Profile));
+        }
+        let by_session = v1::Measure {
+            event: v1::Event::SharerProfile.into(),
+            participation: v1::Participation::Session.into(),
+            ..wire()
+        };
+        assert_eq!(Measure::try_from(&by_session), Err(InvalidMeasure::OncePerWindow(Event::SharerProfile)));
     }
 }

@@ -1,11 +1,12 @@
 //! What an operator decides about a relay, and the checks on it.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use ed25519_dalek::VerifyingKey;
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 use ipnet::IpNet;
 use tacita_protocol::id::PublisherId;
+use tacita_tls::{ClientTls, Server, ServerTls};
 use tacita_tokens::ENVELOPE_LEN;
 use url::Url;
 
@@ -20,8 +21,12 @@ pub const MAX_BATCH: usize = 32_768;
 pub struct RelayConfig {
     /// Whose relay it is. It serves this publisher only.
     pub publisher: PublisherId,
-    /// The collector's address, `http://HOST:PORT`. For TLS, put a proxy beside the relay.
+    /// The collector's address, `https://HOST[:PORT]`, or `http://HOST:PORT` without TLS.
     pub collector: String,
+    /// Whom to trust as the collector, and the certificate to show it.
+    pub collector_tls: ClientTls,
+    /// What visitors' connections are encrypted with. None: plain HTTP, behind a proxy that ends TLS.
+    pub tls: Option<ServerTls>,
     /// The publisher's API key at the collector.
     pub api_key: String,
     /// The key that manifests must be signed with: the one pinned in the publisher's embed code.
@@ -40,14 +45,20 @@ pub struct RelayConfig {
     pub queue_bytes: u64,
     /// Proxies whose `x-forwarded-for` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// How long a drain waits for open requests, and then for the collector's answers. What is not answered stays on disk.
+    pub drain: Duration,
     /// Origins of pages that may call from another origin (CORS); `*` stands for all.
     pub allowed_origins: Vec<String>,
     /// How often the manifest is fetched.
     pub manifest_refresh: Duration,
+    /// How long the collector's receipts are kept.
+    pub receipts_kept: Duration,
     /// The folder of the SDK's build, if pages load it from here.
     pub sdk: Option<PathBuf>,
     /// The file of short links, if there are any. It is read again when it changes.
     pub links: Option<PathBuf>,
+    /// The address of the listener for scrapers and probes, which asks for no key. None: there is no such listener.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// When a batch leaves, and how large it is.
@@ -141,9 +152,12 @@ impl Default for RequestLimit {
 /// A setting cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The collector's address is no `http://` address.
-    #[error("collector '{0}': write http://HOST:PORT; for TLS, put a proxy beside the relay")]
+    /// The collector's address is none, or a file of TLS cannot be used.
+    #[error("{0}")]
     Collector(String),
+    /// A file of the relay's own certificate cannot be used.
+    #[error("{0}")]
+    Tls(String),
     /// The API key cannot travel in a header.
     #[error("the API key holds characters that a header cannot carry; copy it again")]
     ApiKey,
@@ -179,6 +193,24 @@ pub enum ConfigError {
     ManifestRefresh,
 }
 
+impl ConfigError {
+    /// The setting, or the section of settings, by the name that a configuration file has for it.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Collector(_) => "collector",
+            Self::Tls(_) => "tls.certificate",
+            Self::ApiKey => "key",
+            Self::Batch { .. } => "batch",
+            Self::VisitorLimit => "visitor",
+            Self::Connections => "connections",
+            Self::Requests => "requests",
+            Self::QueueBytes(_) => "queue.bytes",
+            Self::Origin(_) => "allowed-origins",
+            Self::ManifestRefresh => "manifest-refresh",
+        }
+    }
+}
+
 impl RelayConfig {
     /// A relay with the defaults: 1 GiB of queue, no proxy trusted, no foreign origin, a manifest a minute old at most.
     pub fn new(
@@ -191,6 +223,8 @@ impl RelayConfig {
         Self {
             publisher,
             collector,
+            collector_tls: ClientTls::default(),
+            tls: None,
             api_key,
             signing_key,
             data,
@@ -200,50 +234,54 @@ impl RelayConfig {
             requests: RequestLimit::default(),
             queue_bytes: 1 << 30,
             trusted_proxies: Vec::new(),
+            drain: Duration::from_secs(10),
             allowed_origins: Vec::new(),
             manifest_refresh: Duration::from_secs(60),
+            receipts_kept: Duration::from_secs(90 * 86_400),
             sdk: None,
             links: None,
+            metrics: None,
         }
     }
 
-    /// Checks what can be checked without the network or the disk.
+    /// The first setting that cannot be used.
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.collector_uri()?;
+        self.problems().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every setting that cannot be used, as far as that can be told without the network; of the disk, the certificates.
+    pub fn problems(&self) -> Vec<ConfigError> {
+        let mut problems: Vec<ConfigError> = self.collector().err().into_iter().collect();
         let BatchPolicy { least, most, .. } = self.batch;
         if least == 0 || most < least.saturating_mul(2) || most > MAX_BATCH {
-            return Err(ConfigError::Batch { least, most });
+            problems.push(ConfigError::Batch { least, most });
         }
         let VisitorLimit { tokens, envelopes, per } = self.visitor_limit;
         if tokens == 0 || (envelopes as usize) < MAX_SUBMITTED || per.is_zero() {
-            return Err(ConfigError::VisitorLimit);
+            problems.push(ConfigError::VisitorLimit);
         }
         let ConnectionLimit { most, per_visitor, idle, streams, age } = self.connections;
         if most == 0 || per_visitor == 0 || idle.is_zero() || streams == 0 || age.is_zero() {
-            return Err(ConfigError::Connections);
+            problems.push(ConfigError::Connections);
         }
         let RequestLimit { address_bytes, header_bytes, body_bytes, message_bytes, time } = self.requests;
         let full = MAX_SUBMITTED * (ENVELOPE_LEN + 2);
         let takes_a_full_one = message_bytes >= full && body_bytes >= full / 3 * 4 + 64;
         if !takes_a_full_one || address_bytes < 1_024 || header_bytes < 4_096 || time.is_zero() {
-            return Err(ConfigError::Requests);
+            problems.push(ConfigError::Requests);
         }
         if self.capacity() < MAX_SUBMITTED {
-            return Err(ConfigError::QueueBytes(self.queue_bytes));
+            problems.push(ConfigError::QueueBytes(self.queue_bytes));
         }
         if self.manifest_refresh.is_zero() {
-            return Err(ConfigError::ManifestRefresh);
+            problems.push(ConfigError::ManifestRefresh);
         }
-        self.allowed_origins.iter().try_for_each(|origin| origin_header(origin).map(drop))
+        problems.extend(self.allowed_origins.iter().filter_map(|origin| origin_header(origin).err()));
+        problems
     }
 
-    pub(crate) fn collector_uri(&self) -> Result<Uri, ConfigError> {
-        let refused = || ConfigError::Collector(self.collector.clone());
-        let uri: Uri = self.collector.parse().map_err(|_| refused())?;
-        match (uri.scheme_str(), uri.authority()) {
-            (Some("http"), Some(_)) => Ok(uri),
-            _ => Err(refused()),
-        }
+    pub(crate) fn collector(&self) -> Result<Server, ConfigError> {
+        Server::new(&self.collector, &self.collector_tls).map_err(|error| ConfigError::Collector(error.to_string()))
     }
 
     /// The most envelopes held at a time.
@@ -267,6 +305,8 @@ impl fmt::Debug for RelayConfig {
         f.debug_struct("RelayConfig")
             .field("publisher", &self.publisher)
             .field("collector", &self.collector)
+            .field("collector_tls", &self.collector_tls)
+            .field("tls", &self.tls)
             .field("api_key", &"(redacted)")
             .field("data", &self.data)
             .field("batch", &self.batch)
@@ -275,10 +315,12 @@ impl fmt::Debug for RelayConfig {
             .field("requests", &self.requests)
             .field("queue_bytes", &self.queue_bytes)
             .field("trusted_proxies", &self.trusted_proxies)
+            .field("drain", &self.drain)
             .field("allowed_origins", &self.allowed_origins)
             .field("manifest_refresh", &self.manifest_refresh)
             .field("sdk", &self.sdk)
             .field("links", &self.links)
+            .field("metrics", &self.metrics)
             .finish_non_exhaustive()
     }
 }
@@ -306,7 +348,7 @@ mod tests {
             change(&mut config);
             config.check().unwrap_err()
         };
-        assert!(matches!(refused(|c| c.collector = "https://x".into()), ConfigError::Collector(_)));
+        assert!(matches!(refused(|c| c.collector = "ftp://x".into()), ConfigError::Collector(_)));
         assert!(matches!(refused(|c| c.collector = "127.0.0.1:1".into()), ConfigError::Collector(_)));
         assert!(matches!(refused(|c| c.batch.least = 0), ConfigError::Batch { .. }));
         assert!(matches!(refused(|c| c.batch.most = 1_999), ConfigError::Batch { .. }));

@@ -140,17 +140,20 @@ impl IssuerConnection {
 /// What a visitor is told of the collector's refusal.
 fn for_visitor(status: &Status) -> Status {
     match status.code() {
+        // Its reason is passed on with it: the message and the details name a limit, an epoch or a field, nobody.
         Code::InvalidArgument | Code::FailedPrecondition | Code::ResourceExhausted => {
             // With its details: they name the limit.
             Status::with_details(status.code(), status.message(), status.details().to_vec().into())
         }
         Code::Unauthenticated | Code::PermissionDenied => {
             tracing::error!(code = ?status.code(), "the collector does not accept this relay: check its API key");
-            Status::unavailable("the relay is not accepted by its collector; its operator must check the API key")
+            let told = "the relay is not accepted by its collector; its operator must check the API key";
+            refusal::because(Code::Unavailable, "RELAY_NOT_ACCEPTED", told)
         }
         code => {
             tracing::warn!(?code, "the collector issued no tokens");
-            Status::unavailable("the collector cannot be reached; try again later")
+            let told = "the collector cannot be reached; try again later";
+            refusal::because(Code::Unavailable, "COLLECTOR_UNREACHABLE", told)
         }
     }
 }

@@ -13,6 +13,10 @@
 //! | `gate` | the visitor's limits, and the forward of issuance |
 //! | `queue` | envelopes, durable before they are acknowledged; batches drawn at random |
 //! | `uploader` | batches to the collector, until each is answered |
+//! | `metrics` | what is counted and timed, where it happens |
+//! | `readiness` | why the relay is not ready |
+//! | [`receipts`] | what the collector answered, kept to be compared with its record |
+//! | `refusal` | statuses with their reasons |
 //! | `upstream` | the connections to the collector |
 //! | [`sdk`] | the SDK's files, as built |
 //! | [`links`] | short links, and the totals of clicks on them |
@@ -23,10 +27,16 @@
 
 mod catalogues;
 pub mod config;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 pub mod links;
 mod manifest;
+mod metrics;
 mod queue;
+mod readiness;
+pub mod receipts;
 mod refusal;
 pub mod sdk;
 pub mod seen;

@@ -12,5 +12,11 @@ mod shelf;
 mod table;
 pub mod totals;
 
-pub(crate) use self::{click::platform_of_click, shelf::LinkShelf, totals::Totals};
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::table::LinkTable;
+pub(crate) use self::{
+    click::platform_of_click,
+    shelf::LinkShelf,
+    totals::{Totals, day_of},
+};
 pub use self::{shelf::LinksError, table::InvalidLinks};

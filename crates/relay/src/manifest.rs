@@ -22,6 +22,7 @@ use tacita_protocol::{
     catalogue::{CatalogueDigest, CatalogueRef, InvalidCatalogue},
     id::PublisherId,
     manifest::{ManifestError, SignedManifest},
+    time::Clock,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,7 @@ use tonic::{Code, Status, transport::Channel};
 use crate::{
     catalogues::{CatalogueShelf, Catalogues},
     config::RelayConfig,
+    metrics::{Fetch, Metrics},
     upstream::{Upstream, answer},
 };
 
@@ -132,11 +134,13 @@ pub(crate) struct ManifestCache {
     held: RwLock<Option<Arc<Held>>>,
     stale: Notify,
     refused: AtomicU64,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
 }
 
 impl ManifestCache {
     /// A cache that serves what the disk holds, if that still verifies.
-    pub(crate) fn open(config: &RelayConfig, upstream: Upstream) -> Self {
+    pub(crate) fn open(config: &RelayConfig, upstream: Upstream, metrics: Arc<Metrics>, clock: Arc<dyn Clock>) -> Self {
         let collector = ManifestServiceClient::new(upstream.connection());
         let cache = Self {
             publisher: config.publisher,
@@ -148,6 +152,8 @@ impl ManifestCache {
             held: RwLock::new(None),
             stale: Notify::new(),
             refused: AtomicU64::new(0),
+            metrics,
+            clock,
         };
         match cache.read_disk() {
             Ok(held) => cache.serve(held),
@@ -203,8 +209,24 @@ impl ManifestCache {
         self.stale.notify_one();
     }
 
+    /// The revision in service, 0 for none.
+    pub(crate) fn revision(&self) -> u64 {
+        self.held().map_or(0, |held| held.revision)
+    }
+
     /// Fetches, verifies, keeps and serves.
     pub(crate) async fn refresh(&self) -> Result<(), CacheError> {
+        let refreshed = self.try_refresh().await;
+        let fetch = match &refreshed {
+            Ok(()) => Fetch::Fresh,
+            Err(error) if error.is_refusal() => Fetch::Refused,
+            Err(_) => Fetch::Unreachable,
+        };
+        self.metrics.fetched(fetch, self.clock.now().0);
+        refreshed
+    }
+
+    async fn try_refresh(&self) -> Result<(), CacheError> {
         let offered = self.verify(self.fetch().await?)?;
         match self.held() {
             Some(held) if offered.revision < held.revision => {

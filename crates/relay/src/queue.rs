@@ -24,13 +24,19 @@ use std::{
 };
 
 use tacita_tokens::{ENVELOPE_LEN, Envelope};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
 
 use self::{
     pool::Waiting,
     writer::{Command, Writer},
 };
-use crate::config::BatchPolicy;
+use crate::{
+    config::BatchPolicy,
+    metrics::{QueueMetrics, Wait},
+};
 
 pub(crate) use self::disk::{Batch, BatchId};
 
@@ -64,6 +70,7 @@ pub(crate) struct Queue {
     waiting: watch::Receiver<Waiting>,
     policy: BatchPolicy,
     room: Room,
+    metrics: QueueMetrics,
 }
 
 /// How many envelopes are held, and how many may be.
@@ -79,16 +86,17 @@ impl Queue {
         folder: &Path,
         capacity: usize,
         policy: BatchPolicy,
+        metrics: QueueMetrics,
     ) -> Result<(Self, JoinHandle<()>), QueueError> {
         let room = Room { held: Arc::default(), capacity };
         let (publish, waiting) = watch::channel(Waiting::default());
         let (commands, received) = mpsc::channel(WAITING_REQUESTS);
-        let writer = Writer::open(folder, policy, room.clone(), publish)?;
+        let writer = Writer::open(folder, policy, room.clone(), publish, metrics.clone())?;
         let thread = std::thread::Builder::new()
             .name("relay-queue".into())
             .spawn(move || writer.run(received))
             .map_err(|error| QueueError::Disk(error.to_string()))?;
-        Ok((Self { commands, waiting, policy, room }, thread))
+        Ok((Self { commands, waiting, policy, room, metrics }, thread))
     }
 
     /// Makes envelopes durable; returns when they are.
@@ -105,7 +113,10 @@ impl Queue {
                 mpsc::error::TrySendError::Closed(_) => QueueError::Closed,
             });
         }
-        answer.await.unwrap_or(Err(QueueError::Closed))
+        let since = Instant::now();
+        let answer = answer.await;
+        self.metrics.waited(Wait::Disk, since);
+        answer.unwrap_or(Err(QueueError::Closed))
     }
 
     /// Whether so many more may be held; says so before a visitor's allowance is spent on them.
@@ -157,6 +168,16 @@ impl Queue {
     /// Envelopes that wait for a batch.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.borrow().envelopes
+    }
+
+    /// Since when something has waited for a batch.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        self.waiting.borrow().since
+    }
+
+    /// The most envelopes that may be held.
+    pub(crate) fn capacity(&self) -> usize {
+        self.room.capacity
     }
 
     /// Envelopes held: waiting, or in batches not yet answered.

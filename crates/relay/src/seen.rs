@@ -1,14 +1,10 @@
-//! What the relay saw: counts for the operator's metrics and for the demo. No address, key, token or envelope.
+//! What the relay saw: the metrics as a program reads them: for the demo and for tests. No address, key, token or envelope.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-};
+use std::collections::BTreeMap;
 
 use tacita_protocol::outcome::Outcome;
+
+use crate::metrics::Metrics;
 
 /// What the relay saw since it started.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -42,40 +38,21 @@ pub struct RelaySeen {
     pub outcomes: BTreeMap<Outcome, u64>,
 }
 
-/// The counters behind [`RelaySeen`].
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) token_requests: AtomicU64,
-    pub(crate) token_requests_over_limit: AtomicU64,
-    pub(crate) submissions_over_limit: AtomicU64,
-    pub(crate) connections_over_limit: AtomicU64,
-    pub(crate) envelopes_queued: AtomicU64,
-    pub(crate) batches_uploaded: AtomicU64,
-    pub(crate) small_batches: AtomicU64,
-    outcomes: Mutex<BTreeMap<Outcome, u64>>,
-}
-
-impl Counters {
-    pub(crate) fn count_outcomes(&self, outcomes: impl IntoIterator<Item = Outcome>) {
-        let mut counts = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-        for outcome in outcomes {
-            *counts.entry(outcome).or_default() += 1;
-        }
-    }
-
+impl Metrics {
     /// The counts, without those that the gate and the queue know.
-    pub(crate) fn snapshot(&self) -> RelaySeen {
-        let envelopes_queued = self.envelopes_queued.load(Relaxed);
+    pub(crate) fn seen(&self) -> RelaySeen {
+        let envelopes_queued = self.envelopes(Outcome::Queued);
+        let told = |&&outcome: &&Outcome| outcome != Outcome::Queued && self.envelopes(outcome) > 0;
         RelaySeen {
-            token_requests: self.token_requests.load(Relaxed),
-            token_requests_over_limit: self.token_requests_over_limit.load(Relaxed),
-            submissions_over_limit: self.submissions_over_limit.load(Relaxed),
-            connections_over_limit: self.connections_over_limit.load(Relaxed),
+            token_requests: self.token_requests.get(),
+            token_requests_over_limit: self.over_limit("tokens").get(),
+            submissions_over_limit: self.over_limit("envelopes").get(),
+            connections_over_limit: self.connections_refused.get(),
             envelopes_queued,
             bytes_queued: envelopes_queued * tacita_tokens::ENVELOPE_LEN as u64,
-            batches_uploaded: self.batches_uploaded.load(Relaxed),
-            small_batches: self.small_batches.load(Relaxed),
-            outcomes: self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            batches_uploaded: self.batches_answered.get(),
+            small_batches: self.batches_small.get(),
+            outcomes: Outcome::ALL.iter().filter(told).map(|&outcome| (outcome, self.envelopes(outcome))).collect(),
             ..RelaySeen::default()
         }
     }

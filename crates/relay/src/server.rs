@@ -2,7 +2,10 @@
 
 use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 
+use prometheus_client::{metrics::info::Info, registry::Registry};
+use tacita_observability::{CallLayer, Listener, Page, listener::Bound, process};
 use tacita_protocol::time::Clock;
+use tacita_tls::Acceptor;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -11,9 +14,12 @@ use crate::{
     gate::{Allowances, IssuerConnection},
     links::{LinkShelf, LinksError, Totals},
     manifest::{CacheError, ManifestCache},
+    metrics::{Looked, Metrics, QueueMetrics},
     queue::{Queue, QueueError},
+    readiness::Readiness,
+    receipts::Receipts,
     sdk::{Sdk, SdkError},
-    seen::{Counters, RelaySeen},
+    seen::RelaySeen,
     services::Services,
     uploader::Uploader,
     upstream::Upstream,
@@ -23,12 +29,16 @@ use crate::{
 
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
-/// How long a drain waits for open requests and for the collector's answers. What is not answered stays on disk.
-const DRAIN: Duration = Duration::from_secs(10);
-
 /// The publisher's edge.
 #[derive(Debug)]
 pub struct Relay;
+
+/// What names a build among others.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, prometheus_client::encoding::EncodeLabelSet)]
+struct Build {
+    version: &'static str,
+    publisher: u32,
+}
 
 /// A relay could not start.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +74,14 @@ pub enum RelayError {
     /// The listener cannot be used.
     #[error("the listener: {0}")]
     Listen(io::Error),
+    /// The listener for metrics does not start.
+    #[error("cannot tell metrics at {address}: {error}; choose another address with --metrics")]
+    Metrics {
+        /// Where it should be.
+        address: SocketAddr,
+        /// The cause.
+        error: io::Error,
+    },
     /// The reflection service cannot be built.
     #[error("reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -75,7 +93,9 @@ pub struct RunningRelay {
     tokens: Arc<Allowances>,
     manifest: Arc<ManifestCache>,
     queue: Queue,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
+    /// Until it is dropped, it tells the metrics.
+    scrapers: Option<Listener>,
     sdk: Option<Sdk>,
     totals: Option<Arc<Totals>>,
     accept: CancellationToken,
@@ -83,6 +103,8 @@ pub struct RunningRelay {
     server: JoinHandle<()>,
     uploader: JoinHandle<()>,
     writer: Option<thread::JoinHandle<()>>,
+    /// How long a drain waits, twice.
+    patience: Duration,
 }
 
 impl Relay {
@@ -101,14 +123,31 @@ impl Relay {
     ) -> Result<RunningRelay, RelayError> {
         config.check()?;
         let upstream = Upstream::new(&config)?;
+        let acceptor = config.tls.clone().map(Acceptor::new).transpose();
+        let acceptor = acceptor.map_err(|error| ConfigError::Tls(error.to_string()))?.map(Arc::new);
         let address = listener.local_addr().map_err(RelayError::Listen)?;
         let sdk = config.sdk.as_deref().map(Sdk::read).transpose()?;
         let links = open_links(&config, clock.clone())?;
-        let (queue, writer) = open_queue(&config).await?;
-        let manifest = match open_manifest(&config, upstream.clone()).await {
+        let scrapers = bind_for_scrapers(config.metrics).await?;
+        let mut registry = Registry::default();
+        process::register(&mut registry);
+        let own = registry.sub_registry_with_prefix("tacita_relay");
+        let build = Build { version: env!("CARGO_PKG_VERSION"), publisher: config.publisher.0 };
+        own.register("build", "The version, and whose relay it is", Info::new(build));
+        let metrics = Arc::new(Metrics::new(own));
+        let calls = CallLayer::new(own, web::methods()?);
+        let (queue, writer) = open_queue(&config, metrics.queue.clone()).await?;
+        let manifest = match open_manifest(&config, upstream.clone(), metrics.clone(), clock.clone()).await {
             Ok(manifest) => manifest,
             Err(error) => {
                 // So that whoever mends the cause finds the folder free.
+                close_queue(&queue, Some(writer)).await;
+                return Err(error);
+            }
+        };
+        let receipts = match open_receipts(&config, clock.clone()) {
+            Ok(receipts) => receipts,
+            Err(error) => {
                 close_queue(&queue, Some(writer)).await;
                 return Err(error);
             }
@@ -117,7 +156,6 @@ impl Relay {
         let tokens = Arc::new(Allowances::new(limit.of_tokens(), clock.clone())?);
         let envelopes = Arc::new(Allowances::new(limit.of_envelopes(), clock)?);
         let proxies = TrustedProxies::new(config.trusted_proxies.clone());
-        let counters = Arc::new(Counters::default());
         let services = Arc::new(Services {
             publisher: config.publisher,
             manifest: manifest.clone(),
@@ -126,16 +164,27 @@ impl Relay {
             issuer: IssuerConnection::new(upstream.clone()),
             proxies: proxies.clone(),
             queue: queue.clone(),
-            counters: counters.clone(),
+            metrics: metrics.clone(),
         });
 
         let (accept, upload) = (CancellationToken::new(), CancellationToken::new());
-        let app =
-            web::app(services, config.requests, Origins::new(&config.allowed_origins)?, sdk.as_ref(), links.clone())
-                .await?;
-        let connections = Connections::new(config.connections, config.requests, proxies, counters.clone());
+        let readiness = Readiness::new(manifest.clone(), queue.clone(), metrics.clone(), accept.clone());
+        let readiness = Arc::new(readiness);
+        readiness.announce().await;
+        let look = look(readiness.clone(), metrics.clone(), manifest.clone(), queue.clone(), tokens.clone());
+        // What a page dates is no finer than what the batches date for the collector.
+        let page = Arc::new(Page::new(registry, config.batch.age, look));
+        let scrapers = scrapers.map(|bound| {
+            let readiness = readiness.clone();
+            bound.serve(page, Arc::new(move || readiness.standing()))
+        });
+        let (origins, requests) = (Origins::new(&config.allowed_origins)?, config.requests);
+        let app = web::app(services, requests, origins, sdk.as_ref(), links.clone(), (readiness.health(), calls))?;
+        tokio::spawn(readiness.keep());
+        let limits = (config.connections, requests);
+        let connections = Connections::new(limits, proxies, metrics.clone(), acceptor);
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
-        let uploader = Uploader::new(queue.clone(), config.batch, upstream, counters.clone());
+        let uploader = Uploader::new(queue.clone(), config.batch, receipts, upstream, metrics.clone());
         let uploader = tokio::spawn(uploader.run(upload.clone()));
         tokio::spawn(manifest.clone().keep_fresh(config.manifest_refresh, accept.clone()));
         tokio::spawn(forget_visitors([tokens.clone(), envelopes], accept.clone()));
@@ -150,7 +199,8 @@ impl Relay {
             tokens,
             manifest,
             queue,
-            counters,
+            metrics,
+            scrapers,
             sdk,
             totals,
             accept,
@@ -158,6 +208,7 @@ impl Relay {
             server,
             uploader,
             writer: Some(writer),
+            patience: config.drain,
         })
     }
 }
@@ -166,6 +217,11 @@ impl RunningRelay {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the metrics are told, if they are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.scrapers.as_ref().map(Listener::address)
     }
 
     /// The SDK that it serves.
@@ -180,7 +236,7 @@ impl RunningRelay {
             manifests_refused: self.manifest.refused(),
             waiting: self.queue.waiting(),
             held: self.queue.held(),
-            ..self.counters.snapshot()
+            ..self.metrics.seen()
         }
     }
 
@@ -188,12 +244,12 @@ impl RunningRelay {
     /// queue. What waits stays on disk for the next start.
     pub async fn shutdown(mut self) {
         self.accept.cancel();
-        end_within(DRAIN, &mut self.server, "requests were still open").await;
+        end_within(self.patience, &mut self.server, "requests were still open").await;
         if let Some(totals) = &self.totals {
             totals.write().await;
         }
         self.upload.cancel();
-        end_within(DRAIN, &mut self.uploader, "batches were not answered; they are kept").await;
+        end_within(self.patience, &mut self.uploader, "batches were not answered; they are kept").await;
         close_queue(&self.queue, self.writer.take()).await;
         tracing::info!("relay stopped");
     }
@@ -222,15 +278,23 @@ async fn end_within(time: Duration, task: &mut JoinHandle<()>, otherwise: &str) 
     }
 }
 
-async fn open_queue(config: &RelayConfig) -> Result<(Queue, thread::JoinHandle<()>), RelayError> {
+async fn open_queue(
+    config: &RelayConfig,
+    metrics: QueueMetrics,
+) -> Result<(Queue, thread::JoinHandle<()>), RelayError> {
     let (data, capacity, policy) = (config.data.clone(), config.capacity(), config.batch);
     let path = data.join("queue");
     let folder = path.clone();
     let opened = tokio::task::spawn_blocking(move || {
         fs::create_dir_all(&data).map_err(|error| RelayError::Data { path: data, error })?;
-        Queue::open(&folder, capacity, policy).map_err(|error| RelayError::Queue { path: folder, error })
+        Queue::open(&folder, capacity, policy, metrics).map_err(|error| RelayError::Queue { path: folder, error })
     });
     opened.await.unwrap_or_else(|_| Err(RelayError::Queue { path, error: QueueError::Closed }))
+}
+
+fn open_receipts(config: &RelayConfig, clock: Arc<dyn Clock>) -> Result<Receipts, RelayError> {
+    let opened = Receipts::open(&config.data, (config.publisher, config.signing_key), config.receipts_kept, clock);
+    opened.map_err(|error| RelayError::Data { path: config.data.clone(), error })
 }
 
 fn open_links(config: &RelayConfig, clock: Arc<dyn Clock>) -> Result<Option<ShortLinks>, RelayError> {
@@ -241,14 +305,47 @@ fn open_links(config: &RelayConfig, clock: Arc<dyn Clock>) -> Result<Option<Shor
     Ok(Some(ShortLinks { shelf, totals }))
 }
 
-async fn open_manifest(config: &RelayConfig, upstream: Upstream) -> Result<Arc<ManifestCache>, RelayError> {
-    let cache = Arc::new(ManifestCache::open(config, upstream));
+async fn open_manifest(
+    config: &RelayConfig,
+    upstream: Upstream,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<ManifestCache>, RelayError> {
+    let cache = Arc::new(ManifestCache::open(config, upstream, metrics, clock));
     match cache.refresh().await {
         Ok(()) => {}
         Err(error) if error.is_lasting() && cache.signed().is_none() => return Err(error.into()),
         Err(error) => tracing::warn!(%error, "starting without a fresh manifest"),
     }
     Ok(cache)
+}
+
+/// What stands somewhere already, and is looked at when the page is made.
+fn look(
+    readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
+    manifest: Arc<ManifestCache>,
+    queue: Queue,
+    tokens: Arc<Allowances>,
+) -> impl Fn() + Send + Sync + 'static {
+    move || {
+        metrics.look(&Looked {
+            standing: readiness.standing(),
+            visitors: tokens.remembered(),
+            waiting: queue.waiting(),
+            held: queue.held(),
+            capacity: queue.capacity(),
+            since: queue.since(),
+            revision: manifest.revision(),
+        });
+    }
+}
+
+/// The address for scrapers and probes, if there is to be one: taken before anything is opened.
+async fn bind_for_scrapers(address: Option<SocketAddr>) -> Result<Option<Bound>, RelayError> {
+    let Some(address) = address else { return Ok(None) };
+    let bound = Listener::bind(address).await.map_err(|error| RelayError::Metrics { address, error })?;
+    Ok(Some(bound))
 }
 
 async fn forget_visitors(allowances: [Arc<Allowances>; 2], stop: CancellationToken) {

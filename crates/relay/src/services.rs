@@ -1,6 +1,6 @@
 //! What devices may call: thin handlers over the manifest cache, the gate and the queue.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 use tacita_proto::v1::{
     self, collection_service_server::CollectionService, manifest_service_server::ManifestService,
@@ -19,9 +19,9 @@ use crate::{
     config::MAX_SUBMITTED,
     gate::{Allowances, IssuerConnection},
     manifest::ManifestCache,
+    metrics::Metrics,
     queue::{Queue, QueueError, WAITING_REQUESTS},
-    refusal::Limit,
-    seen::Counters,
+    refusal::{self, Limit},
     visitor::{TrustedProxies, Visitor},
 };
 
@@ -37,7 +37,7 @@ pub(crate) struct Services {
     pub(crate) issuer: IssuerConnection,
     pub(crate) proxies: TrustedProxies,
     pub(crate) queue: Queue,
-    pub(crate) counters: Arc<Counters>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 #[tonic::async_trait]
@@ -47,7 +47,7 @@ impl ManifestService for Services {
         request: Request<v1::GetManifestRequest>,
     ) -> Result<Response<v1::GetManifestResponse>, Status> {
         if request.get_ref().publisher != self.publisher.0 {
-            return Err(Status::not_found(self.other_publisher()));
+            return Err(refusal::because(Code::NotFound, "NO_SUCH_PUBLISHER", self.other_publisher()));
         }
         let signed = self.manifest.signed().ok_or_else(no_manifest)?;
         Ok(Response::new(v1::GetManifestResponse { signed_manifest: Some(signed) }))
@@ -59,12 +59,13 @@ impl ManifestService for Services {
     ) -> Result<Response<v1::GetCatalogueResponse>, Status> {
         let v1::GetCatalogueRequest { publisher, digest } = request.into_inner();
         if publisher != self.publisher.0 {
-            return Err(Status::not_found(self.other_publisher()));
+            return Err(refusal::because(Code::NotFound, "NO_SUCH_PUBLISHER", self.other_publisher()));
         }
         let digest = CatalogueDigest::try_from(digest.as_slice())
-            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+            .map_err(|error| refusal::because(Code::InvalidArgument, "INVALID_FIELD", error.to_string()))?;
         let catalogue = self.manifest.catalogue(digest).ok_or_else(|| {
-            Status::not_found("the manifest in service names no such catalogue; fetch the manifest again")
+            let told = "the manifest in service names no such catalogue; fetch the manifest again";
+            refusal::because(Code::NotFound, "NO_SUCH_CATALOGUE", told)
         })?;
         Ok(Response::new(v1::GetCatalogueResponse { catalogue }))
     }
@@ -76,11 +77,11 @@ impl TokenService for Services {
         &self,
         request: Request<v1::IssueTokensRequest>,
     ) -> Result<Response<v1::IssueTokensResponse>, Status> {
-        self.counters.token_requests.fetch_add(1, Relaxed);
+        self.metrics.token_requests.inc();
         let tokens = self.check_batch(request.get_ref())?;
         let visitor = self.visitor(&request)?;
         self.tokens.take(visitor, tokens).map_err(|over| {
-            self.counters.token_requests_over_limit.fetch_add(1, Relaxed);
+            self.metrics.over_limit("tokens").inc();
             Status::from(over)
         })?;
         let issued = self.issuer.forward(request.into_inner()).await.inspect_err(|status| {
@@ -107,17 +108,14 @@ impl CollectionService for Services {
         }
         self.queue.check_room(reports.len()).map_err(|error| status_of(&error))?;
         self.envelopes.take(visitor, reports.len() as u32).map_err(|over| {
-            self.counters.submissions_over_limit.fetch_add(1, Relaxed);
+            self.metrics.over_limit("envelopes").inc();
             Status::from(over)
         })?;
         let checked: Vec<_> = reports.iter().map(|report| self.check_report(report)).collect();
         let fit: Vec<Envelope> = checked.iter().flatten().copied().collect();
-        let queued = fit.len() as u64;
         self.queue.submit(fit).await.map_err(|error| status_of(&error))?;
-        self.counters.envelopes_queued.fetch_add(queued, Relaxed);
-        self.counters.count_outcomes(checked.iter().filter_map(|report| report.err().map(Outcome::Refused)));
-
         let outcome = |report: &Result<Envelope, Refusal>| report.map_or_else(Outcome::Refused, |_| Outcome::Queued);
+        self.metrics.count_outcomes(checked.iter().map(outcome));
         let outcomes = checked.iter().map(|report| outcome(report).to_wire()).collect();
         Ok(Response::new(v1::SubmitReportsResponse { outcomes }))
     }
@@ -142,15 +140,18 @@ impl Services {
     /// A batch for this publisher, of the one size that all its devices ask for; says that size.
     fn check_batch(&self, asked: &v1::IssueTokensRequest) -> Result<u32, Status> {
         if asked.publisher != self.publisher.0 {
-            return Err(Status::invalid_argument(self.other_publisher()));
+            return Err(refusal::because(Code::InvalidArgument, "WRONG_PUBLISHER", self.other_publisher()));
         }
         let tokens = self.manifest.token_batch().ok_or_else(no_manifest)?;
         let expected = tokens as usize * BLINDED_LEN;
         match asked.blinded_batch.len() {
             length if length == expected => Ok(tokens),
-            length => Err(Status::invalid_argument(format!(
-                "a blinded batch of {length} bytes: the manifest's policy is {tokens} tokens, {expected} bytes"
-            ))),
+            length => {
+                let told = format!(
+                    "a blinded batch of {length} bytes: the manifest's policy is {tokens} tokens, {expected} bytes"
+                );
+                Err(refusal::because(Code::InvalidArgument, "INVALID_FIELD", told))
+            }
         }
     }
 
@@ -172,18 +173,22 @@ impl Services {
 }
 
 fn no_manifest() -> Status {
-    Status::unavailable("the relay has no manifest yet; try again later")
+    refusal::because(Code::Unavailable, "NO_MANIFEST", "the relay has no manifest yet; try again later")
 }
 
 fn status_of(error: &QueueError) -> Status {
+    let told = error.to_string();
     match error {
-        QueueError::Full(bytes) => Limit::new("queue.bytes", *bytes).refuse(Code::ResourceExhausted, error.to_string()),
+        QueueError::Full(bytes) => Limit::new("queue.bytes", *bytes).refuse(Code::ResourceExhausted, told),
         QueueError::Busy => {
-            Limit::new("requests-waiting", WAITING_REQUESTS as u64).refuse(Code::ResourceExhausted, error.to_string())
+            Limit::new("requests-waiting", WAITING_REQUESTS as u64).refuse(Code::ResourceExhausted, told)
         }
-        QueueError::DiskFull => Status::resource_exhausted(error.to_string()),
-        QueueError::Closed => Status::unavailable(error.to_string()),
+        QueueError::DiskFull => refusal::because(Code::ResourceExhausted, "DISK_FULL", told),
+        QueueError::Closed => refusal::because(Code::Unavailable, "SHUTTING_DOWN", told),
         // What failed is in the log, for the operator.
-        QueueError::Disk(_) => Status::unavailable("the relay cannot store: keep the reports and try again later"),
+        QueueError::Disk(_) => {
+            let told = "the relay cannot store: keep the reports and try again later";
+            refusal::because(Code::Unavailable, "DISK_FAILED", told)
+        }
     }
 }

@@ -15,8 +15,9 @@ use tonic::{Code, Status, Streaming, transport::Channel};
 
 use crate::{
     config::BatchPolicy,
+    metrics::{Metrics, Upload, Wait},
     queue::{Batch, Queue, QueueError},
-    seen::Counters,
+    receipts::{ReceiptFault, Receipts},
     upstream::Upstream,
 };
 
@@ -46,12 +47,48 @@ enum Broken {
     Unknown(#[from] UnknownOutcome),
     #[error("the collector answered 'queued', which is no final outcome")]
     NotFinal,
+    #[error(transparent)]
+    Receipt(#[from] ReceiptFault),
+}
+
+/// A batch that is to be answered.
+struct Unanswered {
+    batch: Batch,
+    sending: Sending,
+    /// When it was taken up.
+    since: Instant,
+}
+
+/// What became of sending a batch. A collector that counted it and whose answer was lost has it in its record: what has no receipt must be
+/// explained, so it is written down before it is sent again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    /// Not sent, or on the stream that is open.
+    First,
+    /// Sent without an answer.
+    Lost,
+    /// The same, and written down.
+    Noted,
 }
 
 fn remedy(code: Code) -> &'static str {
     match code {
         Code::Unauthenticated | Code::PermissionDenied => "; check the relay's API key",
         _ => "",
+    }
+}
+
+impl Broken {
+    /// One of [`BROKEN`](crate::metrics::BROKEN).
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Status(status) if status.code() == Code::Unavailable => "unreachable",
+            Self::Status(_) => "refused",
+            Self::Ended => "ended",
+            Self::Silent => "silent",
+            Self::StrangeBatch | Self::Incomplete { .. } | Self::Unknown(_) | Self::NotFinal => "bad_answer",
+            Self::Receipt(_) => "receipt",
+        }
     }
 }
 
@@ -65,11 +102,12 @@ impl From<Status> for Broken {
 pub(crate) struct Uploader {
     queue: Queue,
     policy: BatchPolicy,
+    receipts: Receipts,
     upstream: Upstream,
     collector: CollectionServiceClient<Channel>,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
     /// Sent, or about to be; in this order.
-    unanswered: VecDeque<Batch>,
+    unanswered: VecDeque<Unanswered>,
     pause: Duration,
 }
 
@@ -77,14 +115,21 @@ pub(crate) struct Uploader {
 type Outgoing = mpsc::Sender<v1::UploadReportsRequest>;
 
 impl Uploader {
-    pub(crate) fn new(queue: Queue, policy: BatchPolicy, upstream: Upstream, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(
+        queue: Queue,
+        policy: BatchPolicy,
+        receipts: Receipts,
+        upstream: Upstream,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let collector = CollectionServiceClient::new(upstream.connection());
         Self {
             queue,
             policy,
+            receipts,
             upstream,
             collector,
-            counters,
+            metrics,
             unanswered: VecDeque::with_capacity(IN_FLIGHT),
             pause: SHORTEST_PAUSE,
         }
@@ -96,10 +141,16 @@ impl Uploader {
         let drawer = tokio::spawn(draw_batches(self.queue.clone(), drawn, stop.clone()));
         while let Err(broken) = self.stream(&mut batches).await {
             tracing::warn!(%broken, unanswered = self.unanswered.len(), "an upload broke; its batches will be sent again");
+            self.metrics.upload_broke(broken.reason());
+            self.metrics.collector_answers(false);
+            self.metrics.upload_is(Upload::Backoff);
+            let since = Instant::now();
+            self.mark(Sending::First, Sending::Lost);
             tokio::select! {
                 () = tokio::time::sleep(self.next_pause()) => {}
                 () = stop.cancelled() => break,
             }
+            self.metrics.queue.waited(Wait::Backoff, since);
         }
         drawer.await.ok();
     }
@@ -114,16 +165,23 @@ impl Uploader {
     /// One stream, from its first batch to its end. `Ok` when there is nothing left to do.
     async fn stream(&mut self, batches: &mut mpsc::Receiver<Batch>) -> Result<(), Broken> {
         if self.unanswered.is_empty() {
+            self.metrics.upload_is(Upload::Idle);
             let Some(batch) = batches.recv().await else { return Ok(()) };
             self.take(batch);
         }
+        self.note_lost().await?;
         let (outgoing, requests) = mpsc::channel(IN_FLIGHT);
-        for batch in &self.unanswered {
-            send(&outgoing, batch)?;
+        for unanswered in &self.unanswered {
+            send(&outgoing, &unanswered.batch)?;
         }
+        self.metrics.upload_is(Upload::Opening);
         let request = self.upstream.request(ReceiverStream::new(requests));
         let opened = tokio::time::timeout(ANSWER_TIMEOUT, self.collector.upload_reports(request)).await;
         let answers = opened.map_err(|_| Broken::Silent)??.into_inner();
+        self.metrics.upload_is(Upload::Open);
+        self.metrics.collector_answers(true);
+        // From here on another answer can be lost.
+        self.mark(Sending::Noted, Sending::First);
         self.exchange(batches, outgoing, answers).await
     }
 
@@ -148,7 +206,12 @@ impl Uploader {
                         if self.unanswered.is_empty() {
                             deadline = Instant::now() + ANSWER_TIMEOUT;
                         }
-                        send(outgoing, self.take(batch))?;
+                        self.take(batch);
+                        self.note_lost().await?;
+                        self.mark(Sending::Noted, Sending::First);
+                        if let Some(last) = self.unanswered.back() {
+                            send(outgoing, &last.batch)?;
+                        }
                     }
                     _ => outgoing = None,
                 },
@@ -159,22 +222,39 @@ impl Uploader {
     }
 
     /// Takes a batch up: from here on it is sent until it is answered.
-    fn take(&mut self, batch: Batch) -> &Batch {
+    fn take(&mut self, batch: Batch) {
         if batch.envelopes.len() < self.policy.least {
-            self.counters.small_batches.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.metrics.batches_small.inc();
         }
-        self.unanswered.push_back(batch);
-        &self.unanswered[self.unanswered.len() - 1]
+        let sending = if batch.is_found { Sending::Lost } else { Sending::First };
+        self.unanswered.push_back(Unanswered { batch, sending, since: Instant::now() });
     }
 
-    /// The collector has made a batch durable: forget it, durably.
+    fn mark(&mut self, from: Sending, to: Sending) {
+        self.unanswered.iter_mut().filter(|one| one.sending == from).for_each(|one| one.sending = to);
+    }
+
+    /// Writes down, durably, which batches' answers were lost.
+    async fn note_lost(&mut self) -> Result<(), Broken> {
+        let lost = self.unanswered.iter().filter(|one| one.sending == Sending::Lost).map(|one| &one.batch);
+        self.receipts.unanswered(lost).await?;
+        self.mark(Sending::Lost, Sending::Noted);
+        Ok(())
+    }
+
+    /// The collector has made a batch durable: keep its receipt, then forget the batch, both durably.
     async fn settle(&mut self, answer: v1::UploadReportsResponse) -> Result<(), Broken> {
-        let place = self.unanswered.iter().position(|batch| batch.id.0 == answer.batch);
+        let place = self.unanswered.iter().position(|one| one.batch.id.0 == answer.batch);
         let place = place.ok_or(Broken::StrangeBatch)?;
-        let outcomes = final_outcomes(&answer, self.unanswered[place].envelopes.len())?;
-        let Some(batch) = self.unanswered.remove(place) else { return Err(Broken::StrangeBatch) };
-        self.counters.batches_uploaded.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        self.counters.count_outcomes(outcomes);
+        let batch = &self.unanswered[place].batch;
+        let outcomes = final_outcomes(&answer, batch.envelopes.len())?;
+        self.receipts.keep(batch, &outcomes, answer.receipt).await?;
+        let Some(Unanswered { batch, since, .. }) = self.unanswered.remove(place) else {
+            return Err(Broken::StrangeBatch);
+        };
+        self.metrics.queue.waited(Wait::Answer, since);
+        self.metrics.batches_answered.inc();
+        self.metrics.count_outcomes(outcomes);
         if let Err(error) = self.queue.answered(batch.id).await {
             // It stays on disk and is sent again; the collector will say that it was counted.
             tracing::warn!(%error, "an answered batch was not forgotten");
@@ -230,7 +310,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_taken_only_if_it_is_whole_and_final() {
-        let answer = |outcomes: &[i32]| v1::UploadReportsResponse { batch: 1, outcomes: outcomes.to_vec() };
+        let answer =
+            |outcomes: &[i32]| v1::UploadReportsResponse { batch: 1, outcomes: outcomes.to_vec(), receipt: None };
         let counted = Outcome::Counted.to_wire();
         assert!(final_outcomes(&answer(&[counted, counted]), 2).is_ok());
         assert!(matches!(final_outcomes(&answer(&[counted]), 2), Err(Broken::Incomplete { sent: 2, got: 1 })));

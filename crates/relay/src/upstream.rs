@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use tacita_tls::Server;
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
-    transport::{Channel, Endpoint},
+    transport::Channel,
 };
 
 use crate::config::{ConfigError, RelayConfig};
@@ -19,27 +20,29 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Where the collector is, and how the publisher shows itself to it.
 #[derive(Clone)]
 pub(crate) struct Upstream {
-    endpoint: Endpoint,
+    collector: Server,
     authorization: MetadataValue<Ascii>,
 }
 
 impl Upstream {
     pub(crate) fn new(config: &RelayConfig) -> Result<Self, ConfigError> {
-        let endpoint = Endpoint::from(config.collector_uri()?)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_while_idle(true);
+        let collector = config.collector()?.with(|endpoint| {
+            endpoint
+                .connect_timeout(CONNECT_TIMEOUT)
+                .tcp_nodelay(true)
+                .http2_keep_alive_interval(KEEP_ALIVE)
+                .keep_alive_while_idle(true)
+        });
         let mut authorization: MetadataValue<Ascii> =
             format!("Bearer {}", config.api_key).parse().map_err(|_| ConfigError::ApiKey)?;
         authorization.set_sensitive(true);
-        Ok(Self { endpoint, authorization })
+        Ok(Self { collector, authorization })
     }
 
     /// A connection of its own, made when first used and again when it broke. Issuance, upload and manifest each hold
     /// one: what shares a connection can be linked.
     pub(crate) fn connection(&self) -> Channel {
-        self.endpoint.connect_lazy()
+        self.collector.connect_lazy()
     }
 
     /// A request with the publisher's key. There is no way to add anything else.

@@ -26,6 +26,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode, header};
+use tacita_observability::{CallLayer, Methods};
 use tacita_proto::{
     DESCRIPTORS,
     v1::{
@@ -33,22 +34,26 @@ use tacita_proto::{
         token_service_server::TokenServiceServer,
     },
 };
-use tonic::{Code, Status, service::Routes};
+use tonic::{Code, service::Routes};
+use tonic_health::{
+    pb::health_server::HealthServer,
+    server::{HealthReporter, HealthService},
+};
 use tonic_web::GrpcWebLayer;
 
 pub(crate) use self::{connections::Connections, links::ShortLinks, origins::Origins};
-use crate::{config::RequestLimit, refusal::Limit, sdk::Sdk, services::Services};
+use crate::{config::RequestLimit, refusal::Cause, sdk::Sdk, services::Services};
 
 /// All that is served. Limits stand inside CORS, so that a page may read which one it broke.
-pub(crate) async fn app(
+pub(crate) fn app(
     services: Arc<Services>,
     requests: RequestLimit,
     origins: Origins,
     sdk: Option<&Sdk>,
     links: Option<ShortLinks>,
+    (health, count): (HealthReporter, CallLayer),
 ) -> Result<Router, tonic_reflection::server::Error> {
-    let calls = grpc(services, requests.message_bytes)
-        .await?
+    let calls = grpc(services, requests.message_bytes, health)?
         .into_axum_router()
         .reset_fallback()
         .layer(from_fn(message::name_limit))
@@ -57,16 +62,18 @@ pub(crate) async fn app(
         .layer(from_fn_with_state(requests, limits::hold))
         .layer(origins.layer());
     let pages = sdk.map(sdk::routes).into_iter().chain(links.map(links::routes)).fold(Router::new(), Router::merge);
-    Ok(calls.merge(pages.fallback(nothing_here).layer(from_fn_with_state(requests, limits::hold))))
+    let pages = pages.fallback(nothing_here).layer(from_fn_with_state(requests, limits::hold));
+    Ok(calls.merge(pages).layer(count))
 }
 
-async fn grpc(services: Arc<Services>, message_bytes: usize) -> Result<Routes, tonic_reflection::server::Error> {
+fn grpc(
+    services: Arc<Services>,
+    message_bytes: usize,
+    health: HealthReporter,
+) -> Result<Routes, tonic_reflection::server::Error> {
     let reflection =
         tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
-    let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<ManifestServiceServer<Services>>().await;
-    reporter.set_serving::<TokenServiceServer<Services>>().await;
-    reporter.set_serving::<CollectionServiceServer<Services>>().await;
+    let health = HealthServer::new(HealthService::from_health_reporter(health));
     Ok(Routes::new(ManifestServiceServer::from_arc(services.clone()).max_decoding_message_size(message_bytes))
         .add_service(TokenServiceServer::from_arc(services.clone()).max_decoding_message_size(message_bytes))
         .add_service(CollectionServiceServer::from_arc(services).max_decoding_message_size(message_bytes))
@@ -74,18 +81,29 @@ async fn grpc(services: Arc<Services>, message_bytes: usize) -> Result<Routes, t
         .add_service(reflection))
 }
 
+/// What calls are counted by: the services' methods, and what else a path may be.
+pub(crate) fn methods() -> Result<Methods, tonic_reflection::server::Error> {
+    let sets = [DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET, tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET];
+    let other = |path: &str| match path {
+        _ if path.starts_with("/s/") => "short_link",
+        _ if path.starts_with("/tacita/") || path.starts_with("/tacita.js") || path.starts_with("/tacita-") => "sdk",
+        _ => "other",
+    };
+    Ok(Methods::new(&sets, &["short_link", "sdk", "other"], other)?)
+}
+
 async fn nothing_here(headers: HeaderMap) -> Response {
     let told = "nothing is served at this address; spec/relay.md lists what is";
-    Refusal { status: StatusCode::NOT_FOUND, code: Code::Unimplemented, told: told.into(), limit: None }.to(&headers)
+    let (status, code) = (StatusCode::NOT_FOUND, Code::Unimplemented);
+    Refusal { status, code, cause: Cause::Reason("NOT_SERVED"), told: told.into() }.to(&headers)
 }
 
 /// Why a request is not served, in HTTP's words and in gRPC's.
 struct Refusal {
     status: StatusCode,
     code: Code,
+    cause: Cause,
     told: String,
-    /// The limit that it goes beyond, if it is one.
-    limit: Option<Limit>,
 }
 
 impl Refusal {
@@ -95,11 +113,7 @@ impl Refusal {
         match grpc {
             // A gRPC-Web answer that holds its status in the headers has no body: both kinds read it.
             Some(media) => {
-                let status = match self.limit {
-                    Some(limit) => limit.refuse(self.code, self.told),
-                    None => Status::new(self.code, self.told),
-                };
-                let mut answer = status.into_http::<axum::body::Body>();
+                let mut answer = self.cause.refuse(self.code, self.told).into_http::<axum::body::Body>();
                 if let Ok(media) = media.parse() {
                     answer.headers_mut().insert(header::CONTENT_TYPE, media);
                 }

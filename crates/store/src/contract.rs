@@ -3,14 +3,15 @@
 //! The hot path is one operation, [`TallyStore::commit`]: spend and tally in one atomic, durable step. Exactly-once is a
 //! uniqueness constraint and an increment in the same transaction, never a check followed by an act.
 
-use std::{ops::Range, path::PathBuf};
+use std::{ops::Range, path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use tacita_protocol::{
     epoch::EpochId,
     id::{MeasureId, PublisherId},
     outcome::Outcome,
-    time::WindowId,
+    record::PeriodId,
+    time::{UnixTime, WindowId},
 };
 use tacita_tokens::{Fingerprint, Nullifier};
 
@@ -120,6 +121,15 @@ impl From<Verdict> for Outcome {
     }
 }
 
+/// What a commit did, and when as far as the record goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Committed {
+    /// For each entry, in order.
+    pub verdicts: Vec<Verdict>,
+    /// The period that the verdicts were counted in. Of a commit of nothing it says nothing.
+    pub period: PeriodId,
+}
+
 /// The tally of one publisher's series, summed over its lanes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SeriesTally {
@@ -140,7 +150,7 @@ pub enum StoreError {
     /// Another process has the store open.
     #[error("the store in '{}' is open in another process: stop that one first", .0.display())]
     InUse(PathBuf),
-    /// The store was written by another version.
+    /// The store was written by a newer version, or by one so old that this one cannot bring it up.
     #[error(
         "the store has schema {found} and this version knows schema {known}: use the version of Tacita that wrote it, or a newer one"
     )]
@@ -189,8 +199,8 @@ pub trait TallyStore: Send + Sync + std::fmt::Debug {
     /// Spends and tallies, as one atomic and durable step; answers for each entry, in order.
     ///
     /// Guaranteed when it returns `Ok`: every nullifier of the batch is spent; the increments of exactly the entries
-    /// answered [`Verdict::Counted`] were added, once; the publisher's outcome counts grew by the verdicts; all of it survives a
-    /// kill or a loss of power at any later instant. Two entries of one batch with the same nullifier are judged in order.
+    /// answered [`Verdict::Counted`] were added, once; the publisher's outcome counts grew by the verdicts, in the period that is
+    /// answered; all of it survives a kill or a loss of power at any later instant. Two entries of one batch with the same nullifier are judged in order.
     /// Concurrent commits behave as if one came after the other.
     ///
     /// On `Err` the batch may have been applied whole or not at all, never in part; the same call again is safe and counts
@@ -201,12 +211,7 @@ pub trait TallyStore: Send + Sync + std::fmt::Debug {
     /// [`Verdict::AlreadyCounted`] (then the outcome counts have both).
     ///
     /// All entries must belong to `partition` (checked in debug builds).
-    async fn commit(
-        &self,
-        partition: Partition,
-        epoch: EpochId,
-        entries: Vec<Entry>,
-    ) -> Result<Vec<Verdict>, StoreError>;
+    async fn commit(&self, partition: Partition, epoch: EpochId, entries: Vec<Entry>) -> Result<Committed, StoreError>;
 
     /// The fingerprints of those of a publisher's nullifiers that are spent, in order; `None` for the others.
     ///
@@ -219,12 +224,13 @@ pub trait TallyStore: Send + Sync + std::fmt::Debug {
         nullifiers: &[Nullifier],
     ) -> Result<Vec<Option<Fingerprint>>, StoreError>;
 
-    /// Adds to a publisher's outcome counts. For refusals that never reach [`TallyStore::commit`].
+    /// Adds to a publisher's outcome counts; answers the period that they were counted in. For refusals that never reach
+    /// [`TallyStore::commit`].
     ///
     /// Durable when it returns; not idempotent: a report refused again is counted again, and so is a call repeated after `Err`.
-    async fn add_outcomes(&self, publisher: PublisherId, outcomes: &[(Outcome, u64)]) -> Result<(), StoreError>;
+    async fn add_outcomes(&self, publisher: PublisherId, outcomes: &[(Outcome, u64)]) -> Result<PeriodId, StoreError>;
 
-    /// Every publisher's outcome counts that are not zero.
+    /// Every publisher's outcome counts that are not zero, of all periods together.
     async fn outcomes(&self) -> Result<Vec<(PublisherId, Outcome, u64)>, StoreError>;
 
     /// The tallies of a measure in a range of windows, by rising (window, publisher). Empty for a range that runs backwards.
@@ -241,6 +247,80 @@ pub trait TallyStore: Send + Sync + std::fmt::Debug {
     fn retries(&self) -> u64 {
         0
     }
+
+    /// The engine in one word.
+    fn engine(&self) -> &'static str {
+        "other"
+    }
+
+    /// Whether a commit would be taken now, as far as can be told without one.
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// How many bytes the store takes on its disk, about; 0 where it cannot tell.
+    async fn bytes(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    /// What the engine has brought to the disk itself since it was opened. Nothing where a database does that.
+    fn syncs(&self) -> Syncs {
+        Syncs::default()
+    }
+}
+
+/// Groups of commits that were brought to the disk with one fsync each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Syncs {
+    /// How many.
+    pub number: u64,
+    /// How long they took in all.
+    pub time: Duration,
+}
+
+/// The end of a period.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Closing {
+    /// Which.
+    pub period: PeriodId,
+    /// By the clock of the collector that closed it.
+    pub at: UnixTime,
+}
+
+/// What became of one publisher's reports in a closed period.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeriodCounts {
+    /// When which period was closed.
+    pub closing: Closing,
+    /// The counts that are not zero, by rising number on the wire.
+    pub outcomes: Vec<(Outcome, u64)>,
+}
+
+/// Outcome counts by period.
+///
+/// One period is open, and every outcome is counted in the period that is open at the instant of its commit. *Which that is the store
+/// says, no clock*: collectors whose clocks differ agree on it, and a commit that took long is counted where it ended.
+///
+/// Guaranteed: the counts of a closed period never change, whatever is still under way when it is closed; each report that
+/// [`TallyStore::outcomes`] has is in the counts of exactly one period; periods are closed in order, without a gap.
+#[async_trait]
+pub trait PeriodRecord: Send + Sync + std::fmt::Debug {
+    /// The end of the last period that was closed; the one after it is open. `None` while period 0 is.
+    async fn last_closing(&self) -> Result<Option<Closing>, StoreError>;
+
+    /// Closes the open period if it has this number, durably; changes nothing otherwise. Doing it again is safe.
+    ///
+    /// Commits may wait for it, and it for those that are under way.
+    async fn close_period(&self, closing: Closing) -> Result<(), StoreError>;
+
+    /// A publisher's counts in the closed periods from `from` on, by rising period, `most` at a time. Periods in which it had none are
+    /// left out.
+    async fn closed_periods(
+        &self,
+        publisher: PublisherId,
+        from: PeriodId,
+        most: usize,
+    ) -> Result<Vec<PeriodCounts>, StoreError>;
 }
 
 /// An entry could not be appended.

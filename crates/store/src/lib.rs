@@ -15,6 +15,7 @@ pub mod postgres;
 pub mod vault;
 
 pub use contract::{
-    ChangeLog, Entry, Increments, LogError, Partition, Series, SeriesTally, StoreError, TallyStore, Verdict,
+    ChangeLog, Closing, Committed, Entry, Increments, LogError, Partition, PeriodCounts, PeriodRecord, Series,
+    SeriesTally, StoreError, Syncs, TallyStore, Verdict,
 };
 pub use postgres::{PostgresOptions, PostgresStore, PostgresUrl};

@@ -10,9 +10,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use conformance::reports::*;
 use server::Fresh;
-use tacita_protocol::{id::MeasureId, outcome::Outcome, time::WindowId};
+use tacita_protocol::{
+    id::MeasureId,
+    outcome::{Outcome, Refusal},
+    record::PeriodId,
+    time::{UnixTime, WindowId},
+};
 use tacita_store::{
-    Entry, Increments, Partition, PostgresOptions, PostgresStore, PostgresUrl, Series, StoreError, TallyStore,
+    ChangeLog, Closing, Entry, Increments, Partition, PeriodRecord, PostgresOptions, PostgresStore, PostgresUrl,
+    Series, StoreError, TallyStore,
     Verdict::{AlreadyCounted, Counted},
 };
 
@@ -146,7 +152,7 @@ async fn the_greatest_numbers_are_kept() {
         increments: Increments::Mask(1 << 63),
     };
     let partition = Partition::of(publisher, &entry.nullifier);
-    assert_eq!(store.commit(partition, epoch, vec![entry.clone()]).await.unwrap(), [Counted]);
+    assert_eq!(store.commit(partition, epoch, vec![entry.clone()]).await.unwrap().verdicts, [Counted]);
     assert_eq!(store.spent(publisher, epoch, &[entry.nullifier]).await.unwrap(), [Some(entry.fingerprint)]);
     let tallies = store.tallies(series.measure, series.window..WindowId(u32::MAX)).await.unwrap();
     assert_eq!(tallies.len(), 1);
@@ -159,7 +165,7 @@ async fn an_empty_database_that_several_prepare_at_once_is_migrated_once() {
     let Some(database) = Fresh::new().await else { return };
     let url: PostgresUrl = database.url().parse().unwrap();
     let empty = PostgresStore::open(&url, options()).await.unwrap_err();
-    assert!(matches!(empty, StoreError::NotPrepared { found: 0, known: 1 }), "{empty:?}");
+    assert!(matches!(empty, StoreError::NotPrepared { found: 0, known: 2 }), "{empty:?}");
     assert!(empty.to_string().contains("run `tacita store init`"), "{empty}");
     let preparations = (0..6).map(|_| {
         let url = url.clone();
@@ -168,7 +174,45 @@ async fn an_empty_database_that_several_prepare_at_once_is_migrated_once() {
     for prepared in tokio::task::JoinSet::from_iter(preparations).join_all().await {
         prepared.unwrap();
     }
-    assert_eq!(database.sql("SELECT number FROM tacita.migration").await, ["1"]);
+    assert_eq!(database.sql("SELECT number FROM tacita.migration ORDER BY 1").await, ["1", "2"]);
+}
+
+/// What a collector of schema 1 would have asked: two reports of lane 0, and four refused.
+const WORK_OF_SCHEMA_1: &str = "
+    SELECT tacita.open_epoch(7);
+    SELECT tacita.commit_reports(768, 7,
+        ARRAY['00000000-0000-0000-0000-000000000000', '009e3779-b100-0000-0000-000000000001']::uuid[],
+        ARRAY[0, 72340172838076673]::bigint[], ARRAY[1, 1], ARRAY[1, 2]::bigint[], '{}', '{}', '{}',
+        ARRAY[5]::bigint[], ARRAY[20000]::bigint[], ARRAY[2]::bigint[],
+        ARRAY[1, 1]::bigint[] || array_fill(0::bigint, ARRAY[62]));
+    SELECT tacita.add_outcomes(768, ARRAY[9]::smallint[], ARRAY[4]::bigint[]);
+    INSERT INTO tacita.change_log (index, entry) VALUES (0, 'a');";
+
+#[tokio::test]
+async fn a_database_of_every_older_schema_is_migrated_with_nothing_lost_and_goes_on() {
+    let Some(database) = Fresh::new().await else { return };
+    let url: PostgresUrl = database.url().parse().unwrap();
+    // As schema 1 stood: its migration is never edited.
+    database.sql("CREATE SCHEMA tacita; CREATE TABLE tacita.migration (number integer PRIMARY KEY, run_at timestamptz NOT NULL DEFAULT now())").await;
+    database.sql(include_str!("../src/postgres/migrations/0001_store.sql")).await;
+    database.sql("INSERT INTO tacita.migration (number) VALUES (1)").await;
+    database.sql(WORK_OF_SCHEMA_1).await;
+
+    let refused = PostgresStore::open(&url, options()).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NotPrepared { found: 1, known: 2 }), "{refused:?}");
+    assert!(refused.to_string().contains("run `tacita store init`"), "{refused}");
+    PostgresStore::init(&url, false).await.unwrap();
+    let store = PostgresStore::open(&url, options()).await.unwrap();
+    assert_eq!(store.read(0).await.unwrap(), [b"a"]);
+    assert_eq!(commit(&store, reports(0..3)).await.unwrap(), [AlreadyCounted, AlreadyCounted, Counted]);
+    assert_tallied_once(&store, 0..3).await;
+    let unauthentic = Outcome::Refused(Refusal::Unauthentic);
+    let counts = [(Outcome::Counted, 3), (Outcome::AlreadyCounted, 2), (unauthentic, 4)];
+    assert_eq!(store.outcomes().await.unwrap(), counts.map(|(outcome, reports)| (PUBLISHER, outcome, reports)));
+    // The first period has what was counted before there were any.
+    store.close_period(Closing { period: PeriodId(0), at: UnixTime(9) }).await.unwrap();
+    let closed = store.closed_periods(PUBLISHER, PeriodId(0), 9).await.unwrap();
+    assert_eq!(closed.iter().map(|period| &period.outcomes[..]).collect::<Vec<_>>(), [counts]);
 }
 
 #[tokio::test]
@@ -178,7 +222,7 @@ async fn a_database_of_a_newer_schema_is_refused_by_name() {
     database.sql("INSERT INTO tacita.migration (number) VALUES (9)").await;
     let url = database.url().parse().unwrap();
     for refused in [PostgresStore::open(&url, options()).await.map(drop), PostgresStore::init(&url, false).await] {
-        assert!(matches!(refused, Err(StoreError::Schema { found: 9, known: 1 })), "{refused:?}");
+        assert!(matches!(refused, Err(StoreError::Schema { found: 9, known: 2 })), "{refused:?}");
     }
 }
 

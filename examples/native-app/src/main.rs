@@ -31,7 +31,7 @@ struct Args {
 async fn main() -> Result<()> {
     let Args { relay, publisher, signing_key, storage, link } = Args::parse();
     let key = hex::decode(&signing_key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    let key = key.context("--signing-key: give 64 hexadecimal digits, as `tacita admin status` prints them")?;
+    let key = key.context("--signing-key: give 64 hexadecimal digits, as `tacita status` prints them")?;
     let signing_key = VerifyingKey::from_bytes(&key).context("--signing-key: this is no Ed25519 public key")?;
     let settings = Settings { relay, publisher, signing_key, storage, link };
     run(settings, std::io::stdin().lock(), &mut std::io::stdout()).await

@@ -24,6 +24,7 @@ pub(crate) async fn ask(stage: &Stage) -> Result<Vec<Answer>> {
     answers.extend(squads(stage).await?);
     answers.extend(return_on_investment(stage).await?);
     answers.extend(surge(stage).await?);
+    answers.extend(sharers(stage).await?);
     Ok(answers)
 }
 
@@ -242,4 +243,35 @@ async fn surge(stage: &Stage) -> Result<Vec<Answer>> {
         found: Some([change.value, change.low, change.high]),
         truth: of(DAY) - of(DAY_BEFORE),
     }])
+}
+
+/// "39 % share only in private, 96 % use both": of devices, and over one window. The surveys' figures are about persons.
+async fn sharers(stage: &Stage) -> Result<Vec<Answer>> {
+    let question = "Who shares only in private, and who both ways?";
+    let profiles = |labels: &[&str]| {
+        let values = labels.iter().map(|&label| label.into()).collect();
+        let filters = vec![v1::Filter { dimension: "profile".into(), values, exclude: false }];
+        Some(v1::Selection { measure: "sharers".into(), filters })
+    };
+    let both = v1::CustomRatio {
+        name: "both".into(),
+        numerator: profiles(&["both"]),
+        denominator: profiles(&["private-only", "public-only", "both"]),
+    };
+    let mut asked = ratio(FRANCE, RatioKind::PrivateOnlyShare);
+    asked.ratios.push(v1::RatioRequest { kind: RatioKind::Custom.into(), custom: Some(both) });
+    let found = answer(stage, asked).await?.ratios;
+    let of = |keep: fn(&str) -> bool| stage.count(FRANCE, "sharers", DAY, |labels| keep(labels[0]));
+    let sharers = of(|profile| profile != "neither");
+    let truths = [
+        ("only in private ÷ devices that shared", of(|profile| profile == "private-only") / sharers),
+        ("both ways ÷ devices that shared", of(|profile| profile == "both") / sharers),
+    ];
+    let row = |(row, (about, truth)): (v1::RatioRow, (&str, f64))| Answer {
+        question,
+        about: about.into(),
+        found: of_ratio(row.estimate),
+        truth,
+    };
+    Ok(found.into_iter().zip(truths).map(row).collect())
 }

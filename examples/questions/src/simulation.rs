@@ -53,7 +53,7 @@ type Dimensions = &'static [(&'static str, &'static str)];
 const EPSILON: u32 = 4_000_000;
 
 /// Name, event, dimensions.
-const MEASURES: [(&str, v1::Event, Dimensions); 5] = [
+const MEASURES: [(&str, v1::Event, Dimensions); 6] = [
     ("shares", v1::Event::Share, &[("channel", SHARED_TO), ("generation", "0,1,2")]),
     ("arrivals", v1::Event::Arrival, &[("channel", CHANNELS), ("grade", "confirmed,app,referrer,inferred,direct")]),
     ("links", v1::Event::Arrival, &[("generation", "0,1,2"), ("cohort", "1,2,3,0")]),
@@ -63,6 +63,7 @@ const MEASURES: [(&str, v1::Event, Dimensions); 5] = [
         &[("channel", "whatsapp,messenger,email,facebook,search,unattributed"), ("value", "0..50,50..200")],
     ),
     ("stories", v1::Event::ContentShare, &[("content", "/ferry,/seeds,/quiet-hours,/recipe,/match,/election,other")]),
+    ("sharers", v1::Event::SharerProfile, &[("profile", "neither,private-only,public-only,both")]),
 ];
 
 fn what_happened() -> Truth {
@@ -165,6 +166,12 @@ fn what_happened() -> Truth {
             (&["/election"], 300),
         ],
     );
+    day(
+        FRANCE,
+        "sharers",
+        DAY,
+        &[(&["neither"], 9_000), (&["private-only"], 1_700), (&["public-only"], 500), (&["both"], 800)],
+    );
     truth
 }
 
@@ -260,7 +267,8 @@ async fn create(channel: Channel, operator: &str) -> Result<(BTreeMap<(&'static 
             measures.insert((campaign, name), Measure::try_from(&made.context("a measure was made")?)?);
         }
     }
-    let request = v1::CreateApiKeyRequest { role: v1::Role::Brand.into(), subject: "acme".into() };
+    let request =
+        v1::CreateApiKeyRequest { role: v1::Role::Brand.into(), subject: "acme".into(), ..Default::default() };
     let key = admin.create_api_key(with_key(operator, request)?).await?.into_inner().secret;
     Ok((measures, key))
 }

@@ -1,7 +1,7 @@
 //! A made-up audience: how people come, what they share and buy. The proportions are invented.
 
 use rand::{Rng, RngExt as _};
-use tacita_protocol::measure::Event;
+use tacita_protocol::{measure::Event, profile::Profile};
 
 /// What happens in one session.
 pub(crate) struct Session {
@@ -18,6 +18,8 @@ pub(crate) struct Session {
     pub(crate) share: Option<(&'static str, String)>,
     /// What the visitor buys for.
     pub(crate) value: Option<f64>,
+    /// Where the device shared to in the window before.
+    profile: &'static str,
 }
 
 /// A way to arrive.
@@ -70,8 +72,8 @@ const TARGETS: [(u32, &str); 10] = [
     (2, "linkedin"),
 ];
 
-/// The day, from the last, on which something is passed on more than anybody expected.
-const SURGE: u64 = 6;
+/// Where devices shared to in the window before, in a hundred, in the order of the profiles' labels.
+const PROFILES: [u32; 4] = [85, 8, 3, 4];
 
 /// The sessions of one day.
 pub(crate) fn sessions_of(day: u64, days: u64, average: u64, contents: &[String], rng: &mut impl Rng) -> Vec<Session> {
@@ -79,14 +81,16 @@ pub(crate) fn sessions_of(day: u64, days: u64, average: u64, contents: &[String]
     let week = [1.06, 1.12, 1.08, 1.05, 0.98, 0.78, 0.84][(day % 7) as usize];
     let growth = 0.85 + 0.3 * day as f64 / days.max(1) as f64;
     let usual = (average as f64 * week * growth) as u64;
-    let surging = if day + SURGE == days { usual / 3 } else { 0 };
-    let usual = (0..usual).map(|_| None);
-    let surging = (0..surging).map(|_| Some(&WAYS[0]));
-    usual.chain(surging).map(|way| session(way, contents, rng)).collect()
+    (0..usual).map(|_| session(&WAYS[pick(&WAYS.map(|way| way.weight), rng)], contents, rng)).collect()
 }
 
-fn session(way: Option<&'static Way>, contents: &[String], rng: &mut impl Rng) -> Session {
-    let way = way.unwrap_or_else(|| &WAYS[pick(&WAYS.map(|way| way.weight), rng)]);
+/// Sessions that all come by links shared to one channel: more than anybody expects.
+pub(crate) fn surge(channel: &str, sessions: u64, contents: &[String], rng: &mut impl Rng) -> Option<Vec<Session>> {
+    let way = WAYS.iter().find(|way| way.channel == channel)?;
+    Some((0..sessions).map(|_| session(way, contents, rng)).collect())
+}
+
+fn session(way: &'static Way, contents: &[String], rng: &mut impl Rng) -> Session {
     let is_tagged = way.grade == "confirmed";
     let generation = is_tagged.then(|| ["0", "1", "2", "3", "4"][pick(&[52, 29, 12, 5, 2], rng)]);
     let cohort = if is_tagged { ["0", "1", "2", "3"][pick(&[74, 14, 9, 3], rng)] } else { "0" };
@@ -95,7 +99,9 @@ fn session(way: Option<&'static Way>, contents: &[String], rng: &mut impl Rng) -
     let value = rng.random_bool(way.buy / 100.0).then(|| f64::exp(2.6 + 1.5 * rng.random::<f64>()));
     // People sleep.
     let second = (86_399.0 * (0.3 + 0.7 * rng.random::<f64>())) as u64;
-    Session { second, is_first_of_day: rng.random_bool(0.82), way, generation, cohort, share, value }
+    let is_first_of_day = rng.random_bool(0.82);
+    let profile = Profile::LABELS[pick(&PROFILES, rng)];
+    Session { second, is_first_of_day, way, generation, cohort, share, value, profile }
 }
 
 /// The content at rank r is shared in proportion to 1 ÷ (r + 2).
@@ -129,6 +135,7 @@ impl Session {
             }),
             (Event::ContentShare, "content") => self.share.as_ref().map(|(_, content)| content.as_str()),
             (Event::Conversion, "channel") => Some(if is_credited { self.way.channel } else { "unattributed" }),
+            (Event::SharerProfile, "profile") => Some(self.profile),
             (_, "channel") => Some(self.way.channel),
             (_, "grade") => Some(self.way.grade),
             (_, "generation") => self.generation,

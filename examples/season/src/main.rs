@@ -30,7 +30,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::audience::{Session, sessions_of};
+use crate::audience::{Session, sessions_of, surge};
 
 /// Fill a campaign with a season of made-up reports.
 #[derive(Parser)]
@@ -56,6 +56,14 @@ struct Args {
     /// The contents that are shared, one on each line, the most shared first.
     #[arg(long, value_name = "FILE")]
     contents: Option<PathBuf>,
+    /// Besides, so many sessions now that come by a channel: `whatsapp=200`.
+    #[arg(long, value_name = "CHANNEL=N", value_parser = surge_of)]
+    surge: Option<(String, u64)>,
+}
+
+fn surge_of(text: &str) -> Result<(String, u64), String> {
+    let surge = text.split_once('=').and_then(|(channel, sessions)| Some((channel.to_owned(), sessions.parse().ok()?)));
+    surge.ok_or_else(|| format!("'{text}': write CHANNEL=N, for example whatsapp=200"))
 }
 
 const DAY: u64 = 86_400;
@@ -94,6 +102,10 @@ async fn main() -> Result<()> {
             reports.extend(stage.reports(&session, at, &mut rng));
         }
     }
+    if let Some((channel, sessions)) = &args.surge {
+        let surging = surge(channel, *sessions, &contents, &mut rng).context("nobody arrives by this channel")?;
+        reports.extend(surging.iter().flat_map(|session| stage.reports(session, now, &mut rng)));
+    }
     let total = reports.len();
     let mut workers = tokio::task::JoinSet::new();
     for share in reports.chunks(total.div_ceil(WORKERS).max(1)) {
@@ -129,7 +141,7 @@ impl Stage {
     fn reports(&self, session: &Session, at: UnixTime, rng: &mut ChaCha20Rng) -> Vec<Report> {
         let opened = |measure: &&Measure| match measure.event {
             Event::Arrival => true,
-            Event::Reach => session.is_first_of_day,
+            Event::Reach | Event::SharerProfile => session.is_first_of_day,
             Event::Share | Event::ContentShare => session.share.is_some(),
             Event::Conversion => session.value.is_some(),
         };

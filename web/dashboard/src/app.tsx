@@ -12,6 +12,7 @@ import { Privacy } from "./panels/privacy.js";
 import { Disclosure } from "./parts/disclosure.js";
 import { Filters } from "./parts/filters.js";
 import { Icon, Mark } from "./parts/icon.js";
+import { News } from "./parts/news.js";
 import { RangePicker } from "./parts/range-picker.js";
 import { setTheme, THEMES, theme } from "./parts/theme.js";
 import { COMPARISONS, type Compare, LANGUAGES, PAGES, type Page } from "./state/address.js";
@@ -33,6 +34,7 @@ const AT_HAND: Partial<Record<Page, PageView>> = {
 const FETCHED: Partial<Record<Page, () => Promise<{ default: PageView }>>> = {
   planner: () => import("./pages/planner.js"),
   links: () => import("./pages/links.js"),
+  campaign: () => import("./pages/campaign.js"),
 };
 
 /** Pages about what was counted: these have a range, a comparison and filters. */
@@ -114,6 +116,7 @@ function Dashboard() {
           {m.nav[page]}
           {chosen && ` · ${chosen.name}`}
         </h1>
+        <News />
         {chosen && COUNTED.includes(page) && (
           <div class="bar" role="group" aria-label={m.bar.label}>
             <RangePicker now={now} />

@@ -9,7 +9,7 @@ export class Truth {
   #readReports;
   #labelOf;
 
-  /** `readReports` gives the measures of all reports; `labelOf` the label of a content there. */
+  /** `readReports` gives the measures and rows of all reports; `labelOf` the label of a content there. */
   constructor(readReports, labelOf) {
     this.#readReports = readReports;
     this.#labelOf = labelOf;
@@ -21,12 +21,14 @@ export class Truth {
     cells[label] = (cells[label] ?? 0) + times;
   }
 
-  /** An arrival: the measures that hear of it. A device's first one of the day is its reach too. */
-  arrival(channel, grade, { first = true } = {}) {
+  /** An arrival: the measures that hear of it. With its first one of the day a device is counted, and tells its profile of the day before. */
+  arrival(channel, grade, { first = true, profile = "neither" } = {}) {
     this.expect("arrivals", channel);
     this.expect("grades", grade);
     this.#session("none", "none", 1);
-    if (first) this.expect("devices", channel);
+    if (!first) return;
+    this.expect("devices", channel);
+    this.expect("sharers", profile);
   }
 
   /** A share of a content in the session that is open, if one is. */
@@ -56,13 +58,13 @@ export class Truth {
     return Object.values(this.#counts[measure] ?? {}).reduce((sum, count) => sum + count, 0);
   }
 
-  /** Waits until the collector has counted exactly as many reports of each measure as happened; gives the measures. */
+  /** Waits until the collector has counted exactly as many reports of each measure as happened; gives the reports. */
   async arrive() {
     for (const begun = Date.now(); ; ) {
-      const measures = this.#readReports();
-      const counted = Object.fromEntries(measures.map(({ measure, reports }) => [measure, Number(reports)]));
-      const wanted = Object.fromEntries(measures.map(({ measure }) => [measure, this.#total(measure)]));
-      if (Object.keys(wanted).every((name) => counted[name] === wanted[name])) return measures;
+      const told = this.#readReports();
+      const counted = Object.fromEntries(told.measures.map(({ measure, reports }) => [measure.name, Number(reports)]));
+      const wanted = Object.fromEntries(Object.keys(counted).map((name) => [name, this.#total(name)]));
+      if (Object.keys(wanted).every((name) => counted[name] === wanted[name])) return told;
       if (Date.now() - begun > PATIENCE_MS) assert.deepEqual(counted, wanted, "reports counted");
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
@@ -70,23 +72,24 @@ export class Truth {
 
   /** Compares the estimates with what happened, cell by cell. */
   async compare() {
-    const measures = await this.arrive();
+    const { measures, rows } = await this.arrive();
     const lines = [];
     for (const [measure, counts] of Object.entries(this.#counts)) {
-      const { cells } = measures.find((report) => report.measure === measure);
-      const seen = cells.map(({ labels, ...cell }) => ({ label: labels.join(" · ") || "none", ...cell }));
+      const { none } = measures.find((one) => one.measure.name === measure);
+      const own = rows.filter((row) => row.measure === measure);
+      const seen = [
+        { label: "none", ...none },
+        ...own.map(({ labels, estimate }) => ({ label: labels.join(" · "), ...estimate })),
+      ];
       // Where a report lists the largest cells alone, any other is at most as large as they are, and 0 at best.
       const unseen = Object.keys(counts).filter((label) => !seen.some((cell) => cell.label === label));
-      const unlisted = unseen.map((label) => ({ label, estimate: 0, variance: seen.at(-1).variance }));
-      for (const { label, estimate, variance } of [...seen, ...unlisted]) {
+      const unlisted = unseen.map((label) => ({ label, value: 0, variance: seen.at(-1).variance }));
+      for (const { label, value, variance } of [...seen, ...unlisted]) {
         const [truth, error] = [counts[label] ?? 0, Math.sqrt(Number(variance))];
         // Five standard errors, and one report for the discreteness of small counts.
-        assert.ok(
-          Math.abs(estimate - truth) <= 5 * error + 1,
-          `${measure} ${label}: ${estimate} ± ${error}, truly ${truth}`,
-        );
+        assert.ok(Math.abs(value - truth) <= 5 * error + 1, `${measure} ${label}: ${value} ± ${error}, truly ${truth}`);
         if (truth)
-          lines.push({ measure, cell: label, truth, estimate: +Number(estimate).toFixed(2), error: +error.toFixed(2) });
+          lines.push({ measure, cell: label, truth, estimate: +Number(value).toFixed(2), error: +error.toFixed(2) });
       }
     }
     return lines;

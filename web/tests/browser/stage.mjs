@@ -28,6 +28,7 @@ const MEASURES = {
   buyers: ["--event", "conversion", "--dimension", "channel=whatsapp,unattributed,other"],
   values: ["--event", "conversion", "--dimension", "value=0..10,10..50,50.."],
   devices: ["--event", "reach", "--dimension", `channel=${CHANNELS}`],
+  sharers: ["--event", "sharer-profile"],
 };
 
 /** Contents that the newspaper counts one by one, its articles among them; any other falls in the tail. */
@@ -80,6 +81,8 @@ export async function setStage() {
     campaigns,
     ledgerBound: 1000,
     epsilonCeiling: EPSILON,
+    // One visitor comes back tomorrow.
+    ahead: "2d",
     origins: [shop],
     links: `[[link]]
 code = "ferry"
@@ -121,11 +124,11 @@ channel = "whatsapp"
   };
 }
 
-/** The measures of both campaigns' reports; of the many contents only those with the largest estimates. */
-export const readReports = ({ deployment }) => [
-  ...deployment.report("spring").measures,
-  ...deployment.report("articles", "--top", "50").measures,
-];
+/** Both campaigns' reports as one; of the many contents only those with the largest estimates. */
+export const readReports = ({ deployment }) => {
+  const [spring, articles] = [deployment.report("spring"), deployment.report("articles", "--top", "50")];
+  return { measures: [...spring.measures, ...articles.measures], rows: [...spring.rows, ...articles.rows] };
+};
 
 /** Pages that the example does not have. */
 function pages() {

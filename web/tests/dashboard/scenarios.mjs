@@ -260,6 +260,115 @@ export const scenarios = {
     await page.getByRole("status").filter({ hasText: "Figures updated at" }).waitFor({ state: "attached" });
   },
 
+  async "a surge that was found is marked, and listed with the service's numbers"(stage, page) {
+    await open(stage, page, "?range=7d");
+    const mark = figure(page, "over-time").locator(".series-mark", { hasText: "WhatsApp: surge on" }).first();
+    await mark.waitFor({ state: "attached" });
+    const [alert] = (await stage.client.service.listAlerts({ campaign: "acme/spring" })).alerts.filter(
+      ({ label, measure }) => label === "whatsapp" && measure === "arrivals",
+    );
+    const row = figure(page, "surges").getByRole("row").filter({ hasText: "WhatsApp" }).filter({ hasText: "arrivals" });
+    const cells = await row.locator("td").allTextContents();
+    const { value, low, high } = alert.observed;
+    assert.deepEqual(cells.slice(1, 5).map(number), [value, low, high, alert.expected].map(Math.round));
+    const svg = (await download(page, "over-time", "SVG")).bytes.toString("utf8");
+    assert.ok(svg.includes("M0 -8L7 4H-7Z"), "the mark is in the picture");
+    await open(stage, page, "?range=2020-01-01..2020-01-31");
+    await figure(page, "surges").getByText("Nothing surged in this range.").waitFor();
+  },
+
+  async "a surge that is found meanwhile is said, marked and listed"(stage, page) {
+    await open(stage, page, "?range=7d");
+    await page.getByText("Live", { exact: true }).waitFor();
+    await stage.surge("telegram");
+    const news = page.locator('[data-news="telegram"]');
+    await news.getByText(/^Telegram surges: about \d+ visits where \d+ were expected/).waitFor();
+    await figure(page, "over-time")
+      .locator(".series-mark", { hasText: "Telegram: surge on" })
+      .first()
+      .waitFor({ state: "attached" });
+    await figure(page, "surges").getByRole("row").filter({ hasText: "Telegram" }).first().waitFor();
+    await news.getByRole("button", { name: "Close" }).click();
+    await news.waitFor({ state: "detached" });
+  },
+
+  async "a brand declares what it knows, and sees its webhook's secret"(stage, page) {
+    await open(stage, page, "?page=campaign&campaign=acme/autumn");
+    await page.getByLabel("Market").fill("Belgique");
+    await page.getByRole("button", { name: "Add a cost" }).click();
+    await page.getByLabel("First day").fill("2026-03-02");
+    await page.getByLabel("Last day").fill("2026-03-01");
+    await page.getByLabel("Amount").fill("much");
+    await page.getByRole("button", { name: "Add a webhook" }).click();
+    await page.getByLabel("Address").fill("http://acme.example/hook");
+    await page.getByRole("button", { name: "Save" }).click();
+    for (const told of [
+      "4 fields have to be put right.",
+      "Three capital letters, for example EUR; costs need one.",
+      "The last day lies before the first.",
+      "A number that is not negative",
+      "An address that begins with https://",
+    ])
+      await page.getByText(told).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.name), "currency", "the first of them has the focus");
+    const declared = async () =>
+      (await stage.client.service.listCampaigns({})).campaigns.find(({ name }) => name === "acme/autumn").declaration;
+    assert.equal((await declared()).market, "", "nothing was declared");
+
+    await page.getByLabel("Currency").fill("eur");
+    await page.getByLabel("Last day").fill("2026-03-02");
+    await page.getByLabel("Amount").fill("1 500,50");
+    await page.getByLabel("Address").fill("https://acme.example/hook");
+    await page.getByRole("button", { name: "Add a category" }).click();
+    await page.getByLabel("Name").fill("news");
+    await page.getByRole("textbox", { name: "Contents" }).fill("/news/one\n/news/two");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved. The figures go by it").waitFor();
+    const { market, currency, costs, categories, webhooks } = await declared();
+    assert.deepEqual([market, currency], ["Belgique", "EUR"]);
+    assert.deepEqual(
+      [costs[0].amount, costs[0].range.from, costs[0].range.to],
+      [1500.5, BigInt(Date.UTC(2026, 2, 2) / 1000), BigInt(Date.UTC(2026, 2, 3) / 1000)],
+    );
+    assert.deepEqual([categories[0].name, categories[0].contents], ["news", ["/news/one", "/news/two"]]);
+    assert.match(webhooks[0].secret, /^[0-9a-f]{64}$/);
+    assert.ok(
+      !(await page.locator("[data-secret]").textContent()).includes(webhooks[0].secret),
+      "not before it is asked for",
+    );
+    await page.getByRole("button", { name: "Show" }).click();
+    assert.equal(await page.locator("[data-secret]").textContent(), webhooks[0].secret);
+
+    // A colleague declares something meanwhile: nothing is written over it.
+    await stage.client.service.declareCampaign({ campaign: "acme/autumn", declaration: { market: "Suisse" } });
+    await page.getByLabel("Market").fill("Luxembourg");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Somebody else has changed this meanwhile").waitFor();
+    assert.equal((await declared()).market, "Suisse");
+    await page.getByRole("button", { name: "Take theirs" }).click();
+    assert.equal(await page.getByLabel("Market").inputValue(), "Suisse");
+
+    // What only the collector knows to be wrong is told in its words.
+    await page.getByRole("button", { name: "Add a webhook" }).click();
+    await page.getByLabel("Address").fill(`https://acme.example/${"x".repeat(300)}`);
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("The collector did not take it:").waitFor();
+    await page.getByText(/no https address of at most 256 bytes/).waitFor();
+  },
+
+  async "what was declared is what the figures go by"(stage, page) {
+    await open(stage, page);
+    const before = await card(page, "costPerConversion").locator(".card-value").textContent();
+    await open(stage, page, "?page=campaign");
+    await page.getByLabel("Amount").fill("18000");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved. The figures go by it").waitFor();
+    await page.getByRole("link", { name: "Overview" }).click();
+    await settled(page);
+    const after = await card(page, "costPerConversion").locator(".card-value").textContent();
+    assert.ok(Math.abs(number(after) / number(before) - 2) < 0.01, `${before} to ${after}`);
+  },
+
   async "a collector that went away is told, and found again"(stage, page) {
     await open(stage, page);
     await page.getByText("Live", { exact: true }).waitFor();
@@ -287,6 +396,13 @@ export const scenarios = {
     await page.evaluate((key) => sessionStorage.setItem("tacita-key", key), stage.otherKey);
     await page.goto(`${stage.url}/?campaign=acme/spring`);
     await page.getByText("There is no campaign “acme/spring”").waitFor();
+  },
+
+  async "what no measure of the campaign tells apart is said, and what it would take"(stage, page) {
+    await open(stage, page, "?split=planet");
+    await figure(page, "over-time").getByText("No measure answers this: it takes a measure of this event.").waitFor();
+    await open(stage, page, "?page=cohorts&campaign=acme/autumn");
+    await page.getByText("No measure answers this: it takes a measure with the dimension cohort.").waitFor();
   },
 
   async "two contents are compared with the service's ratio"(stage, page) {
@@ -329,6 +445,13 @@ export const scenarios = {
       before,
     );
     assert.match(page.url(), /f\.traffic=5000/);
+    // A split into 1,400 squads is told to be noise, and what it would take.
+    await page.getByLabel("Told apart by").selectOption("cohort");
+    await page.getByLabel("Cohorts told apart").fill("1..1400");
+    await choose(page, "plan", "Show as table");
+    const cells = page.locator('[data-figure="plan"] tbody tr').filter({ hasText: "Each of the others" });
+    await cells.getByText("Cannot be told from zero").waitFor();
+    assert.ok(number(await cells.locator("td").last().textContent()) > 10, "windows that would show it");
   },
 
   async "the keyboard alone reaches everything"(stage, page) {
@@ -398,6 +521,7 @@ export const scenarios = {
         "?page=analytics",
         "?page=planner",
         "?page=links&f.address=https://acme.example/",
+        "?page=campaign",
         "?page=privacy",
       ]) {
         await open(stage, page, query);
@@ -431,13 +555,16 @@ async function violations(page) {
 export async function photograph(stage, folder) {
   const pages = {
     overview: "?compare=previous",
-    contents: "?page=contents&compare=previous",
+    surge: "?range=7d",
+    contents: "?page=contents&compare=previous&f.one=/travel/night-ferry&f.other=/food/ten-soups",
     cohorts: "?page=cohorts",
     analytics: "?page=analytics",
     planner: "?page=planner",
     links: "?page=links&f.address=https://acme.example/shoes&f.code=spring-wa",
+    campaign: "?page=campaign",
     privacy: "?page=privacy",
     french: "?lang=fr&split=kind",
+    "french-campaign": "?page=campaign&lang=fr",
   };
   for (const [width, height] of [
     [1440, 900],

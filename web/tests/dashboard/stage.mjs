@@ -98,7 +98,7 @@ class Collector {
     const { folder, port, log } = this;
     writeFileSync(
       `${folder}/collector.toml`,
-      `[device]\ntoken-batch = 128\n[policy]\nreports-per-window = 1\n[windows]\nmax-age = ${JSON.stringify(maxAge)}\n`,
+      `[device]\ntoken-batch = 128\n[policy]\nreports-per-window = 1\n[windows]\nmax-age = ${JSON.stringify(maxAge)}\n[alerts]\nstep = "2s"\nloopback-webhooks = true\n`,
     );
     const words = [
       "collector",
@@ -126,6 +126,19 @@ class Collector {
     await gone;
   }
 }
+
+/**
+ * Sends visitors by one channel until the collector has found that it surges. It looks every two seconds; what it has when it starts is
+ * what it expects.
+ */
+const plantSurge = (season, service) => async (channel) => {
+  const found = async () => (await service.listAlerts({})).alerts.some(({ label }) => label === channel);
+  for (const end = Date.now() + PATIENCE; !(await found()); ) {
+    if (Date.now() > end) throw new Error(`the collector found no surge of ${channel}`);
+    season("--days", "1", "--sessions", "0", "--surge", `${channel}=120`);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+  }
+};
 
 export async function setStage({ days = 60, sessions = 400 } = {}) {
   const folder = mkdtempSync(`${tmpdir()}/tacita-dashboard-`);
@@ -179,6 +192,8 @@ export async function setStage({ days = 60, sessions = 400 } = {}) {
   await collector.stop();
   await collector.start("2days");
   const client = await serviceClient(folder, url, key);
+  const surge = plantSurge(season, client.service);
+  await surge("whatsapp");
   const today = Math.floor(Date.now() / 86_400_000) * 86_400;
   await client.service.declareCampaign({
     campaign: "acme/spring",
@@ -195,6 +210,7 @@ export async function setStage({ days = 60, sessions = 400 } = {}) {
         name,
         contents: CONTENTS.filter((content) => content.startsWith(`/${name}/`)),
       })),
+      webhooks: [{ url: "https://hooks.acme.example/tacita" }],
     },
   });
 
@@ -206,6 +222,7 @@ export async function setStage({ days = 60, sessions = 400 } = {}) {
     client,
     browser,
     collector,
+    surge,
     /** More of the same, today. */
     more: (sessions) => season("--days", "1", "--sessions", String(sessions), "--seed", "9"),
     async strike() {

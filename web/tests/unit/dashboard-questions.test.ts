@@ -139,3 +139,18 @@ test("the planner's form becomes a measure with shares", () => {
     ],
   });
 });
+
+test("cohorts are planned by their numbers, many at once", () => {
+  const { request } = planQuestion(planOf({ apart: "cohort", cohorts: "0 70\n1..1400" }));
+  const [dimension] = request.measure!.dimensions;
+  assert.equal(dimension!.name, "cohort");
+  assert.deepEqual([dimension!.labels.length, dimension!.labels[0], dimension!.labels.at(-1)], [1_401, "0", "1400"]);
+  assert.deepEqual(
+    request.shares.map(({ labels, share }) => [...labels, share]),
+    [["0", 0.7]],
+  );
+  assert.equal(
+    planQuestion(planOf({ apart: "cohort", cohorts: "9..3" })).request.measure!.dimensions[0]!.labels.length,
+    0,
+  );
+});

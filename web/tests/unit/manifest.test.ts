@@ -92,6 +92,7 @@ async function verified(bytes: Bytes) {
 const CHANNEL = labelled("channel", "whatsapp", "other");
 const SHARE = 3;
 const CONTENT_SHARE = 5;
+const SHARER_PROFILE = 6;
 
 test("a signed manifest is taken, and one with any byte of it or of its signature changed is not", async () => {
   const bytes = manifest({ measures: [measure(SHARE, CHANNEL)] });
@@ -114,7 +115,7 @@ test("another version, another publisher, a broken chain, an unknown event are r
     publisher: manifest({ publisher: 8 }),
     "an epoch left out": manifest({ epochs: [1, 3].map(epochEntry) }),
     "an epoch twice": manifest({ epochs: [1, 1].map(epochEntry) }),
-    event: manifest({ measures: [measure(6, CHANNEL)] }),
+    event: manifest({ measures: [measure(7, CHANNEL)] }),
     "no event": manifest({ measures: [measure(0, CHANNEL)] }),
     "no dimension": manifest({ measures: [measure(SHARE)] }),
     "no label": manifest({ measures: [measure(SHARE, labelled("channel"))] }),
@@ -170,6 +171,29 @@ test("a measure of contents names them by labels or by a catalogue, of up to 131
     "labels too": measure(CONTENT_SHARE, message([1, "content"], [2, "/a"], [3, catalogue(3, 0)])),
     "no digest": measure(CONTENT_SHARE, over(catalogue(3, 0, 31))),
     "an empty catalogue": measure(CONTENT_SHARE, over(catalogue(0, 9))),
+  };
+  for (const [why, one] of Object.entries(refused)) await assert.rejects(verified(manifest({ measures: [one] })), why);
+});
+
+test("a measure of sharers' profiles tells all four apart, and nothing of a visit or a share", async () => {
+  const profile = labelled("profile", "neither", "private-only", "public-only", "both");
+  const cohort = labelled("cohort", "0", "1");
+  const taken = await verified(
+    manifest({ measures: [measure(SHARER_PROFILE, profile), measure(SHARER_PROFILE, profile, cohort)] }),
+  );
+  assert.deepEqual(
+    taken.measures.map(({ event, mechanism }) => [event, mechanism.cells]),
+    [
+      ["sharer-profile", 5],
+      ["sharer-profile", 9],
+    ],
+  );
+  const refused = {
+    "no profile": measure(SHARER_PROFILE, CHANNEL),
+    "one missing": measure(SHARER_PROFILE, labelled("profile", "neither", "private-only", "public-only")),
+    "another order": measure(SHARER_PROFILE, labelled("profile", "both", "neither", "private-only", "public-only")),
+    "a channel too": measure(SHARER_PROFILE, profile, CHANNEL),
+    "by session": concat(measure(SHARER_PROFILE, profile), message([5, 2])),
   };
   for (const [why, one] of Object.entries(refused)) await assert.rejects(verified(manifest({ measures: [one] })), why);
 });

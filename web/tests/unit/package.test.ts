@@ -11,7 +11,7 @@ test("the package can be imported on a server, where its handle does nothing and
   tacita.consent("granted");
   assert.equal(await tacita.share("whatsapp"), undefined);
   assert.equal(await tacita.link("whatsapp", "https://news.example/a"), undefined);
-  assert.deepEqual(await tacita.ledger(), []);
+  assert.deepEqual([await tacita.ledger(), await tacita.sharing()], [[], []]);
   for (const method of ["conversion", "optOut", "optIn", "flush"]) await tacita[method]();
 });
 

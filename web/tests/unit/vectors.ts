@@ -45,6 +45,7 @@ interface Files {
     answer_16_cells_epsilon_1: string;
   }[];
   "dp-randomize": (Choice & { seed: string; cells: number[]; reports: string[] })[];
+  profile: { vectors: Sharing[] };
   tags: {
     valid: (NamedTag & { string: string })[];
     invalid: { string: string; error: TagError }[];
@@ -65,6 +66,17 @@ export interface Catalogue {
   digest: string;
   cells: number;
   positions: { content: string; position: number | null }[];
+}
+
+export interface Sharing {
+  name: string;
+  window_seconds: number[];
+  steps: {
+    at: number;
+    share?: string;
+    profiles?: string[];
+    remembered?: [from: number, to: number, profile: string][];
+  }[];
 }
 
 interface Visit {

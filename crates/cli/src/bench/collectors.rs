@@ -36,7 +36,7 @@ impl Collector {
             .arg("collector")
             .args(["--data".as_ref(), data.as_os_str(), "--config".as_ref(), config.as_os_str()])
             .args(["--vault".as_ref(), vault.as_os_str()])
-            .env("TACITA_STORE", store)
+            .env("TACITA_COLLECTOR__STORE", store)
             .stderr(Stdio::piped())
             .spawn()?;
         let mut said = BufReader::new(child.stderr.take().context("the collector has no standard error")?).lines();

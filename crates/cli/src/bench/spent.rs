@@ -31,7 +31,10 @@ pub(super) async fn spend(folder: &Path, publisher: PublisherId, count: u64) -> 
             commits.spawn(async move { store.commit(partition, EpochId(1), batch(lane)).await });
         }
         for verdicts in commits.join_all().await {
-            ensure!(verdicts?.iter().all(|&verdict| verdict == Verdict::Counted), "a made-up token was spent twice");
+            ensure!(
+                verdicts?.verdicts.iter().all(|&verdict| verdict == Verdict::Counted),
+                "a made-up token was spent twice"
+            );
         }
     }
     Ok(())

@@ -13,7 +13,7 @@ use tacita_protocol::{domain::Dimension, measure::Event};
 use super::{Log, Visitors, log::malformed, map::ContentMap, measure};
 use crate::{
     contents::check,
-    simulation::{audience, drive::Visitor},
+    simulation::{audience, clock::DeviceClock, drive::Visitor},
     table::count,
 };
 
@@ -141,7 +141,7 @@ impl Visitor for Sharer {
         self.shares.len() as u64
     }
 
-    fn visit(&self, device: &Device) -> Result<Vec<Recorded>, ClientError> {
+    fn visit(&self, device: &Device, _: &DeviceClock) -> Result<Vec<Recorded>, ClientError> {
         let share = |&content: &u32| {
             let id = self.ids[content as usize].as_str();
             device.record(&Occurrence::new(Event::ContentShare).label(Dimension::CONTENT, id))

@@ -6,7 +6,12 @@ mod map;
 mod sessions;
 mod top;
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 use ed25519_dalek::VerifyingKey;
@@ -122,17 +127,24 @@ fn measure(name: &str, event: v1::Event, epsilon: Epsilon) -> v1::CreateMeasureR
     }
 }
 
-fn read(args: &Args) -> Result<Box<dyn Log>> {
-    match Map::read(&args.map)? {
-        Map::Contents(map) => Ok(Box::new(ContentLog::read(&args.file, map, args.sample)?)),
-        Map::Sessions(_) if args.sample.is_some() => bail!("--sample draws shares: it needs a map with [content]"),
-        Map::Sessions(map) => Ok(Box::new(SessionLog::read(&args.file, *map)?)),
+/// Reads a file by a map; `sample` says how many of its shares are drawn.
+fn read(map: &Path, file: &Path, sample: Option<u64>) -> Result<Box<dyn Log>> {
+    match Map::read(map)? {
+        Map::Contents(map) => Ok(Box::new(ContentLog::read(file, map, sample)?)),
+        Map::Sessions(_) if sample.is_some() => bail!("--sample draws shares: it needs a map with [content]"),
+        Map::Sessions(map) => Ok(Box::new(SessionLog::read(file, *map)?)),
     }
+}
+
+/// What is in a file, in a line.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn headline(map: &Path, file: &Path) -> Result<String> {
+    Ok(read(map, file, None)?.headline())
 }
 
 /// Replays the log once for each seed and prints what came of it.
 pub(crate) async fn run(args: Args) -> Result<()> {
-    let log = read(&args)?;
+    let log = read(&args.map, &args.file, args.sample)?;
     println!("{}: {}", args.file.display(), log.headline());
     println!("semi-synthetic: {}", log.missing().join("; "));
 

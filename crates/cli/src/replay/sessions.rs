@@ -17,7 +17,7 @@ use super::{
     measure,
 };
 use crate::{
-    simulation::{audience, drive::Visitor},
+    simulation::{audience, clock::DeviceClock, drive::Visitor},
     table::count,
 };
 
@@ -120,7 +120,7 @@ impl Visitor for Row {
         1
     }
 
-    fn visit(&self, device: &Device) -> Result<Vec<Recorded>, ClientError> {
+    fn visit(&self, device: &Device, _: &DeviceClock) -> Result<Vec<Recorded>, ClientError> {
         let session = &self.sessions[self.number as usize];
         let mut arrival = Occurrence::new(Event::Arrival).label("channel", &session.channel);
         if let Some(visitor) = session.visitor {

@@ -34,6 +34,10 @@ pub(crate) struct Question {
     /// Keep these labels (DIMENSION=LABEL,…) or all others (DIMENSION!=LABEL,…); repeat for several dimensions.
     #[arg(long, value_name = "FILTER", value_parser = filter)]
     filter: Vec<v1::Filter>,
+    /// How often what --filter keeps was counted for each time that this was, and whether the difference is more than noise: with --measure
+    /// articles --filter content=/a this compares two contents.
+    #[arg(long, value_name = "FILTER", value_parser = filter, conflicts_with_all = ["ratios", "top"])]
+    over: Option<v1::Filter>,
     /// How long a period is.
     #[arg(long, value_enum, default_value_t = Granularity::Total)]
     granularity: Granularity,
@@ -73,6 +77,7 @@ enum RatioName {
     ArrivalsPerShare,
     ResharesPerArrival,
     GenerationGrowth,
+    PrivateOnlyShare,
 }
 
 impl RatioName {
@@ -87,11 +92,12 @@ impl RatioName {
             Self::ArrivalsPerShare => v1::RatioKind::ArrivalsPerShare,
             Self::ResharesPerArrival => v1::RatioKind::ResharesPerArrival,
             Self::GenerationGrowth => v1::RatioKind::GenerationGrowth,
+            Self::PrivateOnlyShare => v1::RatioKind::PrivateOnlyShare,
         }
     }
 }
 
-fn day(text: &str) -> Result<u64, String> {
+pub(crate) fn day(text: &str) -> Result<u64, String> {
     let parse = || {
         let date: jiff::civil::Date = text.parse().ok()?;
         let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
@@ -100,7 +106,7 @@ fn day(text: &str) -> Result<u64, String> {
     parse().ok_or_else(|| format!("'{text}' is not a day: write YYYY-MM-DD, for example 2026-11-22"))
 }
 
-fn filter(text: &str) -> Result<v1::Filter, String> {
+pub(crate) fn filter(text: &str) -> Result<v1::Filter, String> {
     let (dimension, values) = text
         .split_once('=')
         .filter(|(dimension, values)| !dimension.is_empty() && !values.is_empty())
@@ -110,6 +116,11 @@ fn filter(text: &str) -> Result<v1::Filter, String> {
     Ok(v1::Filter { dimension: dimension.to_owned(), values, exclude })
 }
 
+/// A filter's labels.
+fn written(filter: &v1::Filter) -> String {
+    format!("{}{}", if filter.exclude { "not " } else { "" }, filter.values.join(","))
+}
+
 impl Question {
     /// The query about a campaign.
     pub(crate) fn query(&self, campaign: &str) -> Result<v1::Query> {
@@ -117,15 +128,22 @@ impl Question {
             bail!("--compare needs --from and --to: the range to compare must have both ends");
         }
         let group_by = match self.by.as_slice() {
-            [] if self.ratios.is_empty() => vec!["*".to_owned()],
+            [] if self.ratios.is_empty() && self.over.is_none() => vec!["*".to_owned()],
             [only] if only == "total" => Vec::new(),
             names => names.to_vec(),
         };
         let ratio = |ratio: &RatioName| v1::RatioRequest { kind: ratio.kind().into(), custom: None };
+        let named = self.ratios.iter().map(ratio);
+        let ratios: Vec<_> = named.chain(self.over.as_ref().map(|over| self.one_over(over)).transpose()?).collect();
+        let (measures, filters) = match self.over {
+            None => (self.measures.clone(), self.filter.clone()),
+            // Both are the ratio's own.
+            Some(_) => Default::default(),
+        };
         Ok(v1::Query {
             campaign: campaign.to_owned(),
-            measures: self.measures.clone(),
-            ratios: self.ratios.iter().map(ratio).collect(),
+            measures,
+            ratios,
             range: self.range(),
             granularity: match self.granularity {
                 Granularity::Total => v1::Granularity::Total,
@@ -136,7 +154,7 @@ impl Question {
             }
             .into(),
             group_by,
-            filters: self.filter.clone(),
+            filters,
             compare: self.compare.map(|compare| v1::Comparison {
                 period: Some(match compare {
                     Compare::Previous => v1::comparison::Period::PreviousPeriod(true),
@@ -145,6 +163,22 @@ impl Question {
             }),
             top: self.top,
         })
+    }
+
+    /// What is kept over something else of the same measure.
+    fn one_over(&self, over: &v1::Filter) -> Result<v1::RatioRequest> {
+        let [measure] = self.measures.as_slice() else { bail!("--over: name the one --measure that both are of") };
+        if self.filter.is_empty() {
+            bail!("--over: name with --filter what is put over it");
+        }
+        let selection = |filters: Vec<v1::Filter>| Some(v1::Selection { measure: measure.clone(), filters });
+        let kept: Vec<String> = self.filter.iter().map(written).collect();
+        let custom = v1::CustomRatio {
+            name: format!("{} ÷ {}", kept.join(" "), written(over)),
+            numerator: selection(self.filter.clone()),
+            denominator: selection(vec![over.clone()]),
+        };
+        Ok(v1::RatioRequest { kind: v1::RatioKind::Custom.into(), custom: Some(custom) })
     }
 
     /// The range, if one is given.

@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// What Google Analytics 4 would have called each arrival, next to what it was.
     #[arg(long, conflicts_with = "csv")]
     reconciliation: bool,
+    /// Surges that were found: more than the time before explains.
+    #[arg(long, conflicts_with_all = ["funnel", "reconciliation", "csv", "svg", "png"])]
+    alerts: bool,
     /// Print JSON: the gRPC answer, field by field.
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -57,6 +60,9 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     }
     if args.reconciliation {
         return reconciliation(&mut reporting, campaign, &args).await;
+    }
+    if args.alerts {
+        return alerts(&mut reporting, campaign, &args).await;
     }
     let answer = ask(&mut reporting, args.question.query(campaign)?).await?;
     if args.svg.is_some() || args.png.is_some() {
@@ -106,6 +112,23 @@ async fn reconciliation(reporting: &mut ReportingClient, campaign: &str, args: &
     match args.json {
         true => print_json(&view, "GetReconciliationResponse")?,
         false => print!("{}", text::reconciliation(&view)),
+    }
+    Ok(())
+}
+
+async fn alerts(reporting: &mut ReportingClient, campaign: &str, args: &Args) -> Result<()> {
+    let range = args.question.range().unwrap_or_default();
+    let request = v1::ListAlertsRequest { campaign: campaign.to_owned(), since: range.from };
+    let mut found = reporting.list_alerts(request).await.map_err(refused)?.into_inner();
+    found.alerts.retain(|alert| range.to == 0 || alert.found_at < range.to);
+    if args.json {
+        return print_json(&found, "ListAlertsResponse");
+    }
+    if found.alerts.is_empty() {
+        println!("nothing surged");
+    }
+    for alert in &found.alerts {
+        println!("{}", text::alert(alert));
     }
     Ok(())
 }

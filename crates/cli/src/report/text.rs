@@ -131,6 +131,12 @@ fn change(compared: &v1::ComparedRow) -> String {
     format!("{sign}{}{relative}{sure}", count(difference.value))
 }
 
+/// Whether a ratio of two things of one kind is another than 1.
+fn verdict(ratio: &v1::RatioEstimate) -> &'static str {
+    let differs = ratio.low.is_some_and(|low| low > 1.0) || ratio.high.is_some_and(|high| high < 1.0);
+    if differs { "the difference is more than noise" } else { "may be noise: 1 lies within" }
+}
+
 fn ratios(rows: &[v1::RatioRow], query: &v1::Query) -> String {
     let mut out = String::new();
     let mut names: Vec<&str> = rows.iter().map(|row| row.ratio.as_str()).collect();
@@ -145,7 +151,9 @@ fn ratios(rows: &[v1::RatioRow], query: &v1::Query) -> String {
         let by_time = rows.iter().any(|row| row.period != rows[0].period);
         let compared = rows.iter().any(|row| row.compared.is_some());
         let of = format!("{} ÷ {}", side(&rows[0].numerator_measure), side(&rows[0].denominator_measure));
-        out.push_str(&format!("\n{} · {of}\n", name.replace('_', " ")));
+        let is_custom = query.ratios.iter().any(|asked| asked.custom.as_ref().is_some_and(|one| one.name == name));
+        let title = if is_custom { name.to_owned() } else { name.replace('_', " ") };
+        out.push_str(&format!("\n{title} · {of}\n"));
         let by = if query.group_by.is_empty() { "total".to_owned() } else { query.group_by.join(" × ") };
         let mut heads = Vec::new();
         heads.extend(by_time.then_some("from"));
@@ -171,7 +179,8 @@ fn ratios(rows: &[v1::RatioRow], query: &v1::Query) -> String {
                 cells.push(before.map_or_else(String::new, |ratio| format!("{}{sure}", figures(ratio).0)));
             }
             cells.push(match (ratio.value, ratio.reports_needed) {
-                (Some(_), _) => String::new(),
+                (Some(_), _) if !is_custom => String::new(),
+                (Some(_), _) => verdict(&ratio).to_owned(),
                 (None, Some(needed)) => format!("not estimable; about {} more reports would", count(needed as f64)),
                 (None, None) => "not estimable".to_owned(),
             });

@@ -15,7 +15,7 @@ use tacita_protocol::{
     tag::{LinkTag, TagStyle},
 };
 
-use super::drive::Visitor;
+use super::{clock::DeviceClock, drive::Visitor};
 
 /// What one device does.
 #[derive(Clone, PartialEq, Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct SimulatedDevice {
     pub(crate) address: IpAddr,
     /// Its sessions in order.
     pub(crate) sessions: Vec<SimulatedSession>,
+    /// How many seconds after the first one the others are.
+    pub(crate) returns_after: u64,
 }
 
 /// What happens in one session.
@@ -56,10 +58,11 @@ impl Visitor for SimulatedDevice {
         self.sessions.len() as u64
     }
 
-    fn visit(&self, device: &Device) -> Result<Vec<Recorded>, ClientError> {
+    fn visit(&self, device: &Device, clock: &DeviceClock) -> Result<Vec<Recorded>, ClientError> {
         let mut recorded = Vec::new();
         for session in &self.sessions {
             session.live(device, &mut recorded)?;
+            clock.go_ahead(self.returns_after);
         }
         Ok(recorded)
     }
@@ -160,12 +163,18 @@ pub(crate) struct Audience {
     campaign: CampaignId,
     sessions_left: u64,
     devices: u32,
+    returns_after: u64,
 }
 
 impl Audience {
     /// The audience that this seed stands for; its links carry `campaign`.
     pub(crate) fn new(seed: u64, sessions: u64, campaign: CampaignId) -> Self {
-        Self { rng: ChaCha20Rng::seed_from_u64(seed), campaign, sessions_left: sessions, devices: 0 }
+        Self { rng: ChaCha20Rng::seed_from_u64(seed), campaign, sessions_left: sessions, devices: 0, returns_after: 0 }
+    }
+
+    /// The same audience, whose devices come again so many seconds after their first session, and not at once.
+    pub(crate) fn returning_after(self, seconds: u64) -> Self {
+        Self { returns_after: seconds, ..self }
     }
 
     /// Most devices come once, some two or three times.
@@ -227,7 +236,8 @@ impl Iterator for Audience {
         let mut secret = [0; 32];
         self.rng.fill_bytes(&mut secret);
         let sessions = (0..count).map(|_| self.session()).collect();
-        Some(SimulatedDevice { secret, address: address(self.devices), sessions })
+        let returns_after = self.returns_after;
+        Some(SimulatedDevice { secret, address: address(self.devices), sessions, returns_after })
     }
 }
 

@@ -10,10 +10,12 @@ use std::{
 use anyhow::{Context as _, Result, anyhow};
 use ed25519_dalek::VerifyingKey;
 use indicatif::{ProgressBar, ProgressStyle};
-use tacita_client::{ClientError, Device, DeviceConfig, FlushSummary, GrpcTransport, MemoryStorage, Recorded};
+use tacita_client::{
+    ClientError, Device, DeviceConfig, FlushSummary, GrpcTransport, MemoryStorage, Recorded, Transport as _,
+};
 use tacita_protocol::{id::PublisherId, outcome::Outcome, time::Clock};
 
-use super::truth::Truth;
+use super::{clock::DeviceClock, truth::Truth};
 use crate::{connect::ReportingClient, report};
 
 /// Devices that are under way at a time.
@@ -27,8 +29,8 @@ pub(crate) trait Visitor: Send + Sync + 'static {
     fn address(&self) -> IpAddr;
     /// How many sessions it has.
     fn sessions(&self) -> u64;
-    /// Lives through its sessions; gives back what was answered before noise.
-    fn visit(&self, device: &Device) -> Result<Vec<Recorded>, ClientError>;
+    /// Lives through its sessions by the device's `clock`; gives back what was answered before noise.
+    fn visit(&self, device: &Device, clock: &DeviceClock) -> Result<Vec<Recorded>, ClientError>;
 }
 
 impl Visitor for Box<dyn Visitor> {
@@ -44,8 +46,8 @@ impl Visitor for Box<dyn Visitor> {
         (**self).sessions()
     }
 
-    fn visit(&self, device: &Device) -> Result<Vec<Recorded>, ClientError> {
-        (**self).visit(device)
+    fn visit(&self, device: &Device, clock: &DeviceClock) -> Result<Vec<Recorded>, ClientError> {
+        (**self).visit(device, clock)
     }
 }
 
@@ -117,6 +119,8 @@ pub(crate) async fn drive<V: Visitor>(
     while let Some(worker) = workers.join_next().await {
         driven.merge(worker.context("a simulated device panicked")??);
     }
+    let manifest = transport.manifest(target.publisher).await?.verify(&target.signing_key, target.publisher)?;
+    driven.truth.know(&manifest.measures);
     Ok(driven)
 }
 
@@ -131,13 +135,14 @@ async fn one_device<V: Visitor>(
     transport: GrpcTransport,
     target: &Target,
 ) -> Result<Driven> {
-    let device = Device::open(config, MemoryStorage::default(), transport, target.clock.clone())?;
+    let clock = DeviceClock::new(target.clock.clone());
+    let device = Device::open(config, MemoryStorage::default(), transport, Arc::new(clock.clone()))?;
     let deadline = Instant::now() + target.patience;
     while let Err(error) = device.refresh().await {
         wait_or_give_up(deadline, &error.to_string()).await?;
     }
     let mut driven = Driven { devices: 1, ..Driven::default() };
-    for answer in visitor.visit(&device)?.iter().flat_map(|recorded| &recorded.answers) {
+    for answer in visitor.visit(&device, &clock)?.iter().flat_map(|recorded| &recorded.answers) {
         driven.truth.add(answer.measure.0, answer.cell as usize);
         driven.exhausted += u64::from(answer.exhausted);
     }
@@ -182,7 +187,7 @@ pub(crate) async fn until_counted(
     loop {
         let counted = report::counted(reporting, campaign).await?;
         if counted >= truth.all_reports() {
-            return report::everything(reporting, campaign).await;
+            return Ok(truth.numbered(report::everything(reporting, campaign).await?));
         }
         let sent = truth.all_reports();
         anyhow::ensure!(Instant::now() < deadline, "{sent} reports were sent and only {counted} are counted");

@@ -138,6 +138,6 @@ pub(crate) async fn create_party(admin: &mut AdminClient, measures: Vec<v1::Crea
 }
 
 async fn create_key(admin: &mut AdminClient, role: v1::Role, subject: &str) -> Result<String> {
-    let request = v1::CreateApiKeyRequest { role: role.into(), subject: subject.to_owned() };
+    let request = v1::CreateApiKeyRequest { role: role.into(), subject: subject.to_owned(), ..Default::default() };
     Ok(admin.create_api_key(request).await.map_err(refused)?.into_inner().secret)
 }

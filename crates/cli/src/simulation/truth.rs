@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tacita_proto::v1;
+use tacita_protocol::measure::Measure;
 
 use crate::report::rows_of;
 
@@ -10,6 +11,8 @@ use crate::report::rows_of;
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Truth {
     cells: BTreeMap<(u32, usize), u64>,
+    /// The numbers of measures by campaign and name.
+    numbers: BTreeMap<(u32, String), u32>,
 }
 
 impl Truth {
@@ -18,8 +21,24 @@ impl Truth {
         *self.cells.entry((measure, cell)).or_default() += 1;
     }
 
+    /// Learns the numbers of a manifest's measures, which brands are not told.
+    pub(crate) fn know(&mut self, measures: &[Measure]) {
+        let number = |measure: &Measure| ((measure.campaign.0, measure.name.to_string()), measure.id.0);
+        self.numbers.extend(measures.iter().map(number));
+    }
+
+    /// An answer with the numbers of its measures.
+    pub(crate) fn numbered(&self, mut answer: v1::QueryResponse) -> v1::QueryResponse {
+        for measure in answer.measures.iter_mut().filter_map(|about| about.measure.as_mut()) {
+            let known = self.numbers.get(&(measure.campaign, measure.name.clone()));
+            measure.id = known.copied().unwrap_or(measure.id);
+        }
+        answer
+    }
+
     /// Adds another part of the same run.
     pub(crate) fn merge(&mut self, other: Self) {
+        self.numbers.extend(other.numbers);
         for (cell, count) in other.cells {
             *self.cells.entry(cell).or_default() += count;
         }

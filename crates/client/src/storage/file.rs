@@ -131,12 +131,20 @@ fn load(path: &Path, database: &Database) -> Result<DeviceState, StorageError> {
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
             table => table?,
         };
-        Ok(table.get(FORMAT)?.map(|bytes| Zeroizing::new(bytes.value().to_vec())))
+        Ok(table.get(FORMAT)?.map(|bytes| ended(bytes.value())))
     };
     match read().map_err(|error| io(path, &error))? {
         None => Ok(DeviceState::default()),
         Some(bytes) => postcard::from_bytes(&bytes).map_err(|_| StorageError::Unreadable(path.to_owned())),
     }
+}
+
+/// A stored state and one byte more: what earlier builds wrote ends before its last field, a list, which that byte makes empty. After a
+/// whole state it is not read.
+fn ended(stored: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(vec![0; stored.len() + 1]);
+    bytes[..stored.len()].copy_from_slice(stored);
+    bytes
 }
 
 fn encode(state: &DeviceState) -> Option<Zeroizing<Vec<u8>>> {
@@ -183,6 +191,16 @@ mod tests {
         let path = folder.path().join("device.redb");
         set(&FileStorage::open(&path).unwrap(), 7);
         assert_eq!(read(&FileStorage::open(&path).unwrap(), |state| state.next_session), 7);
+    }
+
+    #[test]
+    fn a_state_from_before_sharing_was_remembered_is_read() {
+        let state = DeviceState { next_session: 7, ..DeviceState::default() };
+        let mut earlier = encode(&state).unwrap().to_vec();
+        assert_eq!(earlier.pop(), Some(0), "the list that is new, empty");
+        for stored in [&earlier[..], &encode(&state).unwrap()] {
+            assert_eq!(postcard::from_bytes::<DeviceState>(&ended(stored)).unwrap().next_session, 7);
+        }
     }
 
     #[test]

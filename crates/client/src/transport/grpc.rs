@@ -49,6 +49,11 @@ impl GrpcTransport {
         Ok(Self { issuance: endpoint.connect_lazy(), reports: endpoint.connect_lazy(), visitor: None })
     }
 
+    /// Over two connections that the caller makes: with an authority or a certificate of its own.
+    pub fn over(issuance: Channel, reports: Channel) -> Self {
+        Self { issuance, reports, visitor: None }
+    }
+
     /// The same connections on behalf of the visitor at `address`: sets `x-forwarded-for`, by which a relay that trusts
     /// this sender counts the visitor's limits. The relay strips it: the collector never sees it.
     #[must_use]

@@ -9,8 +9,10 @@ use tacita_dp::Estimate;
 
 /// Steps that are looked at together: 5 minutes, 15, an hour.
 const HORIZONS: [usize; 3] = [1, 3, 12];
-/// Steps that are not yet part of the forecast, and for which a label that surged is quiet: an hour.
+/// Steps that are not yet part of the forecast: an hour.
 const RECENT: usize = 12;
+/// Steps for which a label that surged is quiet.
+pub(super) const QUIET_STEPS: usize = RECENT;
 /// What a step weighs in the forecast against the step after it: half after 12 hours.
 const DECAY: f64 = 0.995_2;
 /// Steps of 5 minutes in 30 days.
@@ -99,7 +101,7 @@ impl Detector {
             }
             let test = |&steps: &usize| self.test(label, steps);
             if let Some(surge) = HORIZONS.iter().find_map(test) {
-                self.quiet[label] = RECENT;
+                self.quiet[label] = QUIET_STEPS;
                 surges.push(surge);
             }
         }
@@ -286,7 +288,7 @@ mod tests {
             found.extend(detector.observe(stream.step(1_000, 3, 0.3)).iter().map(|_| step));
         }
         assert_eq!(found[0], 0);
-        assert!(found.windows(2).all(|pair| pair[1] - pair[0] > RECENT), "{found:?}");
+        assert!(found.windows(2).all(|pair| pair[1] - pair[0] > QUIET_STEPS), "{found:?}");
     }
 
     #[test]

@@ -1,62 +1,49 @@
-//! Takes the turns, keeps what was found, and tells those who listen.
+//! Takes the turns: reads what came, and writes what surges to the log.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use serde_json::json;
-use tacita_proto::v1;
+use prometheus_client::metrics::counter::Counter;
 use tacita_protocol::{
     id::{CampaignId, MeasureId},
     measure::Event,
-    time::{Clock, UnixTime, WindowId},
+    time::{Clock, WindowId},
 };
-use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    detector::QUIET_STEPS,
     increments::{Named, Watched, axis_of},
-    webhook::Webhooks,
+    messenger::Messenger,
 };
 use crate::{
-    catalogue::{Campaign, Catalogue, CountedMeasure},
-    registry::Registry,
-    report::{Tallies, told_estimate},
+    catalogue::{By, Catalogue, CountedMeasure, Refused, Surge},
+    metrics::Metrics,
+    registry::{Registry, RegistryError},
+    report::Tallies,
 };
 
-/// The most surges that are kept.
-const KEPT: usize = 1_000;
-
-/// A surge, and whose campaign's.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Found {
-    pub(crate) campaign: CampaignId,
-    pub(crate) alert: v1::Alert,
-}
+/// What may surge.
+const EVENTS: [Event; 3] = [Event::Arrival, Event::Share, Event::ContentShare];
+/// The most surges that wait for a store that is away.
+const WAITING: usize = 1_000;
 
 /// Watches every measure that surges show in.
 pub(crate) struct AlertKeeper {
     registry: Arc<Registry>,
     tallies: Arc<Tallies>,
     clock: Arc<dyn Clock>,
-    webhooks: Arc<Webhooks>,
+    messenger: Arc<Messenger>,
     step: Duration,
     watched: tokio::sync::Mutex<HashMap<MeasureId, Watched>>,
-    found: Mutex<VecDeque<Arc<Found>>>,
-    told: broadcast::Sender<Arc<Found>>,
-    next: AtomicU64,
+    /// Found, and not in the log yet.
+    waiting: Mutex<Vec<Surge>>,
+    counted: Counter,
 }
 
 impl fmt::Debug for AlertKeeper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AlertKeeper({} found)", self.found.lock().len())
+        write!(f, "AlertKeeper({} wait for the log)", self.waiting.lock().len())
     }
 }
 
@@ -65,37 +52,47 @@ impl AlertKeeper {
         registry: Arc<Registry>,
         tallies: Arc<Tallies>,
         clock: Arc<dyn Clock>,
-        webhooks: Arc<Webhooks>,
+        messenger: Arc<Messenger>,
         step: Duration,
+        metrics: &Metrics,
     ) -> Self {
-        // Numbers go on growing after a restart.
-        let next = AtomicU64::new(clock.now().0.saturating_mul(1_000));
-        let (told, _) = broadcast::channel(KEPT);
-        let (watched, found) = (tokio::sync::Mutex::default(), Mutex::default());
-        Self { registry, tallies, clock, webhooks, step, watched, found, told, next }
+        let (watched, waiting) = (tokio::sync::Mutex::default(), Mutex::default());
+        let counted = metrics.alerts_found.clone();
+        Self { registry, tallies, clock, messenger, step, watched, waiting, counted }
     }
 
-    /// Takes a turn at each step until `stop`.
+    /// Takes a turn now and at each step, until `stop`. What is counted before the first one has read it is what came before, and
+    /// no surge.
     pub(crate) async fn keep(&self, stop: CancellationToken) {
-        while stop.run_until_cancelled(tokio::time::sleep(self.step)).await.is_some() {
-            self.take_turn().await;
-        }
+        let turns = async {
+            loop {
+                self.take_turn().await;
+                tokio::time::sleep(self.step).await;
+            }
+        };
+        stop.run_until_cancelled(turns).await;
+        self.messenger.finish().await;
     }
 
-    /// Reads what came, and tells what surges. A measure that cannot be read is passed over until the next turn.
-    pub(crate) async fn take_turn(&self) {
+    async fn take_turn(&self) {
+        self.look().await;
+        self.write_down().await;
+        self.messenger.take_turn();
+    }
+
+    /// Reads what came. A measure that cannot be read is passed over until the next turn.
+    async fn look(&self) {
         let catalogue = self.registry.snapshot();
         let mut watched = self.watched.lock().await;
         for campaign in catalogue.campaigns() {
-            for counted in catalogue.measures_of(campaign.id) {
-                let Some(axis) = watched_by(counted) else { continue };
+            for (axis, counted) in watched_of(&catalogue, campaign.id) {
                 let known = watched.remove(&counted.measure.id);
-                match self.look(counted.clone(), axis, known).await {
+                match self.look_at(counted.clone(), axis, known).await {
                     Ok((seen, surges)) => {
                         watched.insert(counted.measure.id, seen);
                         let shown = u64::from(campaign.policy.reports_per_window);
                         let told = surges.into_iter().filter(|named| named.surge.reports >= shown);
-                        told.for_each(|surge| self.tell(&catalogue, campaign, counted, axis, surge));
+                        self.waiting.lock().extend(told.map(|named| self.surge(counted, axis, named)));
                     }
                     Err(cause) => {
                         tracing::error!(measure = %counted.measure.name, cause, "a measure is not watched in this turn");
@@ -105,7 +102,7 @@ impl AlertKeeper {
         }
     }
 
-    async fn look(
+    async fn look_at(
         &self,
         counted: Arc<CountedMeasure>,
         axis: &'static str,
@@ -124,67 +121,62 @@ impl AlertKeeper {
         looked.map_err(|error: tacita_dp::Error| error.to_string())
     }
 
-    fn tell(&self, catalogue: &Catalogue, campaign: &Campaign, counted: &CountedMeasure, axis: &str, named: Named) {
+    fn surge(&self, counted: &CountedMeasure, axis: &str, Named { label, surge }: Named) -> Surge {
         let now = self.clock.now();
-        let Named { label, surge } = named;
-        let seconds = self.step.as_secs().max(1).saturating_mul(surge.steps as u64);
-        let alert = v1::Alert {
-            id: self.next.fetch_add(1, Relaxed),
-            campaign: catalogue.full_name(campaign),
-            measure: counted.measure.name.to_string(),
+        Surge {
+            measure: counted.measure.id,
             dimension: axis.to_owned(),
             label,
-            period: Some(v1::TimeRange { from: now.minus(seconds).0, to: now.0 }),
-            observed: Some(told_estimate(surge.observed, surge.reports)),
+            from: now.minus(self.seconds(surge.steps)),
+            found_at: now,
+            reports: surge.reports,
+            observed: surge.observed.count,
+            variance: surge.observed.variance,
             expected: surge.expected,
             sigma: surge.sigma,
             score: surge.score,
             threshold: surge.threshold,
-            found_at: now.0,
-        };
-        for url in &campaign.declaration.webhooks {
-            self.webhooks.tell(campaign.brand, url.clone(), body(&alert), now);
         }
-        let found = Arc::new(Found { campaign: campaign.id, alert });
-        let mut kept = self.found.lock();
-        if kept.len() == KEPT {
-            kept.pop_front();
-        }
-        kept.push_back(found.clone());
-        // Nobody listens: nothing to do.
-        let _ = self.told.send(found);
     }
 
-    /// What was found at or after `since`, oldest first.
-    pub(crate) fn since(&self, since: UnixTime) -> Vec<Arc<Found>> {
-        self.found.lock().iter().filter(|found| found.alert.found_at >= since.0).cloned().collect()
+    fn seconds(&self, steps: usize) -> u64 {
+        self.step.as_secs().max(1).saturating_mul(steps as u64)
     }
 
-    /// What was found at or after `since`, and whatever will be: none is missed in between, and none told twice.
-    pub(crate) fn follow(&self, since: Option<UnixTime>) -> (Vec<Arc<Found>>, broadcast::Receiver<Arc<Found>>) {
-        let kept = self.found.lock();
-        let listening = self.told.subscribe();
-        let past = since.map_or_else(Vec::new, |since| {
-            kept.iter().filter(|found| found.alert.found_at >= since.0).cloned().collect()
-        });
-        (past, listening)
+    /// Writes what was found to the log, the clearest first. What a store that is away did not take is written in the next turn.
+    async fn write_down(&self) {
+        let mut found = std::mem::take(&mut *self.waiting.lock());
+        found.sort_by(|one, other| other.score.total_cmp(&one.score));
+        let quiet = self.seconds(QUIET_STEPS);
+        for surge in found {
+            match self.registry.apply(By::Collector, |catalogue| catalogue.propose_surge(&surge, quiet)).await {
+                Ok((_, catalogue)) => {
+                    self.counted.inc();
+                    self.messenger.is_ours(catalogue.length() - 1);
+                }
+                Err(RegistryError::Refused(Refused::AlreadySo)) => {}
+                Err(RegistryError::Store(error)) if self.waiting.lock().len() < WAITING => {
+                    tracing::warn!(%error, label = surge.label, "a surge waits for the store");
+                    self.waiting.lock().push(surge);
+                }
+                Err(error) => tracing::warn!(%error, label = surge.label, "a surge is not told"),
+            }
+        }
     }
 }
 
-/// The dimension that a measure is watched by, if it is watched.
-fn watched_by(counted: &CountedMeasure) -> Option<&'static str> {
-    let events = [Event::Arrival, Event::Share, Event::ContentShare];
-    events.contains(&counted.measure.event).then(|| axis_of(counted)).flatten()
-}
-
-/// What a webhook is sent.
-fn body(alert: &v1::Alert) -> String {
-    let (period, observed) = (alert.period.unwrap_or_default(), alert.observed.unwrap_or_default());
-    json!({
-        "id": alert.id, "campaign": alert.campaign, "measure": alert.measure, "dimension": alert.dimension,
-        "label": alert.label, "from": period.from, "to": period.to, "observed": observed.value, "low": observed.low,
-        "high": observed.high, "expected": alert.expected, "sigma": alert.sigma, "score": alert.score,
-        "threshold": alert.threshold, "found_at": alert.found_at,
-    })
-    .to_string()
+/// The measures of a campaign that are watched, with the dimension that each is watched by: of those that would tell the same surge,
+/// the one with the fewest cells.
+fn watched_of(catalogue: &Catalogue, campaign: CampaignId) -> Vec<(&'static str, &Arc<CountedMeasure>)> {
+    let mut watched: Vec<(&'static str, &Arc<CountedMeasure>)> = Vec::new();
+    for counted in catalogue.measures_of(campaign) {
+        let event = counted.measure.event;
+        let Some(axis) = axis_of(counted).filter(|_| EVENTS.contains(&event)) else { continue };
+        match watched.iter_mut().find(|(name, rival)| *name == axis && rival.measure.event == event) {
+            None => watched.push((axis, counted)),
+            Some((_, rival)) if counted.measure.domain.cells() < rival.measure.domain.cells() => *rival = counted,
+            Some(_) => {}
+        }
+    }
+    watched
 }

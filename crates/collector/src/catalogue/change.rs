@@ -1,7 +1,8 @@
-//! What the change log holds, entry by entry: what was done, when, in a form that later versions can read.
+//! What can be done to the catalogue.
 
 use serde::{Deserialize, Serialize};
 use tacita_protocol::{
+    audit::Broken,
     catalogue::CatalogueDigest,
     epoch::EpochId,
     id::{BrandId, CampaignId, Name, PublisherId},
@@ -10,20 +11,7 @@ use tacita_protocol::{
     time::UnixTime,
 };
 
-use super::{Declaration, Principal};
-
-/// The version of the entries that this program writes, and the newest it reads.
-const VERSION: u32 = 1;
-
-/// One line of the change log.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub(crate) struct Entry {
-    version: u32,
-    /// When it was done. For the audit; nothing is decided by it.
-    pub(crate) at: UnixTime,
-    /// What was done.
-    pub(crate) change: Change,
-}
+use super::{Declaration, Principal, Surge};
 
 /// One change of the catalogue. Numbers are given in order, and written out so that the log can be read by itself.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -71,6 +59,10 @@ pub(crate) enum Change {
         #[serde(with = "hex::serde")]
         hash: [u8; 32],
         created_at: UnixTime,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        read_only: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<UnixTime>,
     },
     ApiKeyRevoked {
         id: u32,
@@ -105,6 +97,21 @@ pub(crate) enum Change {
     EpochDestroyed {
         epoch: EpochId,
     },
+    /// More came than was expected. Nothing that a manifest depends on.
+    SurgeFound {
+        surge: Box<Surge>,
+    },
+    /// The webhooks of the surge at this place of the log took it, or were given up.
+    SurgeTold {
+        surge: u64,
+    },
+}
+
+impl Change {
+    /// Whether manifests may say something else from here on.
+    pub(super) fn concerns_manifests(&self) -> bool {
+        !matches!(self, Self::SurgeFound { .. } | Self::SurgeTold { .. } | Self::TokensSetAside { .. })
+    }
 }
 
 /// An entry of the log cannot be taken in.
@@ -126,6 +133,9 @@ pub enum LogFault {
         /// Its version.
         version: u32,
     },
+    /// It, or one before it, is not as it was written.
+    #[error("the change log is altered: {0}; restore the data directory or the database from a copy")]
+    Altered(#[from] Broken),
     /// It does not follow from the entries before it.
     #[error(
         "entry {index} of the change log does not follow from what came before ({what}): restore the data directory"
@@ -136,53 +146,4 @@ pub enum LogFault {
         /// What does not follow.
         what: &'static str,
     },
-}
-
-impl Entry {
-    pub(crate) fn new(at: UnixTime, change: Change) -> Self {
-        Self { version: VERSION, at, change }
-    }
-
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        // Unwrap safety: the types hold no map with keys other than text and no number that JSON lacks.
-        serde_json::to_vec(self).expect("a change is plain data")
-    }
-
-    pub(crate) fn decode(index: u64, bytes: &[u8]) -> Result<Self, LogFault> {
-        #[derive(Deserialize)]
-        struct Head {
-            version: u32,
-        }
-        let malformed = |cause: serde_json::Error| LogFault::Malformed { index, cause: cause.to_string() };
-        let Head { version } = serde_json::from_slice(bytes).map_err(malformed)?;
-        if version != VERSION {
-            return Err(LogFault::Version { index, version });
-        }
-        serde_json::from_slice(bytes).map_err(malformed)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_survives_the_log() {
-        let change = Change::EpochPublished {
-            epoch: EpochId(3),
-            public_key: [7; 32],
-            starts_at: UnixTime(1),
-            ends_at: UnixTime(2),
-            closes_at: UnixTime(3),
-        };
-        let entry = Entry::new(UnixTime(9), change);
-        assert_eq!(Entry::decode(0, &entry.encode()).unwrap(), entry);
-    }
-
-    #[test]
-    fn nonsense_and_a_newer_version_are_told_apart() {
-        assert!(matches!(Entry::decode(4, b"{"), Err(LogFault::Malformed { index: 4, .. })));
-        let newer = br#"{"version": 2, "at": 0, "change": "something-new"}"#;
-        assert!(matches!(Entry::decode(4, newer), Err(LogFault::Version { index: 4, version: 2 })));
-    }
 }

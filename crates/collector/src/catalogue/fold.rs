@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
+use tacita_proto::v1;
 use tacita_protocol::{
+    audit::{Link, Place},
     catalogue::{CatalogueDigest, Contents},
     epoch::{CHAIN_START, EpochEntry, EpochId, chain_after},
     manifest::DevicePolicy,
@@ -14,7 +16,7 @@ use tacita_tokens::PublicKey;
 
 use super::{
     ApiKey, Brand, Campaign, Catalogue, Change, CountedMeasure, Entry, Epoch, LogFault, Principal, Publisher,
-    next_number,
+    entry::parts, next_number,
 };
 
 /// What of a change does not follow.
@@ -23,13 +25,25 @@ type Broken = &'static str;
 impl Catalogue {
     /// Takes in the entry that stands in the log at this catalogue's length.
     pub(crate) fn fold(&mut self, entry: &[u8]) -> Result<(), LogFault> {
-        let Entry { change, .. } = Entry::decode(self.length, entry)?;
-        self.take_in(change).map_err(|what| LogFault::Sequence { index: self.length, what })
+        let index = self.length;
+        let link = Link::read(parts(entry).0);
+        let change = Entry::decode(index, entry)?;
+        let follows = match link.place {
+            Place::After { index: said, previous } => said == index && previous == self.head,
+            Place::Unsaid => true,
+            Place::Unreadable => false,
+        };
+        if !follows {
+            return Err(LogFault::Sequence { index, what: "its place in the hash chain" });
+        }
+        self.take_in(change).map_err(|what| LogFault::Sequence { index, what })?;
+        self.head = self.head.after(&link.digest);
+        Ok(())
     }
 
     /// Takes in one change, and grows by one entry.
     pub(crate) fn take_in(&mut self, change: Change) -> Result<(), Broken> {
-        let is_told = !matches!(change, Change::TokensSetAside { .. });
+        let revises = change.concerns_manifests();
         match change {
             Change::SigningKeyAdopted { public_key } => {
                 expect(self.signing_key.is_none(), "the second signing key")?;
@@ -62,8 +76,9 @@ impl Catalogue {
             }
             Change::ContentsListed { digest, ids } => self.take_in_contents(digest, ids)?,
             Change::MeasureCreated(measure) => self.take_in_measure(*measure)?,
-            Change::ApiKeyCreated { id, principal, hash, created_at } => {
-                self.take_in_api_key(ApiKey { id, principal, hash, created_at, revoked: false })?;
+            Change::ApiKeyCreated { id, principal, hash, created_at, read_only, expires_at } => {
+                let key = ApiKey { id, principal, hash, created_at, read_only, expires_at, revoked: false };
+                self.take_in_api_key(key)?;
             }
             Change::ApiKeyRevoked { id } => self.api_key_mut(id).ok_or("the API key's number")?.revoked = true,
             Change::DevicePolicySet { token_batch, ledger_bound_micro } => {
@@ -83,9 +98,11 @@ impl Catalogue {
                 let sum = self.tokens_set_aside.entry((publisher, epoch)).or_default();
                 *sum = sum.saturating_add(tokens);
             }
+            Change::SurgeFound { surge } => self.take_in_surge(*surge)?,
+            Change::SurgeTold { surge } => self.take_in_surge_told(surge),
         }
         self.length += 1;
-        self.revision += u64::from(is_told);
+        self.revision += u64::from(revises);
         Ok(())
     }
 
@@ -101,6 +118,8 @@ impl Catalogue {
     fn take_in_measure(&mut self, measure: Measure) -> Result<(), Broken> {
         expect(measure.id.0 == next_number(&self.measures), "the measure's number")?;
         expect(self.campaign(measure.campaign).is_some(), "the measure's campaign")?;
+        // As an entry it is plain data; only what is read from the wire is checked.
+        expect(Measure::try_from(&v1::Measure::from(&measure)).as_ref() == Ok(&measure), "the measure")?;
         let mechanism = measure.mechanism();
         let contents = match measure.domain.catalogue() {
             None => None,
@@ -124,7 +143,7 @@ impl Catalogue {
     fn take_in_api_key(&mut self, key: ApiKey) -> Result<(), Broken> {
         expect(key.id == next_number(&self.api_keys), "the API key's number")?;
         let subject_exists = match key.principal {
-            Principal::Operator => true,
+            Principal::Operator | Principal::Auditor => true,
             Principal::Publisher(id) => self.publisher(id).is_some(),
             Principal::Brand(id) => self.brand(id).is_some(),
         };
@@ -165,4 +184,42 @@ impl Catalogue {
 
 fn expect(holds: bool, what: Broken) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(what) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A log of one publisher, brand, campaign and measure, with these dimensions.
+    fn fold(dimensions: &str) -> Result<Catalogue, LogFault> {
+        let measure = format!(
+            r#"{{"measure-created": {{"id": 1, "campaign": 1, "name": "shares", "event": "share", "participation": "event",
+                "domain": {dimensions}, "epsilon": 2000000, "window": 86400}}}}"#
+        );
+        let changes = [
+            r#"{"publisher-created": {"id": 1, "name": "daily"}}"#,
+            r#"{"brand-created": {"id": 1, "name": "acme"}}"#,
+            r#"{"campaign-created": {"id": 1, "brand": 1, "name": "spring", "publishers": [1], "attribution_seconds": 60}}"#,
+            &measure,
+        ];
+        let mut catalogue = Catalogue::default();
+        for change in changes {
+            catalogue.fold(format!(r#"{{"version": 1, "at": 0, "change": {change}}}"#).as_bytes())?;
+        }
+        Ok(catalogue)
+    }
+
+    #[test]
+    fn a_measure_that_cannot_be_is_a_damaged_log_and_no_panic() {
+        assert_eq!(fold(r#"[{"name": "channel", "labels": ["sms", "other"]}]"#).unwrap().measures.len(), 1);
+        for dimensions in [
+            "[]",
+            r#"[{"name": "channel", "labels": []}]"#,
+            r#"[{"name": "channel", "labels": ["a", "a"]}]"#,
+            r#"[{"name": "value", "labels": ["cheap"]}]"#,
+        ] {
+            let fault = fold(dimensions).unwrap_err();
+            assert!(matches!(fault, LogFault::Sequence { index: 3, what: "the measure" }), "{dimensions}: {fault}");
+        }
+    }
 }

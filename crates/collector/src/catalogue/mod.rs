@@ -6,14 +6,20 @@
 mod change;
 mod cohorts;
 mod declaration;
+pub(crate) mod entry;
 mod fold;
 mod propose;
+mod surge;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use tacita_dp::Mechanism;
 use tacita_protocol::{
+    audit::Head,
     catalogue::{CatalogueDigest, Contents},
     epoch::{EpochEntry, EpochId, EpochState},
     id::{BrandId, CampaignId, CampaignName, MeasureId, Name, PublisherId},
@@ -23,11 +29,15 @@ use tacita_protocol::{
     time::UnixTime,
 };
 
+use crate::access::Role;
+
+pub(crate) use change::Change;
 pub use change::LogFault;
-pub(crate) use change::{Change, Entry};
 pub(crate) use cohorts::Cohorts;
 pub(crate) use declaration::Declaration;
-pub(crate) use propose::{NewCampaign, NewMeasure, Refused, Rules};
+pub(crate) use entry::{By, Entry};
+pub(crate) use propose::{NewApiKey, NewCampaign, NewMeasure, Refused, Rules};
+pub(crate) use surge::{Found, Surge};
 
 /// Whom an API key stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -39,6 +49,19 @@ pub(crate) enum Principal {
     Publisher(PublisherId),
     /// One brand.
     Brand(BrandId),
+    /// Reads what shows whether the operator is honest.
+    Auditor,
+}
+
+impl Principal {
+    pub(crate) const fn role(self) -> Role {
+        match self {
+            Self::Operator => Role::Operator,
+            Self::Publisher(_) => Role::Publisher,
+            Self::Brand(_) => Role::Brand,
+            Self::Auditor => Role::Auditor,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -81,7 +104,19 @@ pub(crate) struct ApiKey {
     pub(crate) principal: Principal,
     pub(crate) hash: [u8; 32],
     pub(crate) created_at: UnixTime,
+    /// It may call only what changes nothing.
+    pub(crate) read_only: bool,
+    /// From then on it is refused.
+    pub(crate) expires_at: Option<UnixTime>,
     pub(crate) revoked: bool,
+}
+
+impl ApiKey {
+    /// Whether its holder can administer for good. There is always one that can.
+    pub(crate) fn administers(&self) -> bool {
+        let limited = self.revoked || self.read_only || self.expires_at.is_some();
+        self.principal == Principal::Operator && !limited
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -98,12 +133,13 @@ impl Epoch {
     }
 }
 
-/// Everything that was administered, at one length of the log.
+/// Everything that was administered, and the surges that were found, at one length of the log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalogue {
     length: u64,
-    /// Entries that manifests say something of.
+    /// Entries that manifests may depend on: all but those of surges and of tokens set aside.
     revision: u64,
+    head: Head,
     signing_key: Option<[u8; 32]>,
     publishers: Vec<Publisher>,
     brands: Vec<Brand>,
@@ -116,6 +152,10 @@ pub(crate) struct Catalogue {
     device_policy: Option<DevicePolicy>,
     /// How many tokens collectors may have issued to each publisher, of epochs that are not closed.
     tokens_set_aside: HashMap<(PublisherId, EpochId), u64>,
+    /// By rising id.
+    surges: Vec<Arc<Found>>,
+    /// How many surges each brand had.
+    surges_of: BTreeMap<BrandId, u64>,
 }
 
 /// Numbers begin at 1 and are given in order, so a number is a place.
@@ -132,6 +172,16 @@ impl Catalogue {
     /// How many entries of the log it holds.
     pub(crate) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// The revision of the manifests made from it.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The head of the log's hash chain.
+    pub(crate) fn head(&self) -> Head {
+        self.head
     }
 
     /// The public half of the key that signs manifests, once a collector has started on this log.

@@ -9,6 +9,7 @@ use tacita_protocol::{
     manifest::DevicePolicy,
     measure::{Event, InvalidMeasure, Measure},
     policy::{Broken, CampaignPolicy},
+    profile::Profile,
     time::{UnixTime, WindowLength},
 };
 
@@ -77,6 +78,17 @@ pub(crate) struct Rules {
     pub(crate) measures_per_campaign: usize,
 }
 
+/// The wish for an API key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewApiKey {
+    pub(crate) principal: Principal,
+    pub(crate) hash: [u8; 32],
+    pub(crate) created_at: UnixTime,
+    pub(crate) read_only: bool,
+    /// 0: it does not expire.
+    pub(crate) valid_seconds: u64,
+}
+
 /// The wish for a measure; `wire.campaign` and `wire.id` are not read.
 #[derive(Debug)]
 pub(crate) struct NewMeasure<'a> {
@@ -92,6 +104,8 @@ pub(crate) struct NewMeasure<'a> {
 const DEFAULT_ATTRIBUTION: u32 = 7 * 86_400;
 /// The longest that a device may be asked to remember one.
 const MAX_ATTRIBUTION: u32 = 90 * 86_400;
+/// The longest that a key may last which expires: 10 years.
+const MAX_KEY_SECONDS: u64 = 3_652 * 86_400;
 
 impl Catalogue {
     pub(crate) fn propose_publisher(&self, name: &str) -> Result<Change, Refused> {
@@ -197,12 +211,15 @@ impl Catalogue {
         }
     }
 
-    /// Whom a key for `role` and `subject` (a name; empty for an operator) stands for.
+    /// Whom a key for `role` and `subject` (a name; empty for an operator or auditor) stands for.
     pub(crate) fn resolve_principal(&self, role: v1::Role, subject: &str) -> Result<Principal, Refused> {
         match role {
-            v1::Role::Unspecified => Err(Refused::field("role", "choose operator, publisher or brand")),
-            v1::Role::Operator if subject.is_empty() => Ok(Principal::Operator),
-            v1::Role::Operator => Err(Refused::field("subject", "an operator's key has none: leave it empty")),
+            v1::Role::Unspecified => Err(Refused::field("role", "choose operator, publisher, brand or auditor")),
+            v1::Role::Operator | v1::Role::Auditor if !subject.is_empty() => {
+                Err(Refused::field("subject", "an operator's or auditor's key has none: leave it empty"))
+            }
+            v1::Role::Operator => Ok(Principal::Operator),
+            v1::Role::Auditor => Ok(Principal::Auditor),
             v1::Role::Publisher => match self.publisher_named(subject) {
                 Some(publisher) => Ok(Principal::Publisher(publisher.id)),
                 None => Err(unknown("subject", "publisher", subject, CREATE_PUBLISHER)),
@@ -220,17 +237,20 @@ impl Catalogue {
     }
 
     /// A key numbered `id`; [`Refused::AlreadySo`] when that number is taken, and the key's text must be made anew.
-    pub(crate) fn propose_api_key(
-        &self,
-        id: u32,
-        principal: Principal,
-        hash: [u8; 32],
-        created_at: UnixTime,
-    ) -> Result<Change, Refused> {
+    pub(crate) fn propose_api_key(&self, id: u32, wish: &NewApiKey) -> Result<Change, Refused> {
+        let NewApiKey { principal, hash, created_at, read_only, valid_seconds } = *wish;
         if self.next_api_key() != id {
             return Err(Refused::AlreadySo);
         }
-        Ok(Change::ApiKeyCreated { id, principal, hash, created_at })
+        if read_only && matches!(principal, Principal::Publisher(_)) {
+            return Err(Refused::field("read_only", "a relay uploads: a publisher's key is never read-only"));
+        }
+        if valid_seconds > MAX_KEY_SECONDS {
+            let problem = format!("{valid_seconds} s: at most {MAX_KEY_SECONDS} (10 years), or 0 for no end");
+            return Err(Refused::field("valid_seconds", problem));
+        }
+        let expires_at = (valid_seconds > 0).then(|| created_at.plus(valid_seconds));
+        Ok(Change::ApiKeyCreated { id, principal, hash, created_at, read_only, expires_at })
     }
 
     pub(crate) fn propose_revocation(&self, id: u32) -> Result<Change, Refused> {
@@ -238,11 +258,9 @@ impl Catalogue {
         if key.revoked {
             return Err(Refused::AlreadySo);
         }
-        let another =
-            |other: &&super::ApiKey| other.principal == Principal::Operator && !other.revoked && other.id != id;
-        if key.principal == Principal::Operator && !self.api_keys.iter().any(|other| another(&other)) {
-            let problem =
-                "id: this is the last operator's key, without it nobody could administer: create another first";
+        if key.administers() && !self.api_keys.iter().any(|other| other.administers() && other.id != id) {
+            let problem = "id: this is the last operator's key that may change things and does not expire, without it \
+                           nobody could administer: create another first";
             return Err(Refused::Precondition(problem.into()));
         }
         Ok(Change::ApiKeyRevoked { id })
@@ -315,8 +333,8 @@ fn with_defaults(mut wire: v1::Measure) -> v1::Measure {
         wire.window_seconds = WindowLength::DAY.seconds();
     }
     let event = v1::Event::try_from(wire.event).ok().and_then(|event| Event::try_from(event).ok());
-    if let Some(event) = event.filter(|_| wire.dimensions.is_empty()) {
-        wire.dimensions = Domain::default_dimensions(event).iter().map(Into::into).collect();
+    if let Some(event) = event {
+        wire.dimensions = Domain::with_default_dimensions(event, wire.dimensions);
     }
     wire
 }
@@ -331,9 +349,20 @@ fn refused_measure(error: InvalidMeasure) -> Refused {
         InvalidMeasure::NoContents => {
             ("contents", "name the contents that it tells apart, or give the dimension 'content'".into())
         }
-        InvalidMeasure::Event => ("event", "choose arrival, reach, share, conversion or content-share".into()),
-        InvalidMeasure::ReachBySession => {
-            ("participation", "reach opens its slot with the first session of a window: leave it at event".into())
+        InvalidMeasure::Event => {
+            ("event", "choose arrival, reach, share, conversion, content-share or sharer-profile".into())
+        }
+        InvalidMeasure::OncePerWindow(event) => {
+            let name = event.name();
+            ("participation", format!("{name} opens its slot with the first session of a window: leave it at event"))
+        }
+        InvalidMeasure::Profile => {
+            let labels = Profile::LABELS.join(",");
+            let problem = format!(
+                "sharer-profile tells devices apart by profile={labels}, in this order, and may add cohort: leave out \
+                 channel, grade, generation, value and content"
+            );
+            ("dimensions", problem)
         }
     };
     Refused::Field { field, problem }
@@ -530,15 +559,39 @@ mod tests {
     #[test]
     fn the_last_operator_key_cannot_be_revoked() {
         let mut catalogue = catalogue();
-        for id in 1..=2 {
-            let key =
-                Change::ApiKeyCreated { id, principal: Principal::Operator, hash: [0; 32], created_at: UnixTime(0) };
+        // Those that cannot change things, or will not always, do not stand in for one that can.
+        for (id, read_only, valid_seconds) in [(1, false, 0), (2, false, 0), (3, true, 0), (4, false, 60)] {
+            let key = catalogue.propose_api_key(id, &NewApiKey { read_only, valid_seconds, ..OPERATOR }).unwrap();
             catalogue.take_in(key).unwrap();
         }
         let change = catalogue.propose_revocation(1).unwrap();
         catalogue.take_in(change).unwrap();
         assert_eq!(catalogue.propose_revocation(1), Err(Refused::AlreadySo));
         assert!(matches!(catalogue.propose_revocation(2), Err(Refused::Precondition(_))));
-        assert!(matches!(catalogue.propose_revocation(3), Err(Refused::Unknown { .. })));
+        assert!(catalogue.propose_revocation(3).is_ok());
+        assert!(catalogue.propose_revocation(4).is_ok());
+        assert!(matches!(catalogue.propose_revocation(5), Err(Refused::Unknown { .. })));
+    }
+
+    const OPERATOR: NewApiKey = NewApiKey {
+        principal: Principal::Operator,
+        hash: [0; 32],
+        created_at: UnixTime(1_000),
+        read_only: false,
+        valid_seconds: 0,
+    };
+
+    #[test]
+    fn a_key_expires_when_it_was_said_to_and_a_relays_key_can_write() {
+        let catalogue = catalogue();
+        let expires_at = |valid_seconds| match catalogue.propose_api_key(1, &NewApiKey { valid_seconds, ..OPERATOR }) {
+            Ok(Change::ApiKeyCreated { expires_at, .. }) => Ok(expires_at),
+            other => Err(other),
+        };
+        assert_eq!(expires_at(0), Ok(None));
+        assert_eq!(expires_at(60), Ok(Some(UnixTime(1_060))));
+        assert!(matches!(expires_at(u64::MAX), Err(Err(Refused::Field { field: "valid_seconds", .. }))));
+        let relay = NewApiKey { principal: Principal::Publisher(PublisherId(1)), read_only: true, ..OPERATOR };
+        assert!(matches!(catalogue.propose_api_key(1, &relay), Err(Refused::Field { field: "read_only", .. })));
     }
 }

@@ -11,25 +11,27 @@ mod validate;
 use std::{
     collections::{BTreeMap, btree_map::Entry as MapEntry},
     sync::Arc,
+    time::Instant,
 };
 
 use futures_util::future::join_all;
 use tacita_protocol::{
     epoch::{EpochId, EpochState},
     id::PublisherId,
-    outcome::{Outcome, Refusal},
+    outcome::Refusal,
     time::Clock,
 };
-use tacita_store::{Entry, Partition, StoreError, TallyStore, Verdict};
+use tacita_store::{Committed, Entry, Partition, StoreError, TallyStore, Verdict};
 use tacita_tokens::{Envelope, Nullifier};
 use tokio::sync::OwnedSemaphorePermit;
 
-pub(crate) use self::opening::Opening;
+pub(crate) use self::{answers::Answered, opening::Opening};
 use self::{answers::Answers, opening::JOB, validate::Rules};
 use crate::{
     catalogue::Catalogue,
     config::WindowPolicy,
     keys::{EpochKeeper, KeyMissing, PublisherKeys},
+    metrics::{Metrics, StoreCall, Wait},
     pool::{CryptoPool, JobLost, Overload},
     registry::{Registry, RegistryError},
 };
@@ -44,6 +46,7 @@ pub(crate) struct Ingest {
     pub(crate) opening: Arc<Opening>,
     pub(crate) windows: WindowPolicy,
     pub(crate) reports_per_batch: usize,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// The batch was not taken in, or not all of it. Sending it again is safe.
@@ -91,21 +94,25 @@ impl Ingest {
 
     /// Leave for one batch, in turn.
     pub(crate) async fn enter_in_turn(&self) -> Result<OwnedSemaphorePermit, Overload> {
-        self.pool.enter_in_turn().await
+        self.metrics.waited(Wait::UploadTurn, self.pool.enter_in_turn()).await
     }
 
-    /// Counts what can be counted of a batch, once and durably; answers for each envelope, in order.
+    /// Counts what can be counted of a batch, once and durably; answers for each envelope, in order, and says in which period of the
+    /// record each was counted.
     pub(crate) async fn take_in(
         &self,
         publisher: PublisherId,
         envelopes: &[Vec<u8>],
         _leave: OwnedSemaphorePermit,
-    ) -> Result<Vec<Outcome>, IngestError> {
+    ) -> Result<Answered, IngestError> {
         self.check_size(envelopes)?;
+        let since = Instant::now();
         let (entries, mut answers) = self.judge(publisher, envelopes).await?;
-        self.commit(entries, &mut answers).await?;
-        self.count_refusals(publisher, &answers).await?;
-        answers.complete().ok_or(IngestError::Unanswered)
+        self.metrics.waited(Wait::Commit, self.commit(entries, &mut answers)).await?;
+        self.count_refusals(publisher, &mut answers).await?;
+        let answered = answers.complete().ok_or(IngestError::Unanswered)?;
+        self.metrics.batch(publisher, &answered.outcomes, since);
+        Ok(answered)
     }
 
     /// Finds out what can count, and the answers to what cannot. Changes nothing.
@@ -205,13 +212,14 @@ impl Ingest {
     ) -> Result<ByEpoch, IngestError> {
         for (&epoch, batch) in &mut by_epoch {
             let nullifiers: Vec<Nullifier> = batch.sealed.iter().map(|sealed| sealed.nullifier).collect();
-            let spent = match self.store.spent(publisher, epoch, &nullifiers).await {
-                Err(StoreError::EpochDropped(_)) => {
-                    answers.refuse_all(batch.sealed.drain(..).map(|sealed| sealed.place), Refusal::ClosedEpoch);
-                    continue;
-                }
-                spent => spent?,
-            };
+            let spent =
+                match self.metrics.store(StoreCall::Spent, self.store.spent(publisher, epoch, &nullifiers)).await {
+                    Err(StoreError::EpochDropped(_)) => {
+                        answers.refuse_all(batch.sealed.drain(..).map(|sealed| sealed.place), Refusal::ClosedEpoch);
+                        continue;
+                    }
+                    spent => spent?,
+                };
             let mut fingerprints = spent.into_iter();
             batch.sealed.retain(|sealed| match fingerprints.next().flatten() {
                 None => true,
@@ -264,15 +272,17 @@ impl Ingest {
     async fn commit(&self, by_partition: ByPartition, answers: &mut Answers) -> Result<(), IngestError> {
         let commits = by_partition.into_iter().map(|((epoch, partition), entries)| async move {
             let (places, entries): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
-            (places, self.store.commit(partition, epoch, entries).await)
+            let committed = self.metrics.store(StoreCall::Commit, self.store.commit(partition, epoch, entries));
+            (places, committed.await)
         });
-        for (places, verdicts) in join_all(commits).await {
-            match verdicts {
+        for (places, committed) in join_all(commits).await {
+            match committed {
                 // The epoch closed while the batch was on its way.
                 Err(StoreError::EpochDropped(_)) => answers.refuse_all(places, Refusal::ClosedEpoch),
-                verdicts => {
-                    for (place, verdict) in places.into_iter().zip(verdicts?) {
-                        answers.settle_counted(place, verdict.into());
+                committed => {
+                    let Committed { verdicts, period } = committed?;
+                    for (place, verdict) in places.into_iter().zip(verdicts) {
+                        answers.settle_counted(place, verdict.into(), period);
                     }
                 }
             }
@@ -281,10 +291,12 @@ impl Ingest {
     }
 
     /// Adds what the store did not see to the publisher's outcome counts.
-    async fn count_refusals(&self, publisher: PublisherId, answers: &Answers) -> Result<(), IngestError> {
+    async fn count_refusals(&self, publisher: PublisherId, answers: &mut Answers) -> Result<(), IngestError> {
         let uncounted = answers.uncounted();
         if !uncounted.is_empty() {
-            self.store.add_outcomes(publisher, &uncounted).await?;
+            let counted = self.store.add_outcomes(publisher, &uncounted);
+            let period = self.metrics.store(StoreCall::AddOutcomes, counted).await?;
+            answers.counted(period);
         }
         Ok(())
     }

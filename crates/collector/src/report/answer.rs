@@ -18,6 +18,7 @@ use tacita_proto::v1;
 use tacita_protocol::{
     domain::Domain,
     id::{MeasureId, PublisherId},
+    measure::{Event, Measure},
     time::{UnixTime, WindowId},
 };
 use tonic::Status;
@@ -274,11 +275,14 @@ impl<'a> Answer<'a> {
                            relying on them";
             say("LARGEST_OF_MANY", message.to_owned());
         }
-        let gross =
-            |counted: &std::sync::Arc<CountedMeasure>| counted.measure.event == tacita_protocol::measure::Event::Reach;
-        if needed.iter().any(gross) {
-            let message = "reach adds up over windows and publishers: a device counts once in each";
+        if needed.iter().any(|counted| counted.measure.event.is_once_per_window()) {
+            let message = "devices add up over windows and publishers: one counts once in each";
             say("GROSS_REACH", message.to_owned());
+        }
+        if needed.iter().any(|counted| counted.measure.event == Event::SharerProfile) {
+            let message = "profiles are of devices that came back: each is told, in the window of the report, of the \
+                           window before; the share sheet and copied links do not tell where they went and count as neither";
+            say("RETURNING_DEVICES", message.to_owned());
         }
         let kinds = question.ratios.iter().filter_map(|ratio| v1::RatioKind::try_from(ratio.asked.kind).ok());
         if kinds.clone().any(|kind| kind == v1::RatioKind::Roi) {
@@ -339,10 +343,11 @@ fn state(question: &Question, evidence: &Evidence) -> String {
     let mut digest = Sha256::new();
     digest.update(question.to_wire().encode_to_vec());
     for counted in question.needed() {
+        digest.update(counted.measure.name.as_str());
+        digest.update([0]);
         for tallies in [&evidence.series, &evidence.compared] {
             let series = tallies.get(&counted.measure.id).into_iter().flat_map(Series::iter);
             for tally in series {
-                digest.update(counted.measure.id.0.to_be_bytes());
                 digest.update(tally.publisher.0.to_be_bytes());
                 digest.update(tally.window.0.to_be_bytes());
                 digest.update(tally.reports.to_be_bytes());
@@ -510,7 +515,7 @@ impl<'a> Table<'a> {
             _ => slices.whole_histogram(self.counted)?.cells()[Domain::NONE],
         };
         Ok(v1::MeasureAnswer {
-            measure: Some((&self.counted.measure).into()),
+            measure: Some(told_measure(&self.counted.measure)),
             group_by: self.answer.question.grouping.of(self.counted),
             reports: whole.reports,
             windows: whole.windows,
@@ -520,6 +525,11 @@ impl<'a> Table<'a> {
             hidden: whole.hidden(self.answer.question.campaign.policy.reports_per_window),
         })
     }
+}
+
+/// A measure as brands are told of it: by its name. Its number counts the measures of all brands, which is nobody's affair.
+pub(crate) fn told_measure(measure: &Measure) -> v1::Measure {
+    v1::Measure { id: 0, ..measure.into() }
 }
 
 fn compared_row(this: Estimate, that: Estimate, period: Period, told: v1::Estimate, reports: u64) -> v1::ComparedRow {

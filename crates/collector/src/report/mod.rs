@@ -29,6 +29,8 @@ mod desk;
 mod fit;
 mod fraction;
 pub(crate) mod funnel;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod merge;
 mod number;
 mod period;
@@ -43,6 +45,7 @@ mod tallies;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use answer::told_measure;
 pub(crate) use axes::Groups;
 pub(crate) use desk::Desk;
 pub(crate) use number::estimate as told_estimate;

@@ -67,8 +67,8 @@ fn measure(mut wire: v1::Measure) -> Result<Measure, Status> {
         }
     }
     let event = v1::Event::try_from(wire.event).ok().and_then(|event| Event::try_from(event).ok());
-    if let Some(event) = event.filter(|_| wire.dimensions.is_empty()) {
-        wire.dimensions = Domain::default_dimensions(event).iter().map(Into::into).collect();
+    if let Some(event) = event {
+        wire.dimensions = Domain::with_default_dimensions(event, wire.dimensions);
     }
     Measure::try_from(&wire).map_err(|error| match error {
         InvalidMeasure::Epsilon(_) => refusal::invalid("measure.epsilon_micro", error.to_string()),

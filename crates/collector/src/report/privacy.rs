@@ -41,7 +41,8 @@ pub(crate) fn statement(
         not_guaranteed: Vec::new(),
     };
     for counted in catalogue.measures_of(campaign.id) {
-        let known = told.iter().find(|one| one.measure.as_ref().is_some_and(|wire| wire.id == counted.measure.id.0));
+        let known =
+            told.iter().find(|one| one.measure.as_ref().is_some_and(|wire| wire.name == counted.measure.name.as_str()));
         statement.measures.push(of_measure(&counted.measure, &counted.mechanism, known, of_device));
     }
     statement.guarantees = guarantees(&statement);

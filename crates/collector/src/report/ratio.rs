@@ -6,6 +6,7 @@ use tacita_proto::v1;
 use tacita_protocol::{
     domain::{Dimension, Values},
     measure::Event,
+    profile::Profile,
 };
 use tonic::Status;
 
@@ -200,6 +201,13 @@ pub(crate) fn resolve(
             one(Side::Profit(choice.require(Event::Conversion, &[Dimension::VALUE])?, Vec::new()), Side::Cost)
         }
         Kind::ArrivalsPerShare => one(choice.shared_arrivals()?, choice.count(Event::Share, Vec::new())?),
+        Kind::PrivateOnlyShare => {
+            let of = |profiles: &[&str]| {
+                choice.count(Event::SharerProfile, vec![LabelFilter::keep(Dimension::PROFILE, profiles)])
+            };
+            let [_, private_only, public_only, both] = Profile::LABELS;
+            one(of(&[private_only])?, of(&[private_only, public_only, both])?)
+        }
         Kind::ResharesPerArrival | Kind::GenerationGrowth => by_generation(&choice, &asked)?,
     })
 }

@@ -7,7 +7,7 @@ use tacita_protocol::{domain::Dimension, measure::Event};
 use tonic::Status;
 
 use super::{
-    axes::{ANALYTICS, has_axis},
+    axes::{ANALYTICS, has_axis, kind_of},
     question::Question,
 };
 use crate::{
@@ -66,8 +66,8 @@ pub(crate) fn view(
 ) -> v1::GetReconciliationResponse {
     let part = |row: &v1::Row| {
         let [_, channel, grade] = row.labels.as_slice() else { return None };
-        let (channel, grade, arrivals) = (channel.clone(), grade.clone(), row.estimate);
-        Some(v1::AnalyticsPart { channel, grade, arrivals })
+        let kind = kind_of(channel).to_owned();
+        Some(v1::AnalyticsPart { channel: channel.clone(), grade: grade.clone(), arrivals: row.estimate, kind })
     };
     let group = |row: v1::Row| {
         let name = row.labels.into_iter().next().unwrap_or_default();

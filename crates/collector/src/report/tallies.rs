@@ -14,6 +14,8 @@ use tacita_protocol::{
 };
 use tacita_store::{SeriesTally, StoreError, TallyStore};
 
+use crate::metrics::{Metrics, StoreCall};
+
 /// Between the last instant at which a window counts and the one at which it is taken for settled: commits under way, and
 /// clocks of several collectors.
 const MARGIN: Duration = Duration::from_secs(600);
@@ -51,6 +53,7 @@ pub(crate) struct Tallies {
     /// The most bytes to keep.
     budget: usize,
     kept: Mutex<Kept>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Default, Debug)]
@@ -71,8 +74,14 @@ struct Settled {
 }
 
 impl Tallies {
-    pub(crate) fn new(store: Arc<dyn TallyStore>, clock: Arc<dyn Clock>, max_age: Duration, budget: usize) -> Self {
-        Self { store, clock, max_age, budget, kept: Mutex::default() }
+    pub(crate) fn new(
+        store: Arc<dyn TallyStore>,
+        clock: Arc<dyn Clock>,
+        max_age: Duration,
+        budget: usize,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { store, clock, max_age, budget, kept: Mutex::default(), metrics }
     }
 
     /// The first window of a measure that may still change.
@@ -93,9 +102,13 @@ impl Tallies {
         };
         let open = windows.start.max(first_open)..windows.end;
         if !open.is_empty() {
-            tallies.extend(self.store.tallies(measure.id, open).await?.into_iter().map(Arc::new));
+            tallies.extend(self.read_store(measure.id, open).await?.into_iter().map(Arc::new));
         }
         Ok(Series { tallies })
+    }
+
+    async fn read_store(&self, measure: MeasureId, windows: Range<WindowId>) -> Result<Vec<SeriesTally>, StoreError> {
+        self.metrics.store(StoreCall::Tallies, self.store.tallies(measure, windows)).await
     }
 
     async fn settled(&self, measure: MeasureId, windows: Range<WindowId>) -> Result<Vec<Arc<SeriesTally>>, StoreError> {
@@ -108,12 +121,12 @@ impl Tallies {
         let after = whole.windows.end..windows.end;
         let grows = !before.is_empty() || !after.is_empty();
         if !before.is_empty() {
-            let earlier = self.store.tallies(measure, before.clone()).await?;
+            let earlier = self.read_store(measure, before.clone()).await?;
             whole.tallies.splice(0..0, earlier.into_iter().map(Arc::new));
             whole.windows.start = before.start;
         }
         if !after.is_empty() {
-            let later = self.store.tallies(measure, after.clone()).await?;
+            let later = self.read_store(measure, after.clone()).await?;
             whole.tallies.extend(later.into_iter().map(Arc::new));
             whole.windows.end = after.end;
         }
@@ -163,9 +176,10 @@ fn bytes_of(tally: &SeriesTally) -> usize {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+    use prometheus_client::registry::Registry;
     use tacita_proto::v1;
-    use tacita_protocol::{epoch::EpochId, id::PublisherId, outcome::Outcome, time::ManualClock};
-    use tacita_store::{Entry, Partition, Verdict};
+    use tacita_protocol::{epoch::EpochId, id::PublisherId, outcome::Outcome, record::PeriodId, time::ManualClock};
+    use tacita_store::{Committed, Entry, Partition};
     use tacita_tokens::{Fingerprint, Nullifier};
     use tonic::async_trait;
 
@@ -190,7 +204,7 @@ mod tests {
             Ok((windows.start.0..windows.end.0).map(tally).collect())
         }
 
-        async fn commit(&self, _: Partition, _: EpochId, _: Vec<Entry>) -> Result<Vec<Verdict>, StoreError> {
+        async fn commit(&self, _: Partition, _: EpochId, _: Vec<Entry>) -> Result<Committed, StoreError> {
             Err(StoreError::Closed)
         }
 
@@ -203,7 +217,7 @@ mod tests {
             Err(StoreError::Closed)
         }
 
-        async fn add_outcomes(&self, _: PublisherId, _: &[(Outcome, u64)]) -> Result<(), StoreError> {
+        async fn add_outcomes(&self, _: PublisherId, _: &[(Outcome, u64)]) -> Result<PeriodId, StoreError> {
             Err(StoreError::Closed)
         }
 
@@ -234,7 +248,8 @@ mod tests {
         let store = Arc::new(EveryWindow::default());
         let clock = ManualClock::new(UnixTime(1_000 * 86_400));
         let two_days = Duration::from_secs(2 * 86_400);
-        let tallies = Tallies::new(store.clone(), Arc::new(clock.clone()), two_days, budget);
+        let metrics = Arc::new(Metrics::new(&mut Registry::default()));
+        let tallies = Tallies::new(store.clone(), Arc::new(clock.clone()), two_days, budget, metrics);
         (store, clock, tallies)
     }
 

@@ -364,6 +364,30 @@ fn a_custom_ratio_takes_any_cells_over_any_others() {
 }
 
 #[test]
+fn who_shares_only_in_private_is_a_ratio_of_devices_and_says_of_which() {
+    let mut scene = Scene::at(&["daily"], 4);
+    // With no dimension named, the four profiles.
+    let sharers = scene.measure("sharers", v1::Event::SharerProfile, &[], 3.0);
+    let truth: [(&[&str], u64); 5] =
+        [(&["neither"], 8_000), (&["private-only"], 1_800), (&["public-only"], 600), (&["both"], 1_600), (&[], 300)];
+    scene.count(sharers, 1, 0, &truth);
+    let answer = scene.ask(ratio(v1::RatioKind::PrivateOnlyShare, &[])).unwrap();
+    let row = &answer.ratios[0];
+    let found = row.estimate.unwrap();
+    let (low, high) = (found.low.unwrap(), found.high.unwrap());
+    assert!(low < 0.45 && 0.45 < high && high - low < 0.2, "{found:?}");
+    assert_eq!((row.ratio.as_str(), row.numerator_measure.as_str()), ("private_only_share", "sharers"));
+    let codes: Vec<&str> = answer.notices.iter().map(|notice| notice.code.as_str()).collect();
+    assert!(codes.contains(&"GROSS_REACH") && codes.contains(&"RETURNING_DEVICES"), "{codes:?}");
+    let counts = scene.ask(query(&["sharers"], &["profile"])).unwrap();
+    let labels: Vec<_> = counts.rows.iter().map(|row| row.labels.concat()).collect();
+    assert_eq!(labels, ["neither", "private-only", "public-only", "both"]);
+    assert!(counts.measures[0].none.unwrap().above_zero, "spent ledgers stand apart from every profile");
+    let other = campaign(3).ask(ratio(v1::RatioKind::PrivateOnlyShare, &[])).unwrap_err();
+    assert!(other.message().contains("needs a measure of event sharer-profile"), "{}", other.message());
+}
+
+#[test]
 fn what_lies_could_have_done_is_told_beside_each_total() {
     let mut scene = Scene::at(&["daily"], 3);
     let arrivals = scene.measure("arrivals", v1::Event::Arrival, &["channel=whatsapp,sms,facebook"], 2.0);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
+use tacita_observability::{LogFilter, Page, Unready};
 use tacita_proto::v1::{self, admin_service_server::AdminService};
 use tacita_protocol::{
     catalogue::Contents, domain::Dimension, epoch::EpochState, id::PublisherId, outcome::Outcome, time::Clock,
@@ -10,13 +11,16 @@ use tacita_protocol::{
 use tacita_store::TallyStore;
 use tonic::{Request, Response, Status};
 
-use super::IssuedCounts;
 use crate::{
-    auth::{ApiKeyText, Rpc, admit},
+    auth::ApiKeyText,
     catalogue::{
-        ApiKey, Brand, Catalogue, Change, Cohorts, NewCampaign, NewMeasure, Principal, Publisher, Refused, Rules,
+        ApiKey, Brand, By, Catalogue, Change, Cohorts, NewApiKey, NewCampaign, NewMeasure, Principal, Publisher,
+        Refused, Rules,
     },
+    guard::Caller,
     keys::{EpochKeeper, KeeperError},
+    metrics::{Metrics, StoreCall},
+    readiness::Readiness,
     refusal,
     registry::{Registry, RegistryError},
 };
@@ -28,21 +32,29 @@ pub(crate) struct Admin {
     pub(crate) keys: Arc<EpochKeeper>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rules: Rules,
-    pub(crate) issued: Arc<IssuedCounts>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) page: Arc<Page>,
+    pub(crate) readiness: Arc<Readiness>,
+    pub(crate) log: Option<LogFilter>,
     pub(crate) verifying_key: VerifyingKey,
 }
 
-/// Makes a key for the principal that `principal` finds in the catalogue: its text for its holder, its hash for the log.
+/// Makes the key that is asked for: its text for its holder, its hash for the log.
 async fn create_api_key(
     registry: &Registry,
     clock: &dyn Clock,
-    principal: impl Fn(&Catalogue) -> Result<Principal, Refused>,
+    by: By,
+    asked: &v1::CreateApiKeyRequest,
 ) -> Result<(ApiKeyText, Arc<Catalogue>), Status> {
+    let &v1::CreateApiKeyRequest { read_only, valid_seconds, .. } = asked;
     loop {
         let id = registry.snapshot().next_api_key();
         let text = ApiKeyText::generate(id).map_err(refusal::internal)?;
-        let created =
-            registry.apply(|catalogue| catalogue.propose_api_key(id, principal(catalogue)?, text.hash(), clock.now()));
+        let (hash, created_at) = (text.hash(), clock.now());
+        let created = registry.apply(by, |catalogue| {
+            let principal = catalogue.resolve_principal(asked.role(), &asked.subject)?;
+            catalogue.propose_api_key(id, &NewApiKey { principal, hash, created_at, read_only, valid_seconds })
+        });
         match created.await {
             Ok((_, catalogue)) => return Ok((text, catalogue)),
             // Somebody else took the number, which is part of the text.
@@ -53,7 +65,7 @@ async fn create_api_key(
 }
 
 /// The dimensions of a wish, and the contents of the last one where it is over a catalogue.
-fn with_contents(
+pub(crate) fn with_contents(
     mut dimensions: Vec<v1::Dimension>,
     asked: Option<v1::Contents>,
 ) -> Result<(Vec<v1::Dimension>, Option<Contents>), Status> {
@@ -78,6 +90,7 @@ fn brand_on_wire(brand: &Brand) -> v1::Brand {
 fn api_key_on_wire(catalogue: &Catalogue, key: &ApiKey) -> v1::ApiKey {
     let (role, subject) = match key.principal {
         Principal::Operator => (v1::Role::Operator, None),
+        Principal::Auditor => (v1::Role::Auditor, None),
         Principal::Publisher(id) => (v1::Role::Publisher, catalogue.publisher(id).map(|publisher| &publisher.name)),
         Principal::Brand(id) => (v1::Role::Brand, catalogue.brand(id).map(|brand| &brand.name)),
     };
@@ -87,21 +100,27 @@ fn api_key_on_wire(catalogue: &Catalogue, key: &ApiKey) -> v1::ApiKey {
         subject: subject.map_or(String::new(), ToString::to_string),
         created_at: key.created_at.0,
         revoked: key.revoked,
+        read_only: key.read_only,
+        expires_at: key.expires_at.map_or(0, |end| end.0),
     }
 }
 
 impl Admin {
-    fn admit<T>(&self, request: &Request<T>) -> Result<Arc<Catalogue>, Status> {
-        let catalogue = self.registry.snapshot();
-        admit(&catalogue, request, Rpc::Administer)?;
-        Ok(catalogue)
-    }
-
     /// Lists contents, unless they are listed.
-    async fn list(&self, contents: &Contents) -> Result<(), Status> {
-        match self.registry.apply(|catalogue| catalogue.propose_contents(contents)).await {
+    async fn list(&self, by: By, contents: &Contents) -> Result<(), Status> {
+        match self.registry.apply(by, |catalogue| catalogue.propose_contents(contents)).await {
             Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => Ok(()),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// How this collector stands.
+    fn server_status(&self) -> v1::ServerStatus {
+        let unready = |Unready { reason, told }| v1::Unready { reason: reason.to_owned(), told };
+        v1::ServerStatus {
+            unready: self.readiness.standing().into_iter().map(unready).collect(),
+            log_filter: self.log.as_ref().map_or_else(String::new, LogFilter::text),
+            metrics: String::from_utf8_lossy(&self.page.text()).into_owned(),
         }
     }
 
@@ -110,7 +129,7 @@ impl Admin {
         let own = counts.iter().filter(|(id, ..)| *id == publisher.id);
         v1::PublisherStatus {
             publisher: Some(publisher_on_wire(publisher)),
-            tokens_issued: self.issued.of(publisher.id),
+            tokens_issued: self.metrics.tokens_issued(publisher.id).get(),
             outcomes: own
                 .map(|&(_, outcome, reports)| v1::OutcomeCount { outcome: outcome.to_wire(), reports })
                 .collect(),
@@ -124,9 +143,9 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::CreatePublisherRequest>,
     ) -> Result<Response<v1::CreatePublisherResponse>, Status> {
-        self.admit(&request)?;
+        let by = Caller::of(&request)?.by();
         let name = request.into_inner().name;
-        let (_, catalogue) = self.registry.apply(|catalogue| catalogue.propose_publisher(&name)).await?;
+        let (_, catalogue) = self.registry.apply(by, |catalogue| catalogue.propose_publisher(&name)).await?;
         Ok(Response::new(v1::CreatePublisherResponse {
             publisher: catalogue.publisher_named(&name).map(publisher_on_wire),
         }))
@@ -134,9 +153,9 @@ impl AdminService for Admin {
 
     async fn list_publishers(
         &self,
-        request: Request<v1::ListPublishersRequest>,
+        _: Request<v1::ListPublishersRequest>,
     ) -> Result<Response<v1::ListPublishersResponse>, Status> {
-        let catalogue = self.admit(&request)?;
+        let catalogue = self.registry.snapshot();
         let publishers = catalogue.publishers().iter().map(publisher_on_wire).collect();
         Ok(Response::new(v1::ListPublishersResponse { publishers }))
     }
@@ -145,17 +164,14 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::CreateBrandRequest>,
     ) -> Result<Response<v1::CreateBrandResponse>, Status> {
-        self.admit(&request)?;
+        let by = Caller::of(&request)?.by();
         let name = request.into_inner().name;
-        let (_, catalogue) = self.registry.apply(|catalogue| catalogue.propose_brand(&name)).await?;
+        let (_, catalogue) = self.registry.apply(by, |catalogue| catalogue.propose_brand(&name)).await?;
         Ok(Response::new(v1::CreateBrandResponse { brand: catalogue.brand_named(&name).map(brand_on_wire) }))
     }
 
-    async fn list_brands(
-        &self,
-        request: Request<v1::ListBrandsRequest>,
-    ) -> Result<Response<v1::ListBrandsResponse>, Status> {
-        let catalogue = self.admit(&request)?;
+    async fn list_brands(&self, _: Request<v1::ListBrandsRequest>) -> Result<Response<v1::ListBrandsResponse>, Status> {
+        let catalogue = self.registry.snapshot();
         Ok(Response::new(v1::ListBrandsResponse { brands: catalogue.brands().iter().map(brand_on_wire).collect() }))
     }
 
@@ -163,11 +179,12 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::CreateCampaignRequest>,
     ) -> Result<Response<v1::CreateCampaignResponse>, Status> {
-        self.admit(&request)?;
+        let by = Caller::of(&request)?.by();
         let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds, policy } = request.into_inner();
         let policy = policy.unwrap_or_default();
         let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds, policy };
-        let (_, catalogue) = self.registry.apply(|catalogue| catalogue.propose_campaign(&wish, &self.rules)).await?;
+        let propose = |catalogue: &Catalogue| catalogue.propose_campaign(&wish, &self.rules);
+        let (_, catalogue) = self.registry.apply(by, propose).await?;
         let campaign = catalogue.campaigns().last().map(|campaign| (&campaign.for_manifest()).into());
         Ok(Response::new(v1::CreateCampaignResponse { campaign }))
     }
@@ -176,7 +193,7 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::CreateMeasureRequest>,
     ) -> Result<Response<v1::CreateMeasureResponse>, Status> {
-        self.admit(&request)?;
+        let by = Caller::of(&request)?.by();
         let asked = request.into_inner();
         let (dimensions, contents) = with_contents(asked.dimensions, asked.contents)?;
         let wire = v1::Measure {
@@ -197,9 +214,9 @@ impl AdminService for Admin {
         // What is refused lists no contents.
         propose(&self.registry.snapshot())?;
         if let Some(contents) = contents {
-            self.list(contents).await?;
+            self.list(by, contents).await?;
         }
-        let (change, _) = self.registry.apply(propose).await?;
+        let (change, _) = self.registry.apply(by, propose).await?;
         let Change::MeasureCreated(measure) = change else {
             return Err(refusal::internal("a wish for a measure became another change"));
         };
@@ -210,20 +227,17 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::CreateApiKeyRequest>,
     ) -> Result<Response<v1::CreateApiKeyResponse>, Status> {
-        self.admit(&request)?;
-        let asked = request.into_inner();
-        let (role, subject) = (asked.role(), &asked.subject);
-        let principal = |catalogue: &Catalogue| catalogue.resolve_principal(role, subject);
-        let (text, catalogue) = create_api_key(&self.registry, &*self.clock, principal).await?;
+        let by = Caller::of(&request)?.by();
+        let (text, catalogue) = create_api_key(&self.registry, &*self.clock, by, request.get_ref()).await?;
         let api_key = catalogue.api_keys().last().map(|key| api_key_on_wire(&catalogue, key));
         Ok(Response::new(v1::CreateApiKeyResponse { api_key, secret: text.expose().to_owned() }))
     }
 
     async fn list_api_keys(
         &self,
-        request: Request<v1::ListApiKeysRequest>,
+        _: Request<v1::ListApiKeysRequest>,
     ) -> Result<Response<v1::ListApiKeysResponse>, Status> {
-        let catalogue = self.admit(&request)?;
+        let catalogue = self.registry.snapshot();
         let api_keys = catalogue.api_keys().iter().map(|key| api_key_on_wire(&catalogue, key)).collect();
         Ok(Response::new(v1::ListApiKeysResponse { api_keys }))
     }
@@ -232,9 +246,9 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::RevokeApiKeyRequest>,
     ) -> Result<Response<v1::RevokeApiKeyResponse>, Status> {
-        self.admit(&request)?;
+        let by = Caller::of(&request)?.by();
         let id = request.into_inner().id;
-        match self.registry.apply(|catalogue| catalogue.propose_revocation(id)).await {
+        match self.registry.apply(by, |catalogue| catalogue.propose_revocation(id)).await {
             // Revoked before: it is as the caller wants it.
             Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => Ok(Response::new(v1::RevokeApiKeyResponse {})),
             Err(error) => Err(error.into()),
@@ -245,8 +259,8 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::RotateEpochRequest>,
     ) -> Result<Response<v1::RotateEpochResponse>, Status> {
-        self.admit(&request)?;
-        self.keys.rotate().await.map_err(|error| match error {
+        let by = Caller::of(&request)?.by();
+        self.keys.rotate(by).await.map_err(|error| match error {
             KeeperError::Registry(error) => error.into(),
             error => refusal::internal(error),
         })?;
@@ -255,16 +269,32 @@ impl AdminService for Admin {
         Ok(Response::new(v1::RotateEpochResponse { active: active.map(|epoch| (&epoch.entry).into()) }))
     }
 
-    async fn get_status(
-        &self,
-        request: Request<v1::GetStatusRequest>,
-    ) -> Result<Response<v1::GetStatusResponse>, Status> {
-        let catalogue = self.admit(&request)?;
-        let counts = self.store.outcomes().await.map_err(refusal::internal)?;
+    async fn get_status(&self, _: Request<v1::GetStatusRequest>) -> Result<Response<v1::GetStatusResponse>, Status> {
+        let catalogue = self.registry.snapshot();
+        let counts = self.metrics.store(StoreCall::Outcomes, self.store.outcomes()).await.map_err(refusal::store)?;
         Ok(Response::new(v1::GetStatusResponse {
             signing_key: self.verifying_key.to_bytes().to_vec(),
             epochs: catalogue.epochs().iter().map(|epoch| (&epoch.entry).into()).collect(),
             publishers: catalogue.publishers().iter().map(|one| self.publisher_status(one, &counts)).collect(),
+            server: Some(self.server_status()),
         }))
+    }
+
+    async fn set_log_filter(
+        &self,
+        request: Request<v1::SetLogFilterRequest>,
+    ) -> Result<Response<v1::SetLogFilterResponse>, Status> {
+        let log = self.log.as_ref().ok_or_else(|| {
+            refusal::failed_precondition(
+                "NO_LOG",
+                "this collector writes no log of its own: ask whoever runs its process",
+            )
+        })?;
+        let (asked, before) = (request.into_inner().filter, log.text());
+        if !asked.is_empty() {
+            log.set(&asked).map_err(|error| refusal::invalid("filter", error.to_string()))?;
+            tracing::warn!(filter = asked, before, "an operator replaced the log's filter");
+        }
+        Ok(Response::new(v1::SetLogFilterResponse { filter: log.text(), before }))
     }
 }

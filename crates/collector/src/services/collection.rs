@@ -10,18 +10,18 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
-    auth::{Rpc, admit_publisher},
-    ingest::{Ingest, IngestError},
+    guard::Caller,
+    ingest::{Answered, Ingest, IngestError},
     limits,
     pool::{Limit, Overload},
+    receipts::Receipts,
     refusal,
-    registry::Registry,
 };
 
 #[derive(Debug)]
 pub(crate) struct Collection {
-    registry: Arc<Registry>,
     ingest: Arc<Ingest>,
+    receipts: Arc<Receipts>,
     streams: Arc<Semaphore>,
     stream_limit: Limit,
     batches_per_stream: usize,
@@ -31,14 +31,15 @@ pub(crate) struct Collection {
 
 impl Collection {
     pub(crate) fn new(
-        registry: Arc<Registry>,
         ingest: Arc<Ingest>,
+        receipts: Receipts,
         stream_limit: Limit,
         batches_per_stream: usize,
         drain: CancellationToken,
     ) -> Self {
-        let streams = Arc::new(Semaphore::new(stream_limit.value.min(Semaphore::MAX_PERMITS)));
-        Self { registry, ingest, streams, stream_limit, batches_per_stream, drain }
+        let streams = ingest.metrics.permits(stream_limit);
+        let receipts = Arc::new(receipts);
+        Self { ingest, receipts, streams, stream_limit, batches_per_stream, drain }
     }
 }
 
@@ -64,13 +65,15 @@ fn to_wire(outcomes: Vec<Outcome>) -> Vec<i32> {
 /// One batch of a stream. It waits for its turn: meanwhile the stream is not read, and the sender is held back by HTTP/2.
 async fn answer(
     ingest: Arc<Ingest>,
+    receipts: Arc<Receipts>,
     publisher: PublisherId,
     request: Result<v1::UploadReportsRequest, Status>,
 ) -> Result<v1::UploadReportsResponse, Status> {
     let v1::UploadReportsRequest { batch, envelopes } = request.map_err(limits::of_message)?;
     let leave = ingest.enter_in_turn().await?;
-    let outcomes = ingest.take_in(publisher, &envelopes, leave).await?;
-    Ok(v1::UploadReportsResponse { batch, outcomes: to_wire(outcomes) })
+    let Answered { outcomes, counts } = ingest.take_in(publisher, &envelopes, leave).await?;
+    let receipt = receipts.give(publisher, &envelopes, counts);
+    Ok(v1::UploadReportsResponse { batch, outcomes: to_wire(outcomes), receipt: Some(receipt) })
 }
 
 #[tonic::async_trait]
@@ -83,23 +86,25 @@ impl CollectionService for Collection {
         &self,
         request: Request<v1::SubmitReportsRequest>,
     ) -> Result<Response<v1::SubmitReportsResponse>, Status> {
-        let publisher = admit_publisher(&self.registry.snapshot(), &request, Rpc::SubmitReports)?;
+        let publisher = Caller::of(&request)?.publisher()?;
         let leave = self.ingest.enter()?;
-        let outcomes = self.ingest.take_in(publisher, &request.into_inner().envelopes, leave).await?;
-        Ok(Response::new(v1::SubmitReportsResponse { outcomes: to_wire(outcomes) }))
+        let answered = self.ingest.take_in(publisher, &request.into_inner().envelopes, leave).await?;
+        Ok(Response::new(v1::SubmitReportsResponse { outcomes: to_wire(answered.outcomes) }))
     }
 
     async fn upload_reports(
         &self,
         request: Request<Streaming<v1::UploadReportsRequest>>,
     ) -> Result<Response<Self::UploadReportsStream>, Status> {
-        let publisher = admit_publisher(&self.registry.snapshot(), &request, Rpc::UploadReports)?;
+        let caller = Caller::of(&request)?;
+        let publisher = caller.publisher()?;
         let stream = self.streams.clone().try_acquire_owned().map_err(|_| Overload(self.stream_limit))?;
-        let ingest = self.ingest.clone();
-        let answers = request
-            .into_inner()
+        let (ingest, receipts) = (self.ingest.clone(), self.receipts.clone());
+        // What was taken in before the key ended is answered; the reason comes after it.
+        let answers = caller
+            .while_admitted(request.into_inner())
             .take_until(self.drain.clone().cancelled_owned())
-            .map(move |request| answer(ingest.clone(), publisher, request))
+            .map(move |request| answer(ingest.clone(), receipts.clone(), publisher, request))
             .buffered(self.batches_per_stream)
             .map(move |answer| {
                 // The stream's permit lives as long as the stream.

@@ -9,8 +9,9 @@ use tacita_protocol::{catalogue::CatalogueDigest, id::PublisherId, manifest::Sig
 use tonic::{Request, Response, Status};
 
 use crate::{
-    auth::{Rpc, admit},
+    access::Role,
     catalogue::{Catalogue, Principal},
+    guard::Caller,
     refusal,
     registry::Registry,
 };
@@ -30,17 +31,17 @@ impl Manifests {
 
     fn signed(&self, catalogue: &Catalogue, publisher: PublisherId) -> Option<SignedManifest> {
         let mut signed = self.signed.lock();
-        if let Some((_, manifest)) = signed.get(&publisher).filter(|(revision, _)| *revision == catalogue.length()) {
+        if let Some((_, manifest)) = signed.get(&publisher).filter(|(revision, _)| *revision == catalogue.revision()) {
             return Some(manifest.clone());
         }
         let manifest = catalogue.manifest(publisher)?.sign(&self.signing_key);
-        signed.insert(publisher, (catalogue.length(), manifest.clone()));
+        signed.insert(publisher, (catalogue.revision(), manifest.clone()));
         Some(manifest)
     }
 }
 
 fn may_read(principal: Principal, publisher: PublisherId) -> bool {
-    principal == Principal::Operator || principal == Principal::Publisher(publisher)
+    matches!(principal.role(), Role::Operator | Role::Auditor) || principal == Principal::Publisher(publisher)
 }
 
 #[tonic::async_trait]
@@ -50,7 +51,7 @@ impl ManifestService for Manifests {
         request: Request<v1::GetManifestRequest>,
     ) -> Result<Response<v1::GetManifestResponse>, Status> {
         let catalogue = self.registry.snapshot();
-        let principal = admit(&catalogue, &request, Rpc::GetManifest)?;
+        let principal = Caller::of(&request)?.principal;
         let publisher = PublisherId(request.into_inner().publisher);
         let may_read = may_read(principal, publisher);
         let manifest = may_read.then(|| self.signed(&catalogue, publisher)).flatten().ok_or_else(|| {
@@ -66,7 +67,7 @@ impl ManifestService for Manifests {
         request: Request<v1::GetCatalogueRequest>,
     ) -> Result<Response<v1::GetCatalogueResponse>, Status> {
         let catalogue = self.registry.snapshot();
-        let principal = admit(&catalogue, &request, Rpc::GetCatalogue)?;
+        let principal = Caller::of(&request)?.principal;
         let v1::GetCatalogueRequest { publisher, digest } = request.into_inner();
         let publisher = PublisherId(publisher);
         let digest = CatalogueDigest::try_from(digest.as_slice())

@@ -1,13 +1,19 @@
 //! The gRPC services: each method admits its caller, reads the request, calls the room that does the work, writes the answer.
 
 mod admin;
+mod audit;
 mod collection;
 mod manifest;
 mod reporting;
 mod token;
+mod transparency;
 
 pub(crate) use admin::Admin;
+#[cfg(feature = "fuzzing")]
+pub(crate) use admin::with_contents;
+pub(crate) use audit::Audit;
 pub(crate) use collection::Collection;
 pub(crate) use manifest::Manifests;
 pub(crate) use reporting::Reporting;
-pub(crate) use token::{IssuedCounts, Tokens};
+pub(crate) use token::Tokens;
+pub(crate) use transparency::Transparency;

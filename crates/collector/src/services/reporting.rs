@@ -5,14 +5,15 @@ use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 use futures_util::Stream;
 use tacita_proto::v1::{self, reporting_service_server::ReportingService};
 use tacita_protocol::{id::CampaignId, time::UnixTime};
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    alerts::{AlertKeeper, Found, Webhooks},
-    auth::{Rpc, admit},
-    catalogue::{Campaign, Catalogue, Declaration, Principal, Refused},
+    alerts::{Webhooks, alert},
+    catalogue::{Campaign, Catalogue, Declaration, Found, Principal, Refused},
+    guard::Caller,
+    metrics::{Metrics, Wait},
     pool::{Limit, Overload},
     refusal,
     registry::{Registry, RegistryError},
@@ -21,6 +22,7 @@ use crate::{
         funnel::{self, Funnel},
         plan_measure, privacy,
         reconciliation::{self, Reconciliation},
+        told_measure,
     },
 };
 
@@ -33,35 +35,34 @@ const VIEW_ROWS: u32 = 10_000;
 pub(crate) struct Reporting {
     registry: Arc<Registry>,
     desk: Arc<Desk>,
-    alerts: Arc<AlertKeeper>,
     webhooks: Arc<Webhooks>,
     queries: Arc<Semaphore>,
     limit: Limit,
     followers: Arc<Semaphore>,
     follower_limit: Limit,
     drain: CancellationToken,
+    metrics: Arc<Metrics>,
 }
 
 impl Reporting {
     pub(crate) fn new(
         registry: Arc<Registry>,
         desk: Arc<Desk>,
-        alerts: Arc<AlertKeeper>,
         webhooks: Arc<Webhooks>,
         [limit, follower_limit]: [Limit; 2],
         drain: CancellationToken,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        let permits = |limit: Limit| Arc::new(Semaphore::new(limit.value.min(Semaphore::MAX_PERMITS)));
         Self {
             registry,
             desk,
-            alerts,
             webhooks,
-            queries: permits(limit),
+            queries: metrics.permits(limit),
             limit,
-            followers: permits(follower_limit),
+            followers: metrics.permits(follower_limit),
             follower_limit,
             drain,
+            metrics,
         }
     }
 
@@ -69,13 +70,12 @@ impl Reporting {
     fn campaign<T>(
         &self,
         request: &Request<T>,
-        rpc: Rpc,
         name: impl Fn(&T) -> &str,
-    ) -> Result<(Arc<Catalogue>, Arc<Campaign>), Status> {
+    ) -> Result<(Caller, Arc<Catalogue>, Arc<Campaign>), Status> {
         let catalogue = self.registry.snapshot();
-        let principal = admit(&catalogue, request, rpc)?;
-        let campaign = visible_campaign(&catalogue, principal, name(request.get_ref()))?.clone();
-        Ok((catalogue, campaign))
+        let caller = Caller::of(request)?;
+        let campaign = visible_campaign(&catalogue, caller.principal, name(request.get_ref()))?.clone();
+        Ok((caller, catalogue, campaign))
     }
 
     async fn answer(&self, question: Arc<Question>, size: u32, token: String) -> Result<v1::QueryResponse, Status> {
@@ -88,7 +88,7 @@ fn may_see(principal: Principal, campaign: &Campaign) -> bool {
     match principal {
         Principal::Operator => true,
         Principal::Brand(brand) => brand == campaign.brand,
-        Principal::Publisher(_) => false,
+        Principal::Publisher(_) | Principal::Auditor => false,
     }
 }
 
@@ -115,15 +115,29 @@ impl Reporting {
         told
     }
 
-    /// The campaigns that a request for alerts is about: the one that it names, or all that its caller may see.
-    fn campaigns<T>(&self, request: &Request<T>, name: &str) -> Result<Vec<CampaignId>, Status> {
-        let catalogue = self.registry.snapshot();
-        let principal = admit(&catalogue, request, Rpc::ReadReports)?;
-        if name.is_empty() {
-            let visible = catalogue.campaigns().iter().filter(|campaign| may_see(principal, campaign));
-            return Ok(visible.map(|campaign| campaign.id).collect());
+    /// Whose alerts a request is about: of the campaign that it names, or of all that its caller may see.
+    fn subject<T>(&self, catalogue: &Catalogue, request: &Request<T>, name: &str) -> Result<Subject, Status> {
+        let principal = Caller::of(request)?.principal;
+        match name {
+            "" => Ok(Subject::All(principal)),
+            name => Ok(Subject::One(visible_campaign(catalogue, principal, name)?.id)),
         }
-        Ok(vec![visible_campaign(&catalogue, principal, name)?.id])
+    }
+}
+
+/// The campaigns that alerts are asked of.
+#[derive(Clone, Copy, Debug)]
+enum Subject {
+    One(CampaignId),
+    All(Principal),
+}
+
+impl Subject {
+    fn holds(self, catalogue: &Catalogue, found: &Found) -> bool {
+        match self {
+            Self::One(campaign) => found.campaign == campaign,
+            Self::All(principal) => catalogue.campaign(found.campaign).is_some_and(|one| may_see(principal, one)),
+        }
     }
 }
 
@@ -132,7 +146,7 @@ fn summary(catalogue: &Catalogue, campaign: &Campaign, declaration: v1::Declarat
     v1::CampaignSummary {
         name: catalogue.full_name(campaign),
         publishers: campaign.publishers.iter().map(publisher).collect(),
-        measures: catalogue.measures_of(campaign.id).map(|counted| (&counted.measure).into()).collect(),
+        measures: catalogue.measures_of(campaign.id).map(|counted| told_measure(&counted.measure)).collect(),
         declaration: Some(declaration),
     }
 }
@@ -146,7 +160,7 @@ impl ReportingService for Reporting {
         request: Request<v1::ListCampaignsRequest>,
     ) -> Result<Response<v1::ListCampaignsResponse>, Status> {
         let catalogue = self.registry.snapshot();
-        let principal = admit(&catalogue, &request, Rpc::ReadReports)?;
+        let principal = Caller::of(&request)?.principal;
         let visible = catalogue.campaigns().iter().filter(|campaign| may_see(principal, campaign));
         let campaigns = visible
             .map(|campaign| summary(&catalogue, campaign, self.declared(campaign, &campaign.declaration)))
@@ -155,7 +169,7 @@ impl ReportingService for Reporting {
     }
 
     async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
-        let (catalogue, campaign) = self.campaign(&request, Rpc::ReadReports, |asked| campaign_of(&asked.query))?;
+        let (_, catalogue, campaign) = self.campaign(&request, |asked| campaign_of(&asked.query))?;
         let v1::QueryRequest { query, page_size, page_token } = request.into_inner();
         let question = Question::read(&catalogue, &campaign, query.unwrap_or_default())?;
         Ok(Response::new(self.answer(Arc::new(question), page_size, page_token).await?))
@@ -167,7 +181,7 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::WatchQueryRequest>,
     ) -> Result<Response<Self::WatchQueryStream>, Status> {
-        let (catalogue, campaign) = self.campaign(&request, Rpc::ReadReports, |asked| campaign_of(&asked.query))?;
+        let (caller, catalogue, campaign) = self.campaign(&request, |asked| campaign_of(&asked.query))?;
         let v1::WatchQueryRequest { query, page_size, min_seconds } = request.into_inner();
         let question = Arc::new(Question::read(&catalogue, &campaign, query.unwrap_or_default())?);
         let place = self.followers.clone().try_acquire_owned().map_err(|_| Overload(self.follower_limit))?;
@@ -175,6 +189,7 @@ impl ReportingService for Reporting {
         let following = Following {
             desk: self.desk.clone(),
             queries: self.queries.clone(),
+            metrics: self.metrics.clone(),
             question,
             page_size,
             pause,
@@ -186,14 +201,14 @@ impl ReportingService for Reporting {
             let answer = following.next().await?;
             Ok(Some((answer, following)))
         });
-        Ok(Response::new(Box::pin(answers)))
+        Ok(Response::new(Box::pin(caller.while_admitted(answers))))
     }
 
     async fn get_funnel(
         &self,
         request: Request<v1::GetFunnelRequest>,
     ) -> Result<Response<v1::GetFunnelResponse>, Status> {
-        let (catalogue, campaign) = self.campaign(&request, Rpc::ReadReports, |asked| &asked.campaign)?;
+        let (_, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
         let Funnel { steps, generations } = Funnel::read(&catalogue, &campaign, request.into_inner())?;
         let mut response = funnel::steps(self.answer(steps, VIEW_ROWS, String::new()).await?);
         let mut answers = Vec::new();
@@ -208,7 +223,7 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::GetReconciliationRequest>,
     ) -> Result<Response<v1::GetReconciliationResponse>, Status> {
-        let (catalogue, campaign) = self.campaign(&request, Rpc::ReadReports, |asked| &asked.campaign)?;
+        let (_, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
         let view = Reconciliation::read(&catalogue, &campaign, request.into_inner())?;
         let groups = self.answer(view.groups, VIEW_ROWS, String::new()).await?;
         let parts = self.answer(view.parts, VIEW_ROWS, String::new()).await?;
@@ -220,7 +235,7 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::GetPrivacyRequest>,
     ) -> Result<Response<v1::GetPrivacyResponse>, Status> {
-        let (catalogue, campaign) = self.campaign(&request, Rpc::ReadReports, |asked| &asked.campaign)?;
+        let (_, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
         let has_measures = catalogue.measures_of(campaign.id).next().is_some();
         let answer = match has_measures {
             true => {
@@ -236,7 +251,6 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::PlanMeasureRequest>,
     ) -> Result<Response<v1::PlanMeasureResponse>, Status> {
-        admit(&self.registry.snapshot(), &request, Rpc::ReadReports)?;
         let _leave = self.queries.try_acquire().map_err(|_| Overload(self.limit))?;
         let asked = request.into_inner();
         let planned = tokio::task::spawn_blocking(move || plan_measure(asked)).await.map_err(refusal::internal)?;
@@ -247,10 +261,10 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::DeclareCampaignRequest>,
     ) -> Result<Response<v1::DeclareCampaignResponse>, Status> {
-        let (_, campaign) = self.campaign(&request, Rpc::Declare, |asked| &asked.campaign)?;
+        let (caller, _, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
         let said =
             Declaration::read(request.into_inner().declaration.unwrap_or_default()).map_err(RegistryError::from)?;
-        match self.registry.apply(|catalogue| catalogue.propose_declaration(campaign.id, &said)).await {
+        match self.registry.apply(caller.by(), |catalogue| catalogue.propose_declaration(campaign.id, &said)).await {
             Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -261,11 +275,11 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::ListAlertsRequest>,
     ) -> Result<Response<v1::ListAlertsResponse>, Status> {
-        let campaigns = self.campaigns(&request, &request.get_ref().campaign)?;
+        let catalogue = self.registry.snapshot();
+        let subject = self.subject(&catalogue, &request, &request.get_ref().campaign)?;
         let since = UnixTime(request.get_ref().since);
-        let mut found = self.alerts.since(since);
-        found.retain(|found| campaigns.contains(&found.campaign));
-        let alerts = found.iter().rev().map(|found| found.alert.clone()).collect();
+        let asked = |found: &&Arc<Found>| found.surge.found_at >= since && subject.holds(&catalogue, found);
+        let alerts = catalogue.surges().rev().filter(asked).map(|found| alert(&catalogue, found)).collect();
         Ok(Response::new(v1::ListAlertsResponse { alerts }))
     }
 
@@ -275,16 +289,26 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::WatchAlertsRequest>,
     ) -> Result<Response<Self::WatchAlertsStream>, Status> {
-        let campaigns = self.campaigns(&request, &request.get_ref().campaign)?;
+        let caller = Caller::of(&request)?;
+        let catalogue = self.registry.follow();
+        let now = catalogue.borrow().clone();
+        let subject = self.subject(&now, &request, &request.get_ref().campaign)?;
         let since = request.get_ref().since;
         let place = self.followers.clone().try_acquire_owned().map_err(|_| Overload(self.follower_limit))?;
-        let (past, listening) = self.alerts.follow((since > 0).then_some(UnixTime(since)));
-        let listening = Listening { campaigns, past: past.into(), listening, drain: self.drain.clone(), _place: place };
+        let listening = Listening {
+            subject,
+            since: UnixTime(since),
+            next: if since > 0 { 0 } else { now.length() },
+            found: VecDeque::new(),
+            catalogue,
+            drain: self.drain.clone(),
+            _place: place,
+        };
         let alerts = futures_util::stream::try_unfold(listening, |mut listening| async move {
             let alert = listening.next().await?;
             Ok(Some((v1::WatchAlertsResponse { alert: Some(alert) }, listening)))
         });
-        Ok(Response::new(Box::pin(alerts)))
+        Ok(Response::new(Box::pin(caller.while_admitted(alerts))))
     }
 }
 
@@ -296,6 +320,7 @@ fn campaign_of(query: &Option<v1::Query>) -> &str {
 struct Following {
     desk: Arc<Desk>,
     queries: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
     question: Arc<Question>,
     page_size: u32,
     pause: Duration,
@@ -313,7 +338,8 @@ impl Following {
                 self.wait().await?;
             }
             // A follower waits for its turn among the questions, of which only so many are worked on at once.
-            let _turn = self.queries.acquire().await.map_err(|_| ended())?;
+            let turn = self.metrics.waited(Wait::QueryTurn, self.queries.acquire());
+            let _turn = turn.await.map_err(|_| ended())?;
             let known = self.known.clone().unwrap_or_default();
             if let Some(answer) = self.desk.page_unless(self.question.clone(), self.page_size, known).await? {
                 self.known = Some(answer.state.clone());
@@ -332,30 +358,34 @@ impl Following {
 
 /// One caller who listens for surges.
 struct Listening {
-    campaigns: Vec<CampaignId>,
-    past: VecDeque<Arc<Found>>,
-    listening: broadcast::Receiver<Arc<Found>>,
+    subject: Subject,
+    since: UnixTime,
+    /// Everything in the log before this place was told, or is not asked for.
+    next: u64,
+    found: VecDeque<v1::Alert>,
+    catalogue: watch::Receiver<Arc<Catalogue>>,
     drain: CancellationToken,
     _place: tokio::sync::OwnedSemaphorePermit,
 }
 
 impl Listening {
+    /// None is missed, and none told twice, whichever collector found it.
     async fn next(&mut self) -> Result<v1::Alert, Status> {
         loop {
-            let found = match self.past.pop_front() {
-                Some(found) => found,
-                None => tokio::select! {
-                    told = self.listening.recv() => match told {
-                        Ok(found) => found,
-                        // It listened too slowly: what it missed is in ListAlerts.
-                        Err(broadcast::error::RecvError::Lagged(_)) => continue,
-                        Err(broadcast::error::RecvError::Closed) => return Err(ended()),
-                    },
+            if let Some(alert) = self.found.pop_front() {
+                return Ok(alert);
+            }
+            let catalogue = self.catalogue.borrow_and_update().clone();
+            let news = catalogue.surges().filter(|found| {
+                found.id >= self.next && found.surge.found_at >= self.since && self.subject.holds(&catalogue, found)
+            });
+            self.found = news.map(|found| alert(&catalogue, found)).collect();
+            self.next = catalogue.length();
+            if self.found.is_empty() {
+                tokio::select! {
+                    grown = self.catalogue.changed() => grown.map_err(|_| ended())?,
                     () = self.drain.cancelled() => return Err(ended()),
-                },
-            };
-            if self.campaigns.contains(&found.campaign) {
-                return Ok(found.alert.clone());
+                }
             }
         }
     }

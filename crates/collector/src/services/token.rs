@@ -1,37 +1,23 @@
 //! `TokenService`: evaluates blinded batches under the epoch's key.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use parking_lot::Mutex;
 use rand::rngs::SysRng;
 use tacita_proto::v1::{self, token_service_server::TokenService};
-use tacita_protocol::{epoch::EpochId, id::PublisherId, time::Clock};
+use tacita_protocol::{epoch::EpochId, time::Clock};
 use tacita_tokens::BlindedBatch;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    auth::{Rpc, admit_publisher},
     catalogue::{Catalogue, Epoch},
+    guard::Caller,
     keys::{EpochKeeper, PublisherKeys, is_issued},
+    metrics::Metrics,
     pool::CryptoPool,
     quota::TokenQuota,
     refusal,
     registry::Registry,
 };
-
-/// How many tokens each publisher was issued since the collector started.
-#[derive(Debug, Default)]
-pub(crate) struct IssuedCounts(Mutex<HashMap<PublisherId, u64>>);
-
-impl IssuedCounts {
-    pub(crate) fn of(&self, publisher: PublisherId) -> u64 {
-        self.0.lock().get(&publisher).copied().unwrap_or(0)
-    }
-
-    fn add(&self, publisher: PublisherId, tokens: u64) {
-        *self.0.lock().entry(publisher).or_default() += tokens;
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Tokens {
@@ -39,7 +25,7 @@ pub(crate) struct Tokens {
     pub(crate) keys: Arc<EpochKeeper>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pool: CryptoPool,
-    pub(crate) issued: Arc<IssuedCounts>,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) quota: TokenQuota,
 }
 
@@ -81,7 +67,7 @@ impl TokenService for Tokens {
         request: Request<v1::IssueTokensRequest>,
     ) -> Result<Response<v1::IssueTokensResponse>, Status> {
         let catalogue = self.registry.snapshot();
-        let publisher = admit_publisher(&catalogue, &request, Rpc::IssueTokens)?;
+        let publisher = Caller::of(&request)?.publisher()?;
         let v1::IssueTokensRequest { publisher: asked, epoch, blinded_batch } = request.into_inner();
         if asked != publisher.0 {
             let message =
@@ -96,7 +82,7 @@ impl TokenService for Tokens {
         self.quota.take(publisher, epoch, tokens).await?;
         let issued = self.issue(keys, blinded_batch).await;
         let issued_batch = issued.inspect_err(|_| self.quota.give_back(publisher, epoch, tokens))?;
-        self.issued.add(publisher, tokens);
+        self.metrics.tokens_issued(publisher).inc_by(tokens);
         Ok(Response::new(v1::IssueTokensResponse { issued_batch }))
     }
 }

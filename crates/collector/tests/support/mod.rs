@@ -144,8 +144,18 @@ impl House {
     }
 
     pub async fn create_key(&self, role: v1::Role, subject: &str) -> String {
-        let request = v1::CreateApiKeyRequest { role: role.into(), subject: subject.into() };
+        let request = v1::CreateApiKeyRequest { role: role.into(), subject: subject.into(), ..Default::default() };
         self.admin().create_api_key(request).await.unwrap().into_inner().secret
+    }
+
+    /// Makes the key that is asked for: its number and its text.
+    pub async fn make_key(&self, request: v1::CreateApiKeyRequest) -> (u32, String) {
+        let answer = self.admin().create_api_key(request).await.unwrap().into_inner();
+        (answer.api_key.unwrap().id, answer.secret)
+    }
+
+    pub async fn revoke(&self, id: u32) {
+        self.admin().revoke_api_key(v1::RevokeApiKeyRequest { id }).await.unwrap();
     }
 
     pub async fn status(&self) -> v1::GetStatusResponse {
@@ -215,6 +225,11 @@ impl Device {
             clock: self.clock.clone(),
             rng: self.rng.clone(),
         }
+    }
+
+    /// From now on over another connection.
+    pub fn reach_by(&mut self, channel: Channel) {
+        self.caller = InterceptedService::new(channel, Bearer::new(&self.key));
     }
 
     pub async fn of(house: &House, publisher: u32, name: &str) -> Self {

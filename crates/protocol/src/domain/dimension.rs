@@ -7,12 +7,13 @@ use super::InvalidDomain;
 use crate::{
     catalogue::{CatalogueRef, ContentCatalogue},
     id::Name,
+    profile::Profile,
 };
 
 /// An axis of a domain.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Dimension {
-    /// For example `channel`, `grade`, `generation`, `value`, `cohort`, `content`.
+    /// For example `channel`, `grade`, `generation`, `value`, `cohort`, `content`, `profile`.
     pub name: Name,
     /// What it tells apart.
     #[serde(flatten)]
@@ -40,6 +41,8 @@ impl Dimension {
     pub const VALUE: &str = "value";
     /// The name of the dimension that holds contents, the one that may be over a catalogue.
     pub const CONTENT: &str = "content";
+    /// The name of the dimension that holds sharers' profiles.
+    pub const PROFILE: &str = "profile";
     /// The label for values that are not listed.
     pub const OTHER: &str = "other";
     /// The most bytes a label may have.
@@ -48,6 +51,11 @@ impl Dimension {
     /// A dimension over these labels.
     pub fn labelled(name: Name, labels: Vec<String>) -> Self {
         Self { name, values: Values::Labels(labels) }
+    }
+
+    /// The dimension of sharers' profiles: always all four, in this order.
+    pub fn profile() -> Self {
+        Self::labelled(constant(Self::PROFILE), Profile::LABELS.map(str::to_owned).to_vec())
     }
 
     /// How many values it tells apart.
@@ -116,6 +124,12 @@ impl Dimension {
         }
         Ok(())
     }
+}
+
+/// A name that stands in this crate.
+pub(super) fn constant(name: &'static str) -> Name {
+    // Unwrap safety: the constants above keep to the rule for names, and tests use each.
+    name.parse().expect("a constant is a name")
 }
 
 /// The labels of a `value` dimension, read as buckets: `0..50`, `50..100`, `100..`.

@@ -172,9 +172,11 @@ fn check_target(to: &str) -> Result<(), String> {
 
 impl Link {
     /// Where a request with this query is sent: its parameters follow the target's own, and a tag among them takes the place of
-    /// the declared one, since it was made by the share itself.
+    /// the declared one, since it was made by the share itself. What is beyond ASCII in it is percent-encoded: servers take it in a
+    /// request, and an address in a header may not hold it.
     pub(crate) fn location(&self, query: Option<&str>) -> String {
         let Some(query) = query.filter(|query| !query.is_empty()) else { return self.to.clone() };
+        let query = &in_ascii(query);
         let (address, fragment) = match self.to.split_once('#') {
             Some((address, fragment)) => (address, Some(fragment)),
             None => (self.to.as_str(), None),
@@ -191,6 +193,18 @@ impl Link {
         let shared = LinkTag::from_url(&format!("?{query}"));
         shared.and_then(|tag| tag.append_to(&location, self.style).ok()).unwrap_or(location)
     }
+}
+
+/// A query with every byte beyond ASCII percent-encoded.
+fn in_ascii(query: &str) -> String {
+    let mut ascii = String::with_capacity(query.len());
+    for byte in query.bytes() {
+        match byte {
+            ..0x80 => ascii.push(char::from(byte)),
+            _ => ascii.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    ascii
 }
 
 #[cfg(test)]
@@ -231,6 +245,14 @@ mod tests {
         assert_eq!(
             location(TAGGED, "wa", Some("tct=made-up")),
             format!("https://acme.example/shoes?tct=made-up#{tct}")
+        );
+    }
+
+    #[test]
+    fn a_query_beyond_ascii_is_percent_encoded() {
+        assert_eq!(
+            location(TAGGED, "wa", Some("q=%0d\u{e9}0a")).split('#').next(),
+            Some("https://acme.example/shoes?q=%0d%C3%A90a")
         );
     }
 

@@ -197,7 +197,8 @@ fn files(folder: &Path) -> io::Result<Vec<(Date, PathBuf)>> {
     Ok(entries.into_iter().filter_map(|entry| of_day(entry.path())).collect())
 }
 
-fn day_of(time: UnixTime) -> Date {
+/// The day of a moment, in UTC.
+pub(crate) fn day_of(time: UnixTime) -> Date {
     let seconds = i64::try_from(time.0).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     TimeZone::UTC.to_datetime(seconds.unwrap_or(Timestamp::MAX)).date()
 }

@@ -12,6 +12,7 @@ use std::{io::ErrorKind, path::Path};
 
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, config::CompressionPolicy};
 use rand::RngExt as _;
+use tacita_protocol::receipt::BatchDigest;
 use tacita_tokens::{ENVELOPE_LEN, Envelope};
 
 use super::QueueError;
@@ -28,6 +29,15 @@ pub(crate) struct BatchId(pub(crate) u64);
 pub(crate) struct Batch {
     pub(crate) id: BatchId,
     pub(crate) envelopes: Vec<Envelope>,
+    /// Whether it was found on disk: then it may have been sent before.
+    pub(crate) is_found: bool,
+}
+
+impl Batch {
+    /// What its receipt must name.
+    pub(crate) fn digest(&self) -> BatchDigest {
+        BatchDigest::of(self.envelopes.iter().map(|envelope| envelope.as_bytes().as_slice()))
+    }
 }
 
 /// The engine's smallest bound on its journal.
@@ -80,7 +90,7 @@ impl Disk {
             let (key, value) = entry.into_inner()?;
             let id = key.as_ref().try_into().map_err(|_| unreadable("the number of a batch"))?;
             let envelopes = value.chunks(ENVELOPE_LEN).map(read_envelope).collect::<Result<_, _>>()?;
-            Ok(Batch { id: BatchId(u64::from_be_bytes(id)), envelopes })
+            Ok(Batch { id: BatchId(u64::from_be_bytes(id)), envelopes, is_found: true })
         };
         self.batches.iter().map(read).collect()
     }

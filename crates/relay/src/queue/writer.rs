@@ -10,6 +10,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
+    sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
 
@@ -22,7 +23,10 @@ use super::{
     disk::{Batch, BatchId, Disk},
     pool::{Pool, Waiting},
 };
-use crate::config::BatchPolicy;
+use crate::{
+    config::BatchPolicy,
+    metrics::{QueueMetrics, Trigger, Wait},
+};
 
 /// Commands that may share an fsync.
 const TURN: usize = 256;
@@ -68,6 +72,7 @@ pub(super) struct Writer {
     handed: HashMap<BatchId, usize>,
     /// Envelopes known to be on disk.
     stored: usize,
+    metrics: QueueMetrics,
 }
 
 impl Writer {
@@ -76,6 +81,7 @@ impl Writer {
         policy: BatchPolicy,
         room: Room,
         publish: watch::Sender<Waiting>,
+        metrics: QueueMetrics,
     ) -> Result<Self, QueueError> {
         let mut writer = Self {
             folder: folder.to_owned(),
@@ -88,6 +94,7 @@ impl Writer {
             orphans: VecDeque::new(),
             handed: HashMap::new(),
             stored: 0,
+            metrics,
         };
         writer.load(Disk::open(folder)?)?;
         Ok(writer)
@@ -104,6 +111,7 @@ impl Writer {
         self.pool = Pool::recovered(waiting);
         self.orphans = batches.into_iter().filter(|batch| !self.handed.contains_key(&batch.id)).collect();
         self.disk = Some(disk);
+        self.metrics.failed.store(false, Relaxed);
         self.publish();
         Ok(())
     }
@@ -171,7 +179,9 @@ impl Writer {
         for (batch, _) in answered {
             changes.forget(*batch);
         }
+        let since = Instant::now();
         let written = changes.commit();
+        self.metrics.sync.observe(since.elapsed().as_secs_f64());
         written.map_err(|error| self.fail(error))?;
 
         self.stored = self.stored + keys.len() - answered_envelopes;
@@ -183,7 +193,10 @@ impl Writer {
     fn draw(&mut self) -> Result<Option<Batch>, QueueError> {
         let orphan = self.orphans.pop_front();
         let batch = match orphan {
-            Some(orphan) => Some(orphan),
+            Some(orphan) => {
+                self.metrics.drawn(Trigger::Restart, orphan.envelopes.len());
+                Some(orphan)
+            }
             None => self.seal()?,
         };
         if let Some(batch) = &batch {
@@ -199,16 +212,23 @@ impl Writer {
             return Ok(None);
         }
         self.open_disk()?;
+        let trigger = if self.pool.len() >= self.policy.least { Trigger::Size } else { Trigger::Age };
+        let waited_since = self.pool.waiting(0).since;
         let mut rng = rand::rng();
         let keys = self.pool.draw(size, &mut rng);
         let sealed = self.open_disk().and_then(|disk| {
-            let batch = Batch { id: BatchId(rng.random()), envelopes: disk.envelopes(&keys)? };
+            let batch = Batch { id: BatchId(rng.random()), envelopes: disk.envelopes(&keys)?, is_found: false };
             let mut changes = disk.changes();
             changes.seal(&keys, &batch);
             changes.commit()?;
             Ok(batch)
         });
-        sealed.map(Some).map_err(|error| self.fail(error))
+        let sealed = sealed.map_err(|error| self.fail(error))?;
+        self.metrics.drawn(trigger, sealed.envelopes.len());
+        if let Some(since) = waited_since {
+            self.metrics.waited(Wait::Batch, since);
+        }
+        Ok(Some(sealed))
     }
 
     /// The disk, opened anew if it failed a while ago.
@@ -230,6 +250,7 @@ impl Writer {
     fn fail(&mut self, error: QueueError) -> QueueError {
         tracing::error!(%error, "the queue's disk failed; nothing acknowledged is lost");
         self.disk = None;
+        self.metrics.failed.store(true, Relaxed);
         self.failed = Some((Instant::now(), error.clone()));
         error
     }

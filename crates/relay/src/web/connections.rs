@@ -5,7 +5,7 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -16,7 +16,9 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
+use tacita_tls::Acceptor;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::JoinSet,
@@ -29,8 +31,8 @@ use tower::ServiceExt as _;
 use super::Refusal;
 use crate::{
     config::{ConnectionLimit, RequestLimit},
-    refusal::Limit,
-    seen::Counters,
+    metrics::Metrics,
+    refusal::{Cause, Limit},
     visitor::{TrustedProxies, Visitor},
 };
 
@@ -54,7 +56,9 @@ pub(crate) struct Connections {
     limit: ConnectionLimit,
     requests: RequestLimit,
     proxies: TrustedProxies,
-    counters: Arc<Counters>,
+    metrics: Arc<Metrics>,
+    /// None: without TLS.
+    acceptor: Option<Arc<Acceptor>>,
     open: Arc<Mutex<Open>>,
 }
 
@@ -72,12 +76,12 @@ struct Place {
 
 impl Connections {
     pub(crate) fn new(
-        limit: ConnectionLimit,
-        requests: RequestLimit,
+        (limit, requests): (ConnectionLimit, RequestLimit),
         proxies: TrustedProxies,
-        counters: Arc<Counters>,
+        metrics: Arc<Metrics>,
+        acceptor: Option<Arc<Acceptor>>,
     ) -> Self {
-        Self { limit, requests, proxies, counters, open: Arc::default() }
+        Self { limit, requests, proxies, metrics, acceptor, open: Arc::default() }
     }
 
     /// Serves `app` until told to stop, then lets open requests end.
@@ -93,16 +97,19 @@ impl Connections {
             match accepted {
                 Ok((stream, peer)) => match self.take_place(peer) {
                     Ok(place) => {
-                        let conversation =
-                            converse(stream, peer, app.clone(), (self.limit, self.requests), stop.clone());
+                        let (acceptor, limits) = (self.acceptor.clone(), (self.limit, self.requests));
+                        let conversation = begin(stream, peer, acceptor, app.clone(), limits, stop.clone());
+                        let open = self.metrics.connections.opened();
                         conversations.spawn(async move {
                             conversation.await;
-                            drop(place);
+                            drop((place, open));
                         });
                     }
                     Err(told) => {
-                        self.counters.connections_over_limit.fetch_add(1, Relaxed);
-                        if let Ok(place) = farewells.clone().try_acquire_owned() {
+                        self.metrics.connections_refused.inc();
+                        // Over TLS it would take a handshake to say so.
+                        let place = self.acceptor.is_none().then(|| farewells.clone().try_acquire_owned().ok());
+                        if let Some(place) = place.flatten() {
                             let limits = (ConnectionLimit { idle: FAREWELL, ..self.limit }, self.requests);
                             conversations.spawn(async move {
                                 turn_away(stream, told, limits).await;
@@ -159,23 +166,46 @@ impl Drop for Place {
 }
 
 /// Serves one connection to its end. What goes wrong on it is the peer's affair.
-async fn converse(
+async fn begin(
     stream: TcpStream,
     peer: SocketAddr,
+    acceptor: Option<Arc<Acceptor>>,
     app: Router,
     limits: (ConnectionLimit, RequestLimit),
     stop: CancellationToken,
 ) {
-    let (connection, requests) = limits;
     stream.set_nodelay(true).ok();
-    let Ok(Some(version)) = timeout(connection.idle, version_of(&stream)).await else { return };
     let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
+    match acceptor {
+        None => {
+            let Ok(Some(version)) = timeout(limits.0.idle, version_of(&stream)).await else { return };
+            converse(stream, version, info, app, limits, stop).await;
+        }
+        Some(acceptor) => {
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let version = match stream.get_ref().1.alpn_protocol() {
+                Some(b"h2") => Version::Http2,
+                _ => Version::Http1,
+            };
+            converse(stream, version, info, app, limits, stop).await;
+        }
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    version: Version,
+    info: TcpConnectInfo,
+    app: Router,
+    limits: (ConnectionLimit, RequestLimit),
+    stop: CancellationToken,
+) {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(info.clone());
         let app = app.clone();
         async move { Ok::<Response, Infallible>(app.oneshot(request).await.unwrap_or_else(|never| match never {})) }
     });
-    let age = connection.age;
+    let (age, time) = (limits.0.age, limits.1.time);
     let builder = builder(version, limits);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
@@ -184,7 +214,7 @@ async fn converse(
         () = sleep(age) => {}
     }
     connection.as_mut().graceful_shutdown();
-    timeout(requests.time, connection).await.ok();
+    timeout(time, connection).await.ok();
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -229,7 +259,7 @@ async fn turn_away(stream: TcpStream, (limit, told): (Limit, String), limits: (C
     let Ok(Some(version)) = timeout(FAREWELL, version_of(&stream)).await else { return };
     let service = service_fn(move |request: Request<Incoming>| {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        let refusal = Refusal { status, code: Code::ResourceExhausted, told: told.clone(), limit: Some(limit) };
+        let refusal = Refusal { status, code: Code::ResourceExhausted, told: told.clone(), cause: Cause::Limit(limit) };
         let mut answer = refusal.to(request.headers());
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
         if request.version() <= http::Version::HTTP_11 {

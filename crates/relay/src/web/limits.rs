@@ -12,7 +12,10 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tonic::Code;
 
 use super::Refusal;
-use crate::{config::RequestLimit, refusal::Limit};
+use crate::{
+    config::RequestLimit,
+    refusal::{Cause, Limit},
+};
 
 /// The limit of a body, by its name.
 const BODY_BYTES: &str = "requests.body-bytes";
@@ -27,8 +30,8 @@ pub(super) async fn hold(State(limits): State<RequestLimit>, request: Request, n
         Ok(answer) => answer,
         Err(_) => {
             let told = format!("the request was not served in {} s", limits.time.as_secs());
-            let limit = Some(Limit::new("requests.time", limits.time.as_secs()));
-            Refusal { status: StatusCode::REQUEST_TIMEOUT, code: Code::DeadlineExceeded, told, limit }.to(&headers)
+            let cause = Cause::Limit(Limit::new("requests.time", limits.time.as_secs()));
+            Refusal { status: StatusCode::REQUEST_TIMEOUT, code: Code::DeadlineExceeded, cause, told }.to(&headers)
         }
     }
 }
@@ -48,7 +51,7 @@ fn beyond(request: &Request, limits: &RequestLimit) -> Option<Refusal> {
         status,
         code: Code::ResourceExhausted,
         told: format!("{what} of {bytes} bytes: send at most {most}"),
-        limit: Some(Limit::new(name, most as u64)),
+        cause: Cause::Limit(Limit::new(name, most as u64)),
     })
 }
 

@@ -30,7 +30,9 @@ use tacita_protocol::{
     id::PublisherId,
     manifest::{DevicePolicy, Manifest},
     outcome::Outcome,
-    time::SystemClock,
+    receipt::{BatchDigest, PeriodOutcomes, Receipt},
+    record::PeriodId,
+    time::{Clock as _, SystemClock},
 };
 use tacita_relay::{BatchPolicy, Relay, RelayConfig, RunningRelay};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
@@ -74,6 +76,16 @@ pub enum Break {
     AfterCounting,
 }
 
+/// How a receipt is wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Forged {
+    Absent,
+    ByAnotherKey,
+    OfAnotherBatch,
+    OfAnotherPublisher,
+    OfOtherCounts,
+}
+
 #[derive(Default)]
 pub struct State {
     pub manifest: Mutex<Option<v1::SignedManifest>>,
@@ -86,6 +98,8 @@ pub struct State {
     pub counted: Mutex<HashSet<Vec<u8>>>,
     /// Batches still to be broken off, the last one first.
     pub breaks: Mutex<Vec<Break>>,
+    /// Receipts still to be forged, the last one first.
+    pub forgeries: Mutex<Vec<Forged>>,
     pub answers: AtomicUsize,
 }
 
@@ -182,10 +196,29 @@ impl State {
     fn count(&self, batch: &v1::UploadReportsRequest) -> v1::UploadReportsResponse {
         let mut counted = self.counted.lock().unwrap();
         let mut outcome = |envelope: &Vec<u8>| match counted.insert(envelope.clone()) {
-            true => Outcome::Counted.to_wire(),
-            false => Outcome::AlreadyCounted.to_wire(),
+            true => Outcome::Counted,
+            false => Outcome::AlreadyCounted,
         };
-        v1::UploadReportsResponse { batch: batch.batch, outcomes: batch.envelopes.iter().map(&mut outcome).collect() }
+        let outcomes: Vec<Outcome> = batch.envelopes.iter().map(&mut outcome).collect();
+        let mut counts = PeriodOutcomes::new();
+        outcomes.iter().for_each(|&outcome| *counts.entry((PeriodId(0), outcome)).or_default() += 1);
+        let digest = BatchDigest::of(batch.envelopes.iter().map(Vec::as_slice));
+        let mut receipt = Receipt { publisher: PUBLISHER, batch: digest, answered_at: SystemClock.now(), counts };
+        let mut key = signing_key();
+        let forged = self.forgeries.lock().unwrap().pop();
+        match forged {
+            Some(Forged::ByAnotherKey) => key = SigningKey::from_bytes(&[1; 32]),
+            Some(Forged::OfAnotherBatch) => receipt.batch = BatchDigest([0; 32]),
+            Some(Forged::OfAnotherPublisher) => receipt.publisher = PublisherId(8),
+            Some(Forged::OfOtherCounts) => *receipt.counts.values_mut().next().unwrap() += 1,
+            Some(Forged::Absent) | None => {}
+        }
+        let receipt = (forged != Some(Forged::Absent)).then(|| receipt.sign(&key).into());
+        v1::UploadReportsResponse {
+            batch: batch.batch,
+            outcomes: outcomes.into_iter().map(Outcome::to_wire).collect(),
+            receipt,
+        }
     }
 
     /// A batch that comes again is the same batch.

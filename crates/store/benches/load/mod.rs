@@ -84,7 +84,7 @@ impl<S: TallyStore + 'static> Load<S> {
         }
         let commits = lanes.into_iter().zip(0..).filter(|(entries, _)| !entries.is_empty()).map(|(entries, lane)| {
             let store = self.store.clone();
-            async move { store.commit(Partition { publisher: PUBLISHER, lane }, EPOCH, entries).await.unwrap() }
+            async move { store.commit(Partition { publisher: PUBLISHER, lane }, EPOCH, entries).await.unwrap().verdicts }
         });
         let verdicts = JoinSet::from_iter(commits).join_all().await;
         assert!(verdicts.iter().flatten().all(|&verdict| verdict == Verdict::Counted));

@@ -11,9 +11,12 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fjall::{
@@ -24,18 +27,23 @@ use fjall::{
 use parking_lot::{Mutex, RwLock};
 use tacita_protocol::epoch::EpochId;
 
-use super::{EmbeddedOptions, layout, spent::SpentSet};
-use crate::StoreError;
+use super::{EmbeddedOptions, layout, migrate, spent::SpentSet};
+use crate::{StoreError, Syncs};
 
 /// An open store directory.
 pub(super) struct Disk {
     pub(super) tallies: Keyspace,
     pub(super) outcomes: Keyspace,
     pub(super) log: Keyspace,
+    pub(super) periods: Keyspace,
+    pub(super) record: Keyspace,
     meta: Keyspace,
     epochs: RwLock<Epochs>,
     /// Held while a batch is applied, and for the instant in which a snapshot is taken.
     applying: Mutex<()>,
+    /// Batches brought to the disk, and the nanoseconds that it took.
+    syncs: AtomicU64,
+    syncing: AtomicU64,
     db: Database,
     path: PathBuf,
     options: EmbeddedOptions,
@@ -60,15 +68,19 @@ impl Disk {
             create(path, &engine, &options)?;
         }
         let db = open_database(&engine, &options)?;
-        check_schema(&db)?;
+        migrate::bring_up(&db, &options)?;
         let calm = || small_keyspace(&options);
         let disk = Self {
             tallies: db.keyspace(layout::TALLIES, calm)?,
             outcomes: db.keyspace(layout::OUTCOMES, calm)?,
             log: db.keyspace(layout::LOG, calm)?,
+            periods: db.keyspace(layout::PERIODS, calm)?,
+            record: db.keyspace(layout::RECORD, calm)?,
             meta: db.keyspace(layout::META, calm)?,
             epochs: RwLock::default(),
             applying: Mutex::default(),
+            syncs: AtomicU64::new(0),
+            syncing: AtomicU64::new(0),
             db,
             path: path.to_owned(),
             options,
@@ -143,7 +155,21 @@ impl Disk {
     /// Brings a batch to the disk and applies it. For the writer.
     pub(super) fn commit(&self, batch: OwnedWriteBatch) -> Result<(), StoreError> {
         let _applying = self.applying.lock();
-        Ok(batch.commit()?)
+        let since = Instant::now();
+        batch.commit()?;
+        self.syncs.fetch_add(1, Relaxed);
+        self.syncing.fetch_add(since.elapsed().as_nanos() as u64, Relaxed);
+        Ok(())
+    }
+
+    /// The batches that were brought to the disk.
+    pub(super) fn syncs(&self) -> Syncs {
+        Syncs { number: self.syncs.load(Relaxed), time: Duration::from_nanos(self.syncing.load(Relaxed)) }
+    }
+
+    /// What the engine's files take.
+    pub(super) fn bytes(&self) -> Result<u64, StoreError> {
+        Ok(self.db.disk_space()?)
     }
 
     /// A view across the keyspaces in which every batch is there whole or not at all.
@@ -206,7 +232,7 @@ fn create(path: &Path, engine: &Path, options: &EmbeddedOptions) -> Result<(), S
         fs::remove_dir_all(&unfinished)?;
     }
     let db = open_database(&unfinished, options)?;
-    for name in [layout::TALLIES, layout::OUTCOMES, layout::LOG] {
+    for name in [layout::TALLIES, layout::OUTCOMES, layout::LOG, layout::PERIODS, layout::RECORD] {
         db.keyspace(name, || small_keyspace(options))?;
     }
     let meta = db.keyspace(layout::META, || small_keyspace(options))?;
@@ -227,19 +253,10 @@ fn open_database(engine: &Path, options: &EmbeddedOptions) -> Result<Database, S
         .open()?)
 }
 
-fn check_schema(db: &Database) -> Result<(), StoreError> {
-    let meta = db.keyspace(layout::META, KeyspaceCreateOptions::default)?;
-    let found = meta.get(layout::SCHEMA_KEY)?.ok_or_else(|| layout::malformed(layout::META, layout::SCHEMA_KEY))?;
-    match layout::number(layout::META, &found)? {
-        layout::SCHEMA => Ok(()),
-        found => Err(StoreError::Schema { found, known: layout::SCHEMA }),
-    }
-}
-
 /// Nullifiers are random: compressing them costs time and saves nothing. Look-ups are rare, since the generations' filters answer for
 /// nearly all absent ones: so tables wait unmerged until about a generation of them is there, and are then merged once. In small
 /// tables, for the next merge takes in again what reaches over the generation's end. At 20 that wait the engine would slow down.
-fn spent_keyspace(options: &EmbeddedOptions) -> KeyspaceCreateOptions {
+pub(super) fn spent_keyspace(options: &EmbeddedOptions) -> KeyspaceCreateOptions {
     let merging = Leveled::default().with_l0_threshold(12).with_table_target_size(16 << 20);
     KeyspaceCreateOptions::default()
         .max_memtable_size(options.memtable_bytes)
@@ -249,6 +266,6 @@ fn spent_keyspace(options: &EmbeddedOptions) -> KeyspaceCreateOptions {
 }
 
 /// For what is small and written over and over.
-fn small_keyspace(options: &EmbeddedOptions) -> KeyspaceCreateOptions {
+pub(super) fn small_keyspace(options: &EmbeddedOptions) -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default().max_memtable_size(options.memtable_bytes / 4)
 }

@@ -6,14 +6,15 @@ use tacita_protocol::{
     epoch::EpochId,
     id::{MeasureId, PublisherId},
     outcome::Outcome,
-    time::WindowId,
+    record::PeriodId,
+    time::{UnixTime, WindowId},
 };
 use tacita_tokens::Nullifier;
 
-use crate::{Series, StoreError};
+use crate::{Closing, PeriodCounts, Series, StoreError};
 
 /// The version of this layout.
-pub(super) const SCHEMA: u32 = 2;
+pub(super) const SCHEMA: u32 = 3;
 
 /// Schema version and dropped epochs.
 pub(super) const META: &str = "meta";
@@ -23,6 +24,10 @@ pub(super) const TALLIES: &str = "tallies";
 pub(super) const OUTCOMES: &str = "outcomes";
 /// The change log, by index.
 pub(super) const LOG: &str = "log";
+/// When each period was closed.
+pub(super) const PERIODS: &str = "periods";
+/// Outcome counts by publisher and closed period.
+pub(super) const RECORD: &str = "record";
 /// One keyspace per epoch has this and the epoch's number as its name.
 const SPENT: &str = "spent-";
 
@@ -119,9 +124,72 @@ pub(super) fn outcome_number(outcome: Outcome) -> u32 {
 /// What a key in [`OUTCOMES`] stands for.
 pub(super) fn decode_outcome_key(key: &[u8]) -> Result<(PublisherId, Outcome), StoreError> {
     let (publisher, outcome) = key.split_at_checked(4).ok_or_else(|| malformed(OUTCOMES, key))?;
-    let outcome = i32::try_from(number(OUTCOMES, outcome)?).map_err(|_| malformed(OUTCOMES, key))?;
-    let outcome = Outcome::from_wire(outcome).map_err(|_| malformed(OUTCOMES, key))?;
-    Ok((PublisherId(number(OUTCOMES, publisher)?), outcome))
+    Ok((PublisherId(number(OUTCOMES, publisher)?), self::outcome(OUTCOMES, outcome)?))
+}
+
+/// The key of a period in [`PERIODS`].
+pub(super) fn period_key(period: PeriodId) -> [u8; 4] {
+    period.0.to_be_bytes()
+}
+
+/// What an entry of [`PERIODS`] says.
+pub(super) fn decode_closing(key: &[u8], value: &[u8]) -> Result<Closing, StoreError> {
+    Ok(Closing { period: PeriodId(number(PERIODS, key)?), at: UnixTime(count(PERIODS, value)?) })
+}
+
+/// The key of a publisher's counts in a period, in [`RECORD`].
+pub(super) fn record_key(publisher: PublisherId, period: PeriodId) -> [u8; 8] {
+    let mut key = [0; 8];
+    key[..4].copy_from_slice(&publisher.0.to_be_bytes());
+    key[4..].copy_from_slice(&period.0.to_be_bytes());
+    key
+}
+
+/// The period that a [`record_key`] names.
+pub(super) fn period_of_record(key: &[u8]) -> Result<PeriodId, StoreError> {
+    let period = key.get(4..).ok_or_else(|| malformed(RECORD, key))?;
+    Ok(PeriodId(number(RECORD, period)?))
+}
+
+/// An outcome in a publisher's counts of a period.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Recorded {
+    pub(super) outcome: Outcome,
+    /// In this period.
+    pub(super) reports: u64,
+    /// Until its end.
+    pub(super) total: u64,
+}
+
+/// The value of a publisher's counts in a period.
+pub(super) fn record_value(counts: &[Recorded]) -> Vec<u8> {
+    let bytes = |count: &Recorded| {
+        let outcome = outcome_number(count.outcome).to_be_bytes();
+        [&outcome[..], &count.reports.to_be_bytes(), &count.total.to_be_bytes()].concat()
+    };
+    counts.iter().flat_map(bytes).collect()
+}
+
+/// What a [`record_value`] says.
+pub(super) fn decode_record(value: &[u8]) -> Result<Vec<Recorded>, StoreError> {
+    let (counts, []) = value.as_chunks::<20>() else { return Err(malformed(RECORD, value)) };
+    let read = |bytes: &[u8; 20]| {
+        let outcome = outcome(RECORD, &bytes[..4])?;
+        Ok(Recorded { outcome, reports: count(RECORD, &bytes[4..12])?, total: count(RECORD, &bytes[12..])? })
+    };
+    counts.iter().map(read).collect()
+}
+
+/// The same without the totals, for a caller.
+pub(super) fn period_counts(closing: Closing, counts: &[Recorded]) -> PeriodCounts {
+    let own = counts.iter().filter(|count| count.reports > 0);
+    PeriodCounts { closing, outcomes: own.map(|count| (count.outcome, count.reports)).collect() }
+}
+
+/// An outcome's number that takes all of `bytes`.
+fn outcome(keyspace: &str, bytes: &[u8]) -> Result<Outcome, StoreError> {
+    let wire = i32::try_from(number(keyspace, bytes)?).map_err(|_| malformed(keyspace, bytes))?;
+    Outcome::from_wire(wire).map_err(|_| malformed(keyspace, bytes))
 }
 
 /// A big-endian number that takes all of `bytes`.
@@ -167,5 +235,13 @@ mod tests {
             let key = [&outcomes_key(PublisherId(3))[..], &outcome_number(outcome).to_be_bytes()].concat();
             assert_eq!(decode_outcome_key(&key).unwrap(), (PublisherId(3), outcome));
         }
+        let counts = [
+            Recorded { outcome: Outcome::Counted, reports: 0, total: u64::MAX },
+            Recorded { outcome: Outcome::Refused(Refusal::Spent), reports: 5, total: 9 },
+        ];
+        let value = record_value(&counts);
+        assert_eq!(decode_record(&value).unwrap(), counts);
+        assert!(decode_record(&value[1..]).is_err());
+        assert_eq!(period_of_record(&record_key(PublisherId(1), PeriodId(7))).unwrap(), PeriodId(7));
     }
 }

@@ -6,10 +6,12 @@
 //! | `judge` | which entries of a group count |
 //! | `counters` | the counters in memory |
 //! | `read` | reads |
+//! | `record` | closing periods, and reading what was counted in them |
 //! | `spent` | the spent set of an epoch, in generations |
 //! | `filter` | which nullifiers a generation may hold |
 //! | `disk` | the directory and its keyspaces |
 //! | `layout` | names and keys, to the byte |
+//! | `migrate` | stores of older versions |
 //! | `fault` | what the engine's errors mean |
 //! | `options` | bounds |
 
@@ -19,8 +21,10 @@ mod fault;
 mod filter;
 mod judge;
 mod layout;
+mod migrate;
 mod options;
 mod read;
+mod record;
 mod spent;
 mod writer;
 
@@ -31,6 +35,7 @@ use tacita_protocol::{
     epoch::EpochId,
     id::{MeasureId, PublisherId},
     outcome::Outcome,
+    record::PeriodId,
     time::WindowId,
 };
 use tacita_tokens::{Fingerprint, Nullifier};
@@ -41,7 +46,10 @@ use self::{
     disk::Disk,
     writer::{AddOutcomes, Append, Commit, Job, Writer},
 };
-use crate::{ChangeLog, Entry, LogError, Partition, SeriesTally, StoreError, TallyStore, Verdict};
+use crate::{
+    ChangeLog, Closing, Committed, Entry, LogError, Partition, PeriodCounts, PeriodRecord, SeriesTally, StoreError,
+    Syncs, TallyStore,
+};
 
 /// How many nullifiers are looked for in memory on the caller's own thread: some microseconds.
 const FEW: usize = 64;
@@ -63,7 +71,8 @@ impl EmbeddedStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::InUse`] if another process has it open, [`StoreError::Schema`] if another version of Tacita wrote it.
+    /// [`StoreError::InUse`] if another process has it open, [`StoreError::Schema`] if a newer version of Tacita wrote it. What an
+    /// older one wrote is migrated first, once.
     pub fn open(path: impl AsRef<Path>, options: EmbeddedOptions) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel(options.queued_commits.max(1));
         let (cached_counters, group_entries) = (options.cached_counters, options.group_entries);
@@ -111,12 +120,7 @@ impl Drop for EmbeddedStore {
 
 #[async_trait]
 impl TallyStore for EmbeddedStore {
-    async fn commit(
-        &self,
-        partition: Partition,
-        epoch: EpochId,
-        entries: Vec<Entry>,
-    ) -> Result<Vec<Verdict>, StoreError> {
+    async fn commit(&self, partition: Partition, epoch: EpochId, entries: Vec<Entry>) -> Result<Committed, StoreError> {
         let publisher = partition.publisher;
         debug_assert!(entries.iter().all(|entry| Partition::of(publisher, &entry.nullifier) == partition));
         self.ask(|answer| Job::Commit(Commit { publisher, epoch, entries, answer })).await
@@ -136,7 +140,7 @@ impl TallyStore for EmbeddedStore {
         self.on_blocking_thread(move |disk| read::spent(disk, epoch, &nullifiers)).await
     }
 
-    async fn add_outcomes(&self, publisher: PublisherId, outcomes: &[(Outcome, u64)]) -> Result<(), StoreError> {
+    async fn add_outcomes(&self, publisher: PublisherId, outcomes: &[(Outcome, u64)]) -> Result<PeriodId, StoreError> {
         let outcomes = outcomes.to_vec();
         self.ask(|answer| Job::AddOutcomes(AddOutcomes { publisher, outcomes, answer })).await
     }
@@ -151,6 +155,45 @@ impl TallyStore for EmbeddedStore {
 
     async fn drop_epoch(&self, epoch: EpochId) -> Result<(), StoreError> {
         self.ask(|answer| Job::DropEpoch { epoch, answer }).await
+    }
+
+    fn engine(&self) -> &'static str {
+        "embedded"
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        if self.queue.as_ref().is_none_or(mpsc::Sender::is_closed) {
+            return Err(StoreError::Closed);
+        }
+        self.on_blocking_thread(Disk::require_room).await
+    }
+
+    async fn bytes(&self) -> Result<u64, StoreError> {
+        self.on_blocking_thread(Disk::bytes).await
+    }
+
+    fn syncs(&self) -> Syncs {
+        self.disk.syncs()
+    }
+}
+
+#[async_trait]
+impl PeriodRecord for EmbeddedStore {
+    async fn last_closing(&self) -> Result<Option<Closing>, StoreError> {
+        self.on_blocking_thread(record::last_closing).await
+    }
+
+    async fn close_period(&self, closing: Closing) -> Result<(), StoreError> {
+        self.ask(|answer| Job::ClosePeriod { closing, answer }).await
+    }
+
+    async fn closed_periods(
+        &self,
+        publisher: PublisherId,
+        from: PeriodId,
+        most: usize,
+    ) -> Result<Vec<PeriodCounts>, StoreError> {
+        self.on_blocking_thread(move |disk| record::closed_periods(disk, publisher, from, most)).await
     }
 }
 

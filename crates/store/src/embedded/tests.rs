@@ -4,7 +4,7 @@ use tacita_protocol::{id::PublisherId, outcome::Outcome, time::WindowId};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Increments, Series};
+use crate::{Increments, Series, Verdict};
 
 const PARTITION: Partition = Partition { publisher: PublisherId(1), lane: 0 };
 const EPOCH: EpochId = EpochId(1);
@@ -41,7 +41,7 @@ fn a_store_of_a_newer_schema_is_refused_by_name() {
     let meta = db.keyspace(layout::META, fjall::KeyspaceCreateOptions::default).unwrap();
     meta.insert(layout::SCHEMA_KEY, 9_u32.to_be_bytes()).unwrap();
     drop((meta, db));
-    assert!(matches!(open(&dir), Err(StoreError::Schema { found: 9, known: 2 })));
+    assert!(matches!(open(&dir), Err(StoreError::Schema { found: 9, known: 3 })));
 }
 
 #[test]
@@ -66,7 +66,10 @@ async fn below_the_reserve_writes_are_refused_until_there_is_room() {
     assert_eq!(store.spent(PublisherId(1), EPOCH, &[entry(1).nullifier]).await.unwrap(), [None]);
     store.drop_epoch(EpochId(9)).await.unwrap();
     drop(store);
-    assert_eq!(open(&dir).unwrap().commit(PARTITION, EPOCH, vec![entry(1)]).await.unwrap(), [Verdict::Counted]);
+    assert_eq!(
+        open(&dir).unwrap().commit(PARTITION, EPOCH, vec![entry(1)]).await.unwrap().verdicts,
+        [Verdict::Counted]
+    );
 }
 
 #[tokio::test]
@@ -100,7 +103,7 @@ async fn counters_forgotten_for_want_of_memory_are_read_again() {
     for round in 0..4_u8 {
         for series in 0..5_u8 {
             let report = Entry { series: entry(series).series, ..entry(10 * round + series) };
-            assert_eq!(store.commit(PARTITION, EPOCH, vec![report]).await.unwrap(), [Verdict::Counted]);
+            assert_eq!(store.commit(PARTITION, EPOCH, vec![report]).await.unwrap().verdicts, [Verdict::Counted]);
         }
     }
     let tallies = store.tallies(MeasureId(1), WindowId(0)..WindowId(9)).await.unwrap();
@@ -121,12 +124,12 @@ async fn every_generation_of_an_epoch_is_known_after_a_reopening_with_its_filter
     };
     let store = reopen();
     for number in 0..95 {
-        assert_eq!(store.commit(PARTITION, EPOCH, vec![entry(number)]).await.unwrap(), [Verdict::Counted]);
+        assert_eq!(store.commit(PARTITION, EPOCH, vec![entry(number)]).await.unwrap().verdicts, [Verdict::Counted]);
     }
     drop(store);
     for _ in 0..2 {
         let store = reopen();
-        let verdicts = store.commit(PARTITION, EPOCH, (0..95).map(entry).collect()).await.unwrap();
+        let verdicts = store.commit(PARTITION, EPOCH, (0..95).map(entry).collect()).await.unwrap().verdicts;
         assert_eq!(verdicts, [Verdict::AlreadyCounted; 95]);
         let nullifiers = [entry(94), entry(0), entry(200)].map(|entry| entry.nullifier);
         let held = store.spent(PublisherId(1), EPOCH, &nullifiers).await.unwrap();

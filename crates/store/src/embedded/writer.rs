@@ -6,16 +6,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use fjall::OwnedWriteBatch;
-use tacita_protocol::{epoch::EpochId, id::PublisherId, outcome::Outcome};
+use tacita_protocol::{epoch::EpochId, id::PublisherId, outcome::Outcome, record::PeriodId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     counters::Counters,
     disk::Disk,
     judge::{Judgement, judge},
-    layout,
+    layout, record,
 };
-use crate::{Entry, LogError, StoreError, Verdict};
+use crate::{Closing, Committed, Entry, LogError, StoreError, Verdict};
 
 /// How the caller of a job hears of it. That it no longer listens changes nothing.
 type Answer<T, E = StoreError> = oneshot::Sender<Result<T, E>>;
@@ -26,6 +26,7 @@ pub(super) enum Job {
     AddOutcomes(AddOutcomes),
     Append(Append),
     DropEpoch { epoch: EpochId, answer: Answer<()> },
+    ClosePeriod { closing: Closing, answer: Answer<()> },
 }
 
 /// See [`TallyStore::commit`](crate::TallyStore::commit).
@@ -33,14 +34,14 @@ pub(super) struct Commit {
     pub(super) publisher: PublisherId,
     pub(super) epoch: EpochId,
     pub(super) entries: Vec<Entry>,
-    pub(super) answer: Answer<Vec<Verdict>>,
+    pub(super) answer: Answer<Committed>,
 }
 
 /// See [`TallyStore::add_outcomes`](crate::TallyStore::add_outcomes).
 pub(super) struct AddOutcomes {
     pub(super) publisher: PublisherId,
     pub(super) outcomes: Vec<(Outcome, u64)>,
-    pub(super) answer: Answer<()>,
+    pub(super) answer: Answer<PeriodId>,
 }
 
 /// See [`ChangeLog::append`](crate::ChangeLog::append).
@@ -61,7 +62,7 @@ struct Group {
 
 impl Group {
     /// Takes a job in; hands back one that must run by itself.
-    fn take(&mut self, job: Job) -> Option<(EpochId, Answer<()>)> {
+    fn take(&mut self, job: Job) -> Option<Job> {
         match job {
             Job::Commit(commit) => {
                 self.size += commit.entries.len();
@@ -69,7 +70,7 @@ impl Group {
             }
             Job::AddOutcomes(outcomes) => self.outcomes.push(outcomes),
             Job::Append(append) => self.appends.push(append),
-            Job::DropEpoch { epoch, answer } => return Some((epoch, answer)),
+            apart @ (Job::DropEpoch { .. } | Job::ClosePeriod { .. }) => return Some(apart),
         }
         self.size += 1;
         None
@@ -92,6 +93,8 @@ pub(super) struct Writer {
     disk: Arc<Disk>,
     counters: Counters,
     log_length: u64,
+    /// Everything of a group is counted in it: periods are closed between groups.
+    open_period: PeriodId,
     group_entries: usize,
 }
 
@@ -101,7 +104,8 @@ impl Writer {
             Some(last) => layout::count(layout::LOG, &last.key()?)? + 1,
             None => 0,
         };
-        Ok(Self { disk, counters: Counters::new(cached_counters), log_length, group_entries })
+        let open_period = record::open_period(&disk)?;
+        Ok(Self { disk, counters: Counters::new(cached_counters), log_length, open_period, group_entries })
     }
 
     /// Works until every sender of `queue` is gone and the queue is empty.
@@ -116,11 +120,22 @@ impl Writer {
             if !group.is_empty() {
                 self.write(group);
             }
-            if let Some((epoch, answer)) = apart {
+            match apart {
                 // Whoever asked may have left: the work is done all the same. So with every answer below.
-                let _ = answer.send(self.disk.drop_epoch(epoch));
+                Some(Job::DropEpoch { epoch, answer }) => drop(answer.send(self.disk.drop_epoch(epoch))),
+                Some(Job::ClosePeriod { closing, answer }) => drop(answer.send(self.close_period(closing))),
+                _ => {}
             }
         }
+    }
+
+    /// Closes the open period, if it is the one that is meant. No commit is under way meanwhile: this is the thread that makes them.
+    fn close_period(&mut self, closing: Closing) -> Result<(), StoreError> {
+        if closing.period == self.open_period {
+            record::close(&self.disk, closing)?;
+            self.open_period = closing.period.next();
+        }
+        Ok(())
     }
 
     /// Brings a group to the disk and answers its callers.
@@ -129,7 +144,7 @@ impl Writer {
             Ok(decisions) => {
                 self.log_length = decisions.log_length;
                 self.counters.settle();
-                answer(group, decisions);
+                answer(group, decisions, self.open_period);
             }
             Err(error) => {
                 tracing::error!(%error, "a group of commits failed");
@@ -226,12 +241,12 @@ impl Writer {
     }
 }
 
-fn answer(group: Group, decisions: Decisions) {
+fn answer(group: Group, decisions: Decisions, period: PeriodId) {
     for (commit, result) in group.commits.into_iter().zip(decisions.commits) {
-        let _ = commit.answer.send(result);
+        let _ = commit.answer.send(result.map(|verdicts| Committed { verdicts, period }));
     }
     for outcomes in group.outcomes {
-        let _ = outcomes.answer.send(Ok(()));
+        let _ = outcomes.answer.send(Ok(period));
     }
     for (append, result) in group.appends.into_iter().zip(decisions.appends) {
         let _ = append.answer.send(result);

@@ -3,10 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use tacita_protocol::record::PeriodId;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::types::{Uuid, signed};
-use crate::{Entry, Partition, Series, StoreError, Verdict};
+use super::{
+    read,
+    types::{Uuid, signed},
+};
+use crate::{Committed, Entry, Partition, Series, StoreError, Verdict};
 
 /// Counters that a row of `tacita.tally` holds.
 pub(super) const NEAR: u32 = 64;
@@ -107,14 +111,23 @@ impl Batch {
         ]
     }
 
-    /// The function's answer, by entry as the caller gave them. `None` stands for a batch that counted whole.
-    pub(super) fn verdicts(&self, answer: Option<Vec<i16>>) -> Result<Vec<Verdict>, StoreError> {
+    /// The function's answer: the period, then the verdicts, by entry as the caller gave them. None stand for a batch that counted whole.
+    pub(super) fn committed(&self, answer: &[i64]) -> Result<Committed, StoreError> {
+        let Some((&period, answer)) = answer.split_first() else {
+            return Err(StoreError::Engine("a commit in no period".to_owned()));
+        };
+        Ok(Committed { verdicts: self.verdicts(answer)?, period: PeriodId(read::number(period)?) })
+    }
+
+    fn verdicts(&self, answer: &[i64]) -> Result<Vec<Verdict>, StoreError> {
         let mut verdicts = vec![Verdict::Counted; self.places.len()];
-        let Some(answer) = answer else { return Ok(verdicts) };
+        if answer.is_empty() {
+            return Ok(verdicts);
+        }
         if answer.len() != verdicts.len() {
             return Err(StoreError::Engine(format!("{} verdicts for {} entries", answer.len(), verdicts.len())));
         }
-        for (&place, number) in self.places.iter().zip(answer) {
+        for (&place, &number) in self.places.iter().zip(answer) {
             verdicts[place] = match number {
                 0 => Verdict::Counted,
                 1 => Verdict::AlreadyCounted,
@@ -162,16 +175,17 @@ mod tests {
         assert_eq!(batch.far.counters, [70, 64]);
         assert_eq!((batch.counts[..2].to_vec(), batch.counts[64..66].to_vec()), (vec![0, 1], vec![1, 1]));
 
-        assert_eq!(batch.verdicts(None).unwrap(), [Verdict::Counted; 3]);
-        let verdicts = batch.verdicts(Some(vec![1, 0, 2])).unwrap();
+        assert_eq!(batch.verdicts(&[]).unwrap(), [Verdict::Counted; 3]);
+        let Committed { verdicts, period } = batch.committed(&[4, 1, 0, 2]).unwrap();
+        assert_eq!(period, PeriodId(4));
         assert_eq!(verdicts, [Verdict::Counted, Verdict::AlreadyCounted, Verdict::Spent]);
-        assert!(batch.verdicts(Some(vec![0])).is_err() && batch.verdicts(Some(vec![0, 1, 3])).is_err());
+        assert!(batch.verdicts(&[0]).is_err() && batch.verdicts(&[0, 1, 3]).is_err() && batch.committed(&[]).is_err());
     }
 
     #[test]
     fn the_function_counts_outcomes_under_their_numbers_on_the_wire() {
         let numbers = [Verdict::Counted, Verdict::AlreadyCounted, Verdict::Spent].map(|v| Outcome::from(v).to_wire());
         let written = format!("ARRAY{numbers:?}");
-        assert!(include_str!("migrations/0001_store.sql").contains(&written), "{written}");
+        assert!(include_str!("migrations/0002_record.sql").contains(&written), "{written}");
     }
 }

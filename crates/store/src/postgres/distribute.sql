@@ -2,7 +2,7 @@
 -- Nothing here is done twice: what is distributed already is left as it is.
 
 SELECT create_reference_table(name) FROM (VALUES
-    ('tacita.migration'::regclass), ('tacita.epoch'), ('tacita.change_log')
+    ('tacita.migration'::regclass), ('tacita.epoch'), ('tacita.change_log'), ('tacita.period'), ('tacita.record')
 ) AS tables (name)
 WHERE NOT EXISTS (SELECT FROM pg_dist_partition d WHERE d.logicalrelid = name);
 

@@ -39,6 +39,7 @@ use tacita_protocol::{
     epoch::EpochId,
     id::{MeasureId, PublisherId},
     outcome::Outcome,
+    record::PeriodId,
     time::WindowId,
 };
 use tacita_tokens::{Fingerprint, Nullifier};
@@ -54,12 +55,16 @@ pub use self::{
     options::PostgresOptions,
     url::{InvalidUrl, PostgresUrl},
 };
-use crate::{ChangeLog, Entry, LogError, Partition, SeriesTally, StoreError, TallyStore, Verdict};
+use crate::{
+    ChangeLog, Closing, Committed, Entry, LogError, Partition, PeriodCounts, PeriodRecord, SeriesTally, StoreError,
+    TallyStore,
+};
 
 const COMMIT: &str = "SELECT tacita.commit_reports($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 const SPENT_BEFORE: &str = "SELECT tacita.spent_before($1, $2, $3)";
 const ADD_OUTCOMES: &str = "SELECT tacita.add_outcomes($1, $2, $3)";
 const OPEN_EPOCH: &str = "SELECT tacita.open_epoch($1)";
+const CLOSE_PERIOD: &str = "SELECT tacita.close_period($1, $2)";
 const DROP_EPOCH: &str = "SELECT tacita.drop_epoch($1)";
 
 /// A row if the entry was appended, none if the log does not end there. Of two that append at once the key lets one in.
@@ -72,8 +77,8 @@ const APPEND: &str = "
 /// Spent sets, tallies and the change log in a PostgreSQL database. Any number of collectors may have it open.
 ///
 /// Two things differ from an engine of one process, both within the contract. A call whose connection breaks before the answer is
-/// asked again where that is safe, so a commit may be told [`Verdict::AlreadyCounted`] of what it counted itself a moment before,
-/// and the outcome counts then have both. And a call whose caller has gone away may still be carried out.
+/// asked again where that is safe, so a commit may be told [`AlreadyCounted`](crate::Verdict::AlreadyCounted) of what it counted itself
+/// a moment before, and the outcome counts then have both. And a call whose caller has gone away may still be carried out.
 #[derive(Debug)]
 pub struct PostgresStore {
     database: Database,
@@ -130,12 +135,7 @@ impl PostgresStore {
 
 #[async_trait]
 impl TallyStore for PostgresStore {
-    async fn commit(
-        &self,
-        partition: Partition,
-        epoch: EpochId,
-        entries: Vec<Entry>,
-    ) -> Result<Vec<Verdict>, StoreError> {
+    async fn commit(&self, partition: Partition, epoch: EpochId, entries: Vec<Entry>) -> Result<Committed, StoreError> {
         debug_assert!(entries.iter().all(|entry| Partition::of(partition.publisher, &entry.nullifier) == partition));
         let batch = Batch::new(partition, epoch.0, &entries);
         drop(entries);
@@ -150,7 +150,7 @@ impl TallyStore for PostgresStore {
         };
         let rows = rows.map_err(|fault| fault.of(epoch))?;
         let row = rows.first().ok_or_else(|| StoreError::Engine("a commit without an answer".to_owned()))?;
-        batch.verdicts(read::column(row, 0)?)
+        batch.committed(&read::column::<Vec<i64>>(row, 0)?)
     }
 
     async fn spent(
@@ -176,14 +176,11 @@ impl TallyStore for PostgresStore {
         Ok(fingerprints)
     }
 
-    async fn add_outcomes(&self, publisher: PublisherId, outcomes: &[(Outcome, u64)]) -> Result<(), StoreError> {
+    async fn add_outcomes(&self, publisher: PublisherId, outcomes: &[(Outcome, u64)]) -> Result<PeriodId, StoreError> {
         let mut rising: Vec<(i16, i64)> = Vec::with_capacity(outcomes.len());
         for &(outcome, count) in outcomes.iter().filter(|(_, count)| *count > 0) {
             // The wire's numbers are small.
             rising.push((outcome.to_wire() as i16, i64::try_from(count).unwrap_or(i64::MAX)));
-        }
-        if rising.is_empty() {
-            return Ok(());
         }
         rising.sort_unstable();
         let (outcomes, counts): (Vec<i16>, Vec<i64>) = rising.into_iter().unzip();
@@ -191,8 +188,10 @@ impl TallyStore for PostgresStore {
         let part = part(Partition { publisher, lane: 0 });
         let arguments =
             [(&part as _, Type::INT8), (&outcomes as _, Type::INT2_ARRAY), (&counts as _, Type::INT8_ARRAY)];
-        self.database.run(Call { sql: ADD_OUTCOMES, arguments: &arguments, repeat: Repeat::UnlessDone }).await?;
-        Ok(())
+        let rows =
+            self.database.run(Call { sql: ADD_OUTCOMES, arguments: &arguments, repeat: Repeat::UnlessDone }).await?;
+        let row = rows.first().ok_or_else(|| StoreError::Engine("counts without an answer".to_owned()))?;
+        Ok(PeriodId(read::number(read::column(row, 0)?)?))
     }
 
     async fn outcomes(&self) -> Result<Vec<(PublisherId, Outcome, u64)>, StoreError> {
@@ -216,6 +215,53 @@ impl TallyStore for PostgresStore {
 
     fn retries(&self) -> u64 {
         self.database.retries()
+    }
+
+    fn engine(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let rows = self.database.run(Call { sql: read::WRITABLE, arguments: &[], repeat: Repeat::Always }).await?;
+        let row = rows.first().ok_or_else(|| StoreError::Engine("a check without an answer".to_owned()))?;
+        match read::column(row, 0)? {
+            true => Ok(()),
+            false => Err(StoreError::Unavailable("it is read-only, a standby perhaps".to_owned())),
+        }
+    }
+
+    async fn bytes(&self) -> Result<u64, StoreError> {
+        let rows = self.database.run(Call { sql: read::SIZE, arguments: &[], repeat: Repeat::Always }).await?;
+        let row = rows.first().ok_or_else(|| StoreError::Engine("a size without an answer".to_owned()))?;
+        Ok(read::column::<i64>(row, 0)?.unsigned_abs())
+    }
+}
+
+#[async_trait]
+impl PeriodRecord for PostgresStore {
+    async fn last_closing(&self) -> Result<Option<Closing>, StoreError> {
+        let call = Call { sql: read::LAST_CLOSING, arguments: &[], repeat: Repeat::Always };
+        self.database.run(call).await?.first().map(read::closing).transpose()
+    }
+
+    async fn close_period(&self, closing: Closing) -> Result<(), StoreError> {
+        let (period, at) = (i64::from(closing.period.0), i64::try_from(closing.at.0).unwrap_or(i64::MAX));
+        let arguments = [(&period as _, Type::INT8), (&at as _, Type::INT8)];
+        self.database.run(Call { sql: CLOSE_PERIOD, arguments: &arguments, repeat: Repeat::Always }).await?;
+        Ok(())
+    }
+
+    async fn closed_periods(
+        &self,
+        publisher: PublisherId,
+        from: PeriodId,
+        most: usize,
+    ) -> Result<Vec<PeriodCounts>, StoreError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let numbers = [i64::from(publisher.0), i64::from(from.0), most];
+        let arguments = numbers.each_ref().map(|number| (number as _, Type::INT8));
+        let call = Call { sql: read::CLOSED_PERIODS, arguments: &arguments, repeat: Repeat::Always };
+        self.database.run(call).await?.iter().map(read::period_counts).collect()
     }
 }
 

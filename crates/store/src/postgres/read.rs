@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use tacita_protocol::{id::PublisherId, outcome::Outcome, time::WindowId};
+use tacita_protocol::{
+    id::PublisherId,
+    outcome::Outcome,
+    record::PeriodId,
+    time::{UnixTime, WindowId},
+};
 use tokio_postgres::{Row, types::FromSql};
 
-use crate::{SeriesTally, StoreError};
+use crate::{Closing, PeriodCounts, SeriesTally, StoreError};
 
 /// Publisher, outcome, count.
 pub(super) const OUTCOMES: &str = "
@@ -25,24 +30,53 @@ pub(super) const TALLIES: &str = "
 /// The log from an index on.
 pub(super) const LOG: &str = "SELECT entry FROM tacita.change_log WHERE index >= $1 ORDER BY index";
 
+/// Period, when it was closed.
+pub(super) const LAST_CLOSING: &str = "SELECT period, closed_at FROM tacita.period ORDER BY period DESC LIMIT 1";
+
+/// Period, when it was closed, outcomes, counts.
+pub(super) const CLOSED_PERIODS: &str = "
+    SELECT r.period, p.closed_at, r.outcomes, r.counts FROM tacita.record r JOIN tacita.period p ON p.period = r.period
+    WHERE r.publisher = $1 AND r.period >= $2 ORDER BY r.period LIMIT $3";
+
+/// Whether commits are taken here.
+pub(super) const WRITABLE: &str = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'";
+
+/// The whole database: of a cluster, what the coordinator holds.
+pub(super) const SIZE: &str = "SELECT pg_database_size(current_database())";
+
 /// The value of a column.
 pub(super) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
     row.try_get(index).map_err(|error| StoreError::Engine(super::fault::explain(&error)))
 }
 
 /// A number that is a u32 or a count in Rust.
-fn number<T: TryFrom<i64>>(number: i64) -> Result<T, StoreError> {
+pub(super) fn number<T: TryFrom<i64>>(number: i64) -> Result<T, StoreError> {
     T::try_from(number).map_err(|_| StoreError::Engine(format!("the database holds {number} where it cannot be")))
+}
+
+/// The outcome behind its number on the wire.
+fn outcome(wire: i16) -> Result<Outcome, StoreError> {
+    Outcome::from_wire(wire.into()).map_err(|error| StoreError::Engine(error.to_string()))
+}
+
+/// The first two columns of a row about a period.
+pub(super) fn closing(row: &Row) -> Result<Closing, StoreError> {
+    Ok(Closing { period: PeriodId(number(column(row, 0)?)?), at: UnixTime(number(column(row, 1)?)?) })
+}
+
+/// A row of [`CLOSED_PERIODS`].
+pub(super) fn period_counts(row: &Row) -> Result<PeriodCounts, StoreError> {
+    let (outcomes, counts): (Vec<i16>, Vec<i64>) = (column(row, 2)?, column(row, 3)?);
+    let counted = outcomes.into_iter().zip(counts).filter(|(_, count)| *count != 0);
+    let read = |(wire, count)| Ok((outcome(wire)?, number(count)?));
+    Ok(PeriodCounts { closing: closing(row)?, outcomes: counted.map(read).collect::<Result<_, StoreError>>()? })
 }
 
 /// The rows of [`OUTCOMES`].
 pub(super) fn outcomes(rows: &[Row]) -> Result<Vec<(PublisherId, Outcome, u64)>, StoreError> {
-    let outcome = |row: &Row| {
-        let wire: i16 = column(row, 1)?;
-        let outcome = Outcome::from_wire(wire.into()).map_err(|error| StoreError::Engine(error.to_string()))?;
-        Ok((PublisherId(number(column(row, 0)?)?), outcome, number(column(row, 2)?)?))
-    };
-    rows.iter().map(outcome).collect()
+    let read =
+        |row: &Row| Ok((PublisherId(number(column(row, 0)?)?), outcome(column(row, 1)?)?, number(column(row, 2)?)?));
+    rows.iter().map(read).collect()
 }
 
 /// The rows of [`TALLIES`].

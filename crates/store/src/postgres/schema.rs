@@ -13,7 +13,7 @@ use super::{
 use crate::StoreError;
 
 /// Every migration; the number of each is its place, counted from one.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_store.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_store.sql"), include_str!("migrations/0002_record.sql")];
 
 /// What spreads the tables over a cluster.
 const DISTRIBUTE: &str = include_str!("distribute.sql");

@@ -1,7 +1,8 @@
 //! What every engine must pass, whatever it keeps its data in.
 //!
 //! An engine's test says where its data lives ([`Home`]) and calls [`suite!`]; each case of [`spending`], [`tallying`],
-//! [`dropping`] and [`logging`] becomes one test. [`crash`] is for a test of its own, as it needs a process to kill.
+//! [`recording`], [`dropping`] and
+//! [`logging`] becomes one test. [`crash`] is for a test of its own, as it needs a process to kill.
 //! The oracle throughout: each report raises a counter that no other one raises, so that a counter of 2 is a double count and a
 //! missing one a loss.
 
@@ -11,16 +12,17 @@
 pub mod crash;
 pub mod dropping;
 pub mod logging;
+pub mod recording;
 pub mod reports;
 pub mod spending;
 pub mod tallying;
 
-use tacita_store::{ChangeLog, TallyStore};
+use tacita_store::{ChangeLog, PeriodRecord, TallyStore};
 
 /// Where one test's data lives. Opening it again, after the store was dropped, finds what was there.
 pub trait Home: Send + Sync {
     /// The engine.
-    type Store: TallyStore + ChangeLog + 'static;
+    type Store: TallyStore + PeriodRecord + ChangeLog + 'static;
 
     /// An empty one, or none where the engine cannot be had; then it has said that the test is skipped.
     fn new() -> impl Future<Output = Option<Self>> + Send
@@ -52,6 +54,12 @@ macro_rules! suite {
             a_reader_never_sees_half_a_commit
             outcome_counts_grow_by_the_verdicts_and_by_what_is_added
             tallies_and_outcomes_go_on_after_reopening
+        }
+        $crate::conformance::cases! { $home, recording:
+            what_was_counted_stands_in_the_period_that_was_open
+            only_the_open_period_is_closed_and_only_once
+            the_record_goes_on_after_reopening
+            periods_closed_under_load_hold_what_was_answered_for_them
         }
         $crate::conformance::cases! { $home, dropping:
             nothing_counts_in_a_dropped_epoch_even_after_reopening

@@ -45,7 +45,8 @@ pub fn reports(numbers: impl IntoIterator<Item = u32>) -> Vec<Entry> {
 
 /// Commits for [`PUBLISHER`] to [`EPOCH`].
 pub async fn commit(store: &impl TallyStore, entries: Vec<Entry>) -> Result<Vec<Verdict>, StoreError> {
-    store.commit(Partition { publisher: PUBLISHER, lane: 0 }, EPOCH, entries).await
+    let committed = store.commit(Partition { publisher: PUBLISHER, lane: 0 }, EPOCH, entries).await;
+    committed.map(|committed| committed.verdicts)
 }
 
 /// The tally of [`SERIES`] of [`PUBLISHER`], or one of nothing.

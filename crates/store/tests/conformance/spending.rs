@@ -49,7 +49,7 @@ pub async fn epochs_do_not_know_each_others_nullifiers(home: &impl Home) {
     let next = EpochId(EPOCH.0 + 1);
     commit(&store, reports([1])).await.unwrap();
     let partition = Partition { publisher: PUBLISHER, lane: 0 };
-    assert_eq!(store.commit(partition, next, vec![forged(1), report(2)]).await.unwrap(), [Counted; 2]);
+    assert_eq!(store.commit(partition, next, vec![forged(1), report(2)]).await.unwrap().verdicts, [Counted; 2]);
     assert_eq!(store.spent(PUBLISHER, EPOCH, &[nullifier(2)]).await.unwrap(), [None]);
 }
 

@@ -42,6 +42,7 @@ for (const button of document.querySelectorAll("[data-consent-answer]")) {
 on("opt-out", "click", async () => {
   await window.tacita?.optOut();
   showLedger([]);
+  showSharing([]);
 });
 
 // What the reader's own device says it has told, at the most.
@@ -57,4 +58,19 @@ function showLedger(lines) {
   if (rows.length) ledger?.replaceChildren(...rows);
   else if (ledger) ledger.textContent = "Nothing, and nothing is stored.";
 }
-if (document.getElementById("ledger") && answered === "granted") window.tacita?.ledger().then(showLedger);
+
+// Where the device remembers to have shared, for the question who shares only in private.
+function showSharing(lines) {
+  const day = (seconds) => new Date(seconds * 1000).toLocaleDateString();
+  const words = { "private-only": "in private", "public-only": "in public", both: "both in private and in public" };
+  const rows = lines.map(
+    ({ from, to, profile }) => `From ${day(from)} to ${day(to - 1)} you shared ${words[profile]}.`,
+  );
+  const sharing = document.getElementById("sharing");
+  if (sharing) sharing.textContent = rows.join(" ") || "Nothing.";
+}
+
+if (document.getElementById("ledger") && answered === "granted") {
+  window.tacita?.ledger().then(showLedger);
+  window.tacita?.sharing().then(showSharing);
+}

@@ -34,6 +34,7 @@ export const en = {
     analytics: "Google Analytics",
     planner: "Planner",
     links: "Links",
+    campaign: "Campaign",
     privacy: "Privacy",
   },
 
@@ -188,11 +189,25 @@ export const en = {
     splitNone: "Not split",
     before: "Before",
     open: "The last period is not over, or still takes reports.",
-    alerts: "Surges",
     alert: (label: string, when: string, score: string) =>
       `${label}: surge on ${when}, ${score} σ above what was expected`,
     needs: "a measure of this event",
     keys: "Left and right arrows move through the periods.",
+  },
+
+  surges: {
+    title: "Surges",
+    about:
+      "More came than the time before explains, by more than chance and the noise of privacy do. At most one false alarm in 300 days for each measure.",
+    none: "Nothing surged in this range.",
+    what: "What",
+    found: "Found",
+    came: "Came",
+    expected: "Expected",
+    score: "σ above",
+    news: (label: string, came: string, what: string, expected: string, score: string) =>
+      `${label} surges: about ${came} ${what.toLowerCase()} where ${expected} were expected (${score} σ).`,
+    look: "Look at it",
   },
 
   funnel: {
@@ -203,6 +218,7 @@ export const en = {
     arrivals: "Visits by shared links",
     conversions: "Conversions",
     per: (ratio: string, what: string) => `${ratio} per ${what}`,
+    measures: (names: string) => `Measures ${names}`,
     perWhat: { share: "share", arrival: "visit" },
   },
 
@@ -224,6 +240,18 @@ export const en = {
     growth: "growth",
     reshares: "re-shares per visit",
     none: "No measure tells generations apart: create one with the dimension generation.",
+  },
+
+  profiles: {
+    title: "How devices share",
+    about:
+      "Devices by where they shared to in the window before. A device is not a person: somebody with two is counted twice, and who shared from another one is not seen here.",
+    labels: {
+      neither: "Did not share",
+      "private-only": "In private only",
+      "public-only": "In public only",
+      both: "In private and in public",
+    } as Readonly<Record<string, string>>,
   },
 
   contents: {
@@ -285,8 +313,12 @@ export const en = {
     title: "Planner",
     about: "Before there is a measure: with this traffic and this ε, how narrow will each interval be?",
     event: "What is counted",
-    labels: "Channels told apart",
-    labelsHint: "One on each line; with its expected share in per cent if you know it: whatsapp 12",
+    apart: "Told apart by",
+    labels: { channel: "Channels told apart", cohort: "Cohorts told apart" },
+    labelsHint: {
+      channel: "One on each line; with its expected share in per cent if you know it: whatsapp 12",
+      cohort: "Numbers, one on each line or as 1..40; with the expected share in per cent if you know it: 0 70",
+    },
     epsilon: "ε of one report",
     epsilonHint: "From 0.1 (very private, very noisy) to 6.",
     traffic: "Reports in one window",
@@ -332,6 +364,63 @@ export const en = {
     noCampaign: "The campaign has no measure yet, so its number is not known.",
   },
 
+  declare: {
+    title: "What you say of this campaign",
+    about:
+      "Only the brand knows these. They stay with the collector and the brand: no device and no publisher is told, and no report is changed by them.",
+    market: "Market",
+    marketHint: "In your own words: France",
+    currency: "Currency",
+    currencyHint: "Three letters of ISO 4217: EUR",
+    costs: "Costs",
+    costsAbout:
+      "Money spent evenly over days, for one channel or the whole campaign. Cost per conversion and return on cost come of it.",
+    addCost: "Add a cost",
+    cost: (n: number) => `Cost ${n}`,
+    amount: "Amount",
+    whole: "The whole campaign",
+    values: "What a conversion is worth",
+    valuesAbout:
+      "By bucket of the measure. Left empty, it is the middle of the bucket, and of an open one its lower end.",
+    bucket: (bucket: string) => `Bucket ${bucket}`,
+    categories: "Categories of contents",
+    categoriesAbout:
+      "Groups of contents that are read together: a topic, a format. A content is in one at most; write one on each line, as in the measure’s catalogue.",
+    addCategory: "Add a category",
+    category: (n: number) => `Category ${n}`,
+    contents: "Contents",
+    webhooks: "Webhooks",
+    webhooksAbout:
+      "Your server is told of each surge at least once, with a signature to verify (spec/alerts.md). At most five.",
+    addWebhook: "Add a webhook",
+    webhook: (n: number) => `Webhook ${n}`,
+    address: "Address",
+    secret: "Secret",
+    secretHint: "HMAC-SHA256 key, in hexadecimal. Whoever has it can sign as this collector.",
+    secretLater: "Its secret is shown here once it is saved.",
+    reveal: "Show",
+    hide: "Hide",
+    remove: "Remove",
+    save: "Save",
+    saving: "Saving…",
+    saved: "Saved. The figures go by it from now on.",
+    changed: "Somebody else has changed this meanwhile: nothing was saved. Take theirs, then make your changes again.",
+    reload: "Take theirs",
+    refused: "The collector did not take it:",
+    wrong: (n: number) => (n === 1 ? "One field has to be put right." : `${n} fields have to be put right.`),
+    problem: {
+      currency: "Three capital letters, for example EUR; costs need one.",
+      day: "Choose a day.",
+      order: "The last day lies before the first.",
+      amount: "A number that is not negative, for example 1500.50",
+      value: "A number, for example 30",
+      name: "Give it a name.",
+      taken: "Another category has this name.",
+      address: "An address that begins with https://",
+      repeated: "A content stands in two places: leave it in one.",
+    },
+  },
+
   privacy: {
     title: "What one report reveals",
     about:
@@ -342,7 +431,7 @@ export const en = {
       "Local ε: even if publisher, collector and brand all worked together, one report changes the odds of any guess about its sender by at most this factor.",
     amplified: "To you",
     amplifiedAbout:
-      "Seeing only totals of windows, a brand can improve its odds by at most this factor (with δ of one in a million), as long as relay and collector do not tell it more.",
+      "Seeing only totals of windows, a brand can improve its odds by at most this factor (with δ of one in a million), as long as relay and collector do not tell it more. Of a window that still counts, what comes between two readings is the crowd.",
     factor: (factor: string) => `× ${factor}`,
     epsilon: (epsilon: string) => `ε ${epsilon}`,
     crowd: (reports: string) => `among ${reports} reports`,
@@ -371,6 +460,7 @@ export const en = {
     generation: "Generation",
     publisher: "Publisher",
     value: "Value",
+    profile: "Sharing",
   } as Readonly<Record<string, string>>,
 
   /** Labels that are words and not names. Names of apps are the same in every language (names.ts). */

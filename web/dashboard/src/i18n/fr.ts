@@ -36,6 +36,7 @@ export const fr: Messages = {
     analytics: "Google Analytics",
     planner: "Planification",
     links: "Liens",
+    campaign: "Campagne",
     privacy: "Confidentialité",
   },
 
@@ -191,10 +192,24 @@ export const fr: Messages = {
     splitNone: "Ensemble",
     before: "Avant",
     open: "La dernière période n’est pas finie, ou reçoit encore des rapports.",
-    alerts: "Pics",
     alert: (label, when, score) => `${label} : pic le ${when}, ${score} σ au-dessus de l’attendu`,
     needs: "une mesure de cet événement",
     keys: "Les flèches gauche et droite parcourent les périodes.",
+  },
+
+  surges: {
+    title: "Pics",
+    about:
+      "Il en est venu plus que le passé ne l’explique, au-delà du hasard et du bruit de confidentialité. Au plus une fausse alerte en 300 jours pour chaque mesure.",
+    none: "Aucun pic sur cette période.",
+    what: "Quoi",
+    found: "Constaté",
+    came: "Venus",
+    expected: "Attendus",
+    score: "σ au-dessus",
+    news: (label, came, what, expected, score) =>
+      `Pic de ${label} : environ ${came} ${what.toLowerCase()} au lieu de ${expected} (${score} σ).`,
+    look: "Voir",
   },
 
   funnel: {
@@ -205,6 +220,7 @@ export const fr: Messages = {
     arrivals: "Visites par liens partagés",
     conversions: "Conversions",
     per: (ratio, what) => `${ratio} par ${what}`,
+    measures: (names) => `Mesures ${names}`,
     perWhat: { share: "partage", arrival: "visite" },
   },
 
@@ -217,6 +233,18 @@ export const fr: Messages = {
     growth: "croissance",
     reshares: "repartages par visite",
     none: "Aucune mesure ne distingue les générations : créez-en une avec la dimension generation.",
+  },
+
+  profiles: {
+    title: "Comment les appareils partagent",
+    about:
+      "Les appareils selon leurs partages dans la fenêtre précédente. Un appareil n’est pas une personne : qui en a deux compte deux fois, et qui a partagé depuis un autre n’est pas vu ici.",
+    labels: {
+      neither: "Sans partage",
+      "private-only": "En privé seulement",
+      "public-only": "En public seulement",
+      both: "En privé et en public",
+    },
   },
 
   contents: {
@@ -278,8 +306,12 @@ export const fr: Messages = {
     title: "Planification",
     about: "Avant qu’une mesure n’existe : avec ce trafic et cet ε, quelle sera la largeur de chaque intervalle ?",
     event: "Ce que l’on compte",
-    labels: "Canaux distingués",
-    labelsHint: "Un par ligne ; avec sa part attendue en pour cent si vous la connaissez : whatsapp 12",
+    apart: "Distingués par",
+    labels: { channel: "Canaux distingués", cohort: "Cohortes distinguées" },
+    labelsHint: {
+      channel: "Un par ligne ; avec sa part attendue en pour cent si vous la connaissez : whatsapp 12",
+      cohort: "Des numéros, un par ligne ou 1..40 ; avec la part attendue en pour cent si vous la connaissez : 0 70",
+    },
     epsilon: "ε d’un rapport",
     epsilonHint: "De 0,1 (très privé, très bruité) à 6.",
     traffic: "Rapports par fenêtre",
@@ -326,6 +358,64 @@ export const fr: Messages = {
     noCampaign: "La campagne n’a pas encore de mesure : son numéro n’est pas connu.",
   },
 
+  declare: {
+    title: "Ce que vous dites de cette campagne",
+    about:
+      "Seule la marque le sait. Cela reste entre le collecteur et la marque : aucun appareil, aucun éditeur ne l’apprend, et aucun rapport n’en est modifié.",
+    market: "Marché",
+    marketHint: "Avec vos mots : France",
+    currency: "Devise",
+    currencyHint: "Trois lettres, norme ISO 4217 : EUR",
+    costs: "Coûts",
+    costsAbout:
+      "Des dépenses réparties également sur des jours, pour un canal ou toute la campagne. Le coût par conversion et le retour sur coût en découlent.",
+    addCost: "Ajouter un coût",
+    cost: (n) => `Coût ${n}`,
+    amount: "Montant",
+    whole: "Toute la campagne",
+    values: "Ce que vaut une conversion",
+    valuesAbout:
+      "Par tranche de la mesure. Sans indication, c’est le milieu de la tranche, et le bas d’une tranche ouverte.",
+    bucket: (bucket) => `Tranche ${bucket}`,
+    categories: "Catégories de contenus",
+    categoriesAbout:
+      "Des contenus à lire ensemble : un thème, un format. Un contenu est dans une catégorie au plus ; un par ligne, comme dans le catalogue de la mesure.",
+    addCategory: "Ajouter une catégorie",
+    category: (n) => `Catégorie ${n}`,
+    contents: "Contenus",
+    webhooks: "Webhooks",
+    webhooksAbout:
+      "Votre serveur est averti de chaque pic au moins une fois, avec une signature à vérifier (spec/alerts.md). Cinq au plus.",
+    addWebhook: "Ajouter un webhook",
+    webhook: (n) => `Webhook ${n}`,
+    address: "Adresse",
+    secret: "Secret",
+    secretHint: "Clé HMAC-SHA256, en hexadécimal. Qui la possède peut signer comme ce collecteur.",
+    secretLater: "Son secret s’affichera ici après l’enregistrement.",
+    reveal: "Montrer",
+    hide: "Masquer",
+    remove: "Retirer",
+    save: "Enregistrer",
+    saving: "Enregistrement…",
+    saved: "Enregistré. Les chiffres en tiennent compte dès maintenant.",
+    changed:
+      "Quelqu’un d’autre a modifié cette déclaration entre-temps : rien n’a été enregistré. Reprenez la sienne, puis refaites vos changements.",
+    reload: "Reprendre la sienne",
+    refused: "Le collecteur ne l’a pas acceptée :",
+    wrong: (n) => (n === 1 ? "Un champ est à corriger." : `${n} champs sont à corriger.`),
+    problem: {
+      currency: "Trois lettres capitales, par exemple EUR ; il en faut une pour les coûts.",
+      day: "Choisissez un jour.",
+      order: "Le dernier jour précède le premier.",
+      amount: "Un nombre qui n’est pas négatif, par exemple 1500,50",
+      value: "Un nombre, par exemple 30",
+      name: "Donnez-lui un nom.",
+      taken: "Une autre catégorie porte ce nom.",
+      address: "Une adresse qui commence par https://",
+      repeated: "Un contenu figure à deux endroits : laissez-le à un seul.",
+    },
+  },
+
   privacy: {
     title: "Ce que révèle un rapport",
     about:
@@ -336,7 +426,7 @@ export const fr: Messages = {
       "ε local : même si éditeur, collecteur et marque s’alliaient, un rapport ne multiplie les chances d’une supposition sur son auteur que par ce facteur au plus.",
     amplified: "À vous",
     amplifiedAbout:
-      "Ne voyant que des totaux par fenêtre, une marque n’améliore ses chances que de ce facteur au plus (à δ près, un sur un million), tant que relais et collecteur ne lui en disent pas plus.",
+      "Ne voyant que des totaux par fenêtre, une marque n’améliore ses chances que de ce facteur au plus (à δ près, un sur un million), tant que relais et collecteur ne lui en disent pas plus. Dans une fenêtre encore ouverte, la foule est ce qui arrive entre deux lectures.",
     factor: (factor) => `× ${factor}`,
     epsilon: (epsilon) => `ε ${epsilon}`,
     crowd: (reports) => `parmi ${reports} rapports`,
@@ -365,6 +455,7 @@ export const fr: Messages = {
     generation: "Génération",
     publisher: "Éditeur",
     value: "Valeur",
+    profile: "Partage",
   },
 
   labels: {

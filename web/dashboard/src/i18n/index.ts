@@ -31,15 +31,18 @@ export const format = computed(() => formats(language.value));
 /** What people call a label of a dimension. */
 export function labelText(dimension: string, label: string): string {
   const m = messages.value;
-  if (dimension === "kind") return m.kinds[label] ?? label;
-  if (dimension === "grade") return m.grade[label] ?? label;
+  const words: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    kind: m.kinds,
+    grade: m.grade,
+    profile: m.profiles.labels,
+    channel: { ...m.labels, ...NAMES },
+    category: m.labels,
+  };
   const tail = dimension === "content" && /^tail-(\d+)$/.exec(label);
   if (tail) return m.contents.tail(tail[1]!);
   if (dimension === "cohort" && /^\d+$/.test(label))
     return label === "0" ? m.cohorts.unnamed : `${dimensionText(dimension)} ${label}`;
-  if (dimension === "channel") return NAMES[label] ?? m.labels[label] ?? label;
-  if (dimension === "category" || label === "other") return m.labels[label] ?? label;
-  return label;
+  return words[dimension]?.[label] ?? (label === "other" ? m.labels.other! : label);
 }
 
 export const dimensionText = (dimension: string): string => messages.value.dimensions[dimension] ?? dimension;

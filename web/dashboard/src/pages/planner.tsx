@@ -1,7 +1,7 @@
 // The planner: what a measure will be able to tell, before there is one.
 
 import { type Bar, Bars, unsectioned } from "../charts/bars.js";
-import { PLAN_EVENTS, PLAN_WINDOWS, type Plan, planOf, planQuestion } from "../forms/plan.js";
+import { PLAN_AXES, PLAN_EVENTS, PLAN_WINDOWS, type Plan, planOf, planQuestion } from "../forms/plan.js";
 import { format, labelText, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
 import { useAnswer } from "../state/answer.js";
@@ -17,7 +17,7 @@ export default function Planner({ scope }: { scope: Scope }) {
     show({ form: { ...plan, [field]: event.currentTarget.value } }, "same");
   const planned = answer.value?.planned ?? [];
   const name = (labels: readonly string[]) =>
-    labels.map((label) => labelText("channel", label)).join(" · ") || m.planner.others;
+    labels.map((label) => labelText(plan.apart, label)).join(" · ") || m.planner.others;
   const bars = planned.flatMap(({ labels, expected, share }): Bar[] =>
     expected
       ? [
@@ -76,10 +76,26 @@ export default function Planner({ scope }: { scope: Scope }) {
             <input inputMode="decimal" value={plan.epsilon} onInput={set("epsilon")} />
             <small>{m.planner.epsilonHint}</small>
           </label>
+          <label class="field">
+            <span>{m.planner.apart}</span>
+            <select value={plan.apart} onChange={set("apart")}>
+              {PLAN_AXES.map((axis) => (
+                <option key={axis} value={axis}>
+                  {m.dimensions[axis]}
+                </option>
+              ))}
+            </select>
+          </label>
           <label class="field field-tall">
-            <span>{m.planner.labels}</span>
-            <textarea rows={10} value={plan.labels} onInput={set("labels")} spellcheck={false} />
-            <small>{m.planner.labelsHint}</small>
+            <span>{m.planner.labels[plan.apart]}</span>
+            <textarea
+              key={plan.apart}
+              rows={10}
+              value={plan.apart === "cohort" ? plan.cohorts : plan.labels}
+              onInput={set(plan.apart === "cohort" ? "cohorts" : "labels")}
+              spellcheck={false}
+            />
+            <small>{m.planner.labelsHint[plan.apart]}</small>
           </label>
         </div>
       </section>
@@ -92,8 +108,8 @@ export default function Planner({ scope }: { scope: Scope }) {
           answer.value && {
             columns: [
               {
-                key: "channel",
-                title: m.dimensions.channel!,
+                key: plan.apart,
+                title: m.dimensions[plan.apart]!,
                 kind: "text",
                 say: (label) => name(label ? [label] : []),
               },

@@ -96,7 +96,7 @@ function Groups({ groups, width }: { groups: readonly AnalyticsGroup[]; width: n
       {groups.map(({ name, arrivals, parts }, row) => {
         const seen = parts
           .filter((part) => part.arrivals?.aboveZero)
-          .sort((one, other) => ORDER.indexOf(toneOf(one, name)) - ORDER.indexOf(toneOf(other, name)));
+          .sort((one, other) => ORDER.indexOf(toneOf(one)) - ORDER.indexOf(toneOf(other)));
         let at = 0;
         return (
           <g key={name} class={arrivals?.aboveZero ? "" : "bar-unsure"} transform={`translate(0 ${row * GROUP})`}>
@@ -113,7 +113,7 @@ function Groups({ groups, width }: { groups: readonly AnalyticsGroup[]; width: n
               at += part.arrivals!.value;
               const text = `${labelText("channel", part.channel)} · ${labelText("grade", part.grade)}`;
               return (
-                <g key={text} transform={`translate(${from} 23)`} class={`tone-${toneOf(part, name)}`}>
+                <g key={text} transform={`translate(${from} 23)`} class={`tone-${toneOf(part)}`}>
                   <title>{`${text}: ${withHalf(part.arrivals!, f)}`}</title>
                   <rect class="part" width={Math.max(1, wide - 1.5)} height={20} rx={3} />
                   {wide > 84 && (
@@ -138,11 +138,9 @@ function Groups({ groups, width }: { groups: readonly AnalyticsGroup[]; width: n
 }
 
 /** Evidence of a private channel stands out; what has none is pale. */
-function toneOf({ grade, channel }: AnalyticsPart, group: string): Tone {
+function toneOf({ grade, channel, kind }: AnalyticsPart): Tone {
   if (grade === "inferred" || channel === "inferred") return "maybe";
-  if (grade === "direct" || channel === "direct") return "other";
-  if (group === "Organic Social" || group === "Paid Social") return "public";
-  return ["Direct", "Email", "SMS"].includes(group) ? "private" : "other";
+  return kind === "private" || kind === "public" ? kind : "other";
 }
 
 const ORDER: readonly Tone[] = ["private", "maybe", "public", "other"];

@@ -6,7 +6,7 @@ import { Figure } from "../parts/figure.js";
 import { SubjectChoice } from "../parts/subject-choice.js";
 import { toggled } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
-import { drawn, estimateCells, estimateColumns, noteOf, withHalf } from "../state/figures.js";
+import { drawn, estimateCells, estimateColumns, noteOf, sureNote, withHalf } from "../state/figures.js";
 import { byChannel, byKind, type Scope } from "../state/questions.js";
 import { show } from "../state/view.js";
 import type { Row } from "../wire/tacita/v1/reporting_pb.js";
@@ -67,7 +67,7 @@ export function Channels({ scope }: { scope: Scope }) {
         const { estimate } = row;
         if (!estimate) return [];
         const channel = channelOf(row);
-        const note = noteOf(estimate, f.percent(row.share), m, f);
+        const note = noteOf(estimate, sureNote(row, m, f), m, f);
         const label = labelText("channel", channel);
         const about = {
           key: channel,

@@ -65,7 +65,10 @@ export function Funnel({ scope }: { scope: Scope }) {
         }
       }
       draw={(width) => <Steps steps={steps} width={width} />}
-      foot={known && f.list([known.shareMeasure, known.arrivalMeasure, known.conversionMeasure].filter(Boolean))}
+      foot={
+        known &&
+        m.funnel.measures(f.list([known.shareMeasure, known.arrivalMeasure, known.conversionMeasure].filter(Boolean)))
+      }
     />
   );
 }

@@ -101,13 +101,6 @@ export function OverTime({ scope }: { scope: Scope }) {
           <>
             {m.figure.from(measure.measure?.name ?? "", f.count(Number(measure.reports)))}
             {isOpen && <> · {m.series.open}</>}
-            {marks.length > 0 && (
-              <ul class="surges" aria-label={m.series.alerts}>
-                {marks.map((mark) => (
-                  <li key={mark.key}>{mark.text}</li>
-                ))}
-              </ul>
-            )}
           </>
         )
       }

@@ -6,7 +6,7 @@ import { format, labelColumn, labelText, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
 import { toggled } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
-import { drawn, estimateCells, estimateColumns, moved, noteOf } from "../state/figures.js";
+import { drawn, estimateCells, estimateColumns, noteOf, sureNote } from "../state/figures.js";
 import type { Asked } from "../state/questions.js";
 import { show, view } from "../state/view.js";
 import type { Row } from "../wire/tacita/v1/reporting_pb.js";
@@ -70,12 +70,11 @@ export function Ranking({ title, about, name, dimension, asked, needs, tools, so
     />
   );
 
-  function bar({ labels: [label = ""], estimate, share, compared }: Row): Bar[] {
+  function bar(row: Row): Bar[] {
+    const [{ estimate, compared }, label = ""] = [row, row.labels[0]];
     if (!estimate) return [];
     const before = compared?.estimate?.value;
-    const change = moved(compared?.difference, before, f, m, "");
-    const arrow = { up: "▲ ", down: "▼ ", flat: "" }[change?.direction ?? "flat"];
-    const note = noteOf(estimate, arrow + f.percent(share), m, f);
+    const note = noteOf(estimate, sureNote(row, m, f), m, f);
     const onPick = dimension === "content" ? undefined : pick(label);
     return [
       { key: label, label: labelText(dimension, label), tone: "private", note, onPick, ...drawn(estimate, before, f) },

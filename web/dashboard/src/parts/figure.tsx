@@ -37,6 +37,8 @@ interface Props {
   /** Without it, the table alone is shown. */
   readonly draw?: ((width: number) => ComponentChildren) | undefined;
   readonly wide?: boolean;
+  /** What is said when there are no rows. */
+  readonly blank?: string | undefined;
 }
 
 export function Figure({
@@ -52,6 +54,7 @@ export function Figure({
   pick,
   draw,
   wide = false,
+  blank,
 }: Props) {
   const [asTable, setAsTable] = useState(false);
   const [call, setCall] = useState(false);
@@ -103,7 +106,7 @@ export function Figure({
       <div class={`figure-body${waiting && value ? " figure-waiting" : ""}`} ref={ref}>
         {missing ? <p class="blank">{missing}</p> : <Told answer={answer} />}
         {value && sheet && (
-          <Body {...{ title, about, sheet, value, pick }} draw={table ? undefined : draw} width={width} />
+          <Body {...{ title, about, sheet, value, pick, blank }} draw={table ? undefined : draw} width={width} />
         )}
       </div>
       {value && foot && <footer>{foot}</footer>}
@@ -112,13 +115,17 @@ export function Figure({
   );
 }
 
-type BodyProps = Pick<Props, "title" | "about" | "pick" | "draw"> & { sheet: Sheet; value: object; width: number };
+type BodyProps = Pick<Props, "title" | "about" | "pick" | "draw" | "blank"> & {
+  sheet: Sheet;
+  value: object;
+  width: number;
+};
 
 /** The chart, or the table without `draw`, or that there is nothing to show. */
-function Body({ title, about, sheet, value, pick, draw, width }: BodyProps) {
+function Body({ title, about, sheet, value, pick, draw, blank: nothing, width }: BodyProps) {
   const m = messages.value;
   const blank = blankness(value) ?? (sheet.rows.length ? undefined : "empty");
-  if (blank) return <p class="blank">{m.figure[blank]}</p>;
+  if (blank) return <p class="blank">{(blank === "empty" && nothing) || m.figure[blank]}</p>;
   if (!draw) return <Table caption={title} sheet={sheet} pick={pick} />;
   return (
     <>

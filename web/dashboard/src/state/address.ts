@@ -2,7 +2,16 @@
 
 import { DEFAULT_RANGE, formatRange, GRAINS, type Grain, parseRange, type Range } from "./range.js";
 
-export const PAGES = ["overview", "contents", "cohorts", "analytics", "planner", "links", "privacy"] as const;
+export const PAGES = [
+  "overview",
+  "contents",
+  "cohorts",
+  "analytics",
+  "planner",
+  "links",
+  "campaign",
+  "privacy",
+] as const;
 export type Page = (typeof PAGES)[number];
 
 export const COMPARISONS = ["none", "previous", "year"] as const;

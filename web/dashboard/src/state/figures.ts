@@ -3,7 +3,7 @@
 import type { Cell, Column } from "../export/sheet.js";
 import type { Messages } from "../i18n/en.js";
 import type { Formats } from "../i18n/formats.js";
-import type { Change, Estimate, RatioEstimate } from "../wire/tacita/v1/reporting_pb.js";
+import type { Change, Estimate, RatioEstimate, Row } from "../wire/tacita/v1/reporting_pb.js";
 
 /** An estimate with half its interval: 12,340 ± 410. */
 export const withHalf = (estimate: Estimate, f: Formats): string =>
@@ -75,6 +75,12 @@ export const drawn = (estimate: Estimate, before: number | undefined, f: Formats
   before,
   text: estimate.aboveZero ? withHalf(estimate, f) : "",
 });
+
+/** How a row changed, where it is compared; else its share. */
+export function sureNote({ share, compared }: Row, m: Messages, f: Formats): string {
+  const change = moved(compared?.difference, compared?.estimate?.value, f, m, "");
+  return !change ? f.percent(share) : change.direction === "flat" ? "≈" : change.short;
+}
 
 /** What stands beside an estimate: `sure` if it can be told from zero, else what it would take. */
 export function noteOf(estimate: Estimate, sure: string, m: Messages, f: Formats): string {

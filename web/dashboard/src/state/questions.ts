@@ -129,6 +129,12 @@ export function byCohort(scope: Scope): Asked | undefined {
   return measure && ofMeasure(scope, measure, { groupBy: ["cohort"] });
 }
 
+/** Devices by how they share, where a measure tells it. */
+export function byProfile(scope: Scope): Asked | undefined {
+  const measure = scope.campaign.measures.find(({ dimensions }) => dimensions.some(({ name }) => name === "profile"));
+  return measure && ofMeasure(scope, measure, { groupBy: ["profile"] });
+}
+
 /** One ratio. The service chooses the measures and says which is missing. */
 export function ratio(scope: Scope, kind: RatioKind): Question<"query"> {
   const span = spanOf(scope.view.range, scope.now);

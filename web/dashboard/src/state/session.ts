@@ -1,9 +1,10 @@
 // Who is signed in. The key stays in this tab's sessionStorage: it goes when the tab does, and no other tab or site reads it.
 
+import { equals } from "@bufbuild/protobuf";
 import { computed, signal } from "@preact/signals";
 import { type Reporting, reporting, unary } from "../wire/client.js";
 import { type Failure, failureOf } from "../wire/failure.js";
-import type { CampaignSummary } from "../wire/tacita/v1/reporting_pb.js";
+import { type CampaignSummary, type Declaration, DeclarationSchema } from "../wire/tacita/v1/reporting_pb.js";
 import { view } from "./view.js";
 
 const KEPT = "tacita-key";
@@ -65,10 +66,28 @@ export function expel(failure: Failure): void {
   refusal.value = failure;
 }
 
-/** Asks again for campaigns and what is declared of them. */
-export async function reload(): Promise<void> {
-  const client = session.value?.client;
-  if (!client) return;
-  const { campaigns } = await client.listCampaigns({}, unary(new AbortController().signal));
-  session.value = { client, campaigns };
+/** How it went: `changed` when somebody else declared something since `base` was read; nothing was written over it then. */
+export type Declared =
+  | { readonly kind: "saved"; readonly declaration: Declaration }
+  | { readonly kind: "changed" }
+  | { readonly kind: "failed"; readonly failure: Failure };
+
+/** Declares what the brand says of a campaign in place of `base`. */
+export async function declare(campaign: string, base: Declaration, said: Declaration): Promise<Declared> {
+  const { client } = session.value!;
+  const options = unary(new AbortController().signal);
+  try {
+    const { campaigns } = await client.listCampaigns({}, options);
+    const present = campaigns.find(({ name }) => name === campaign)?.declaration;
+    session.value = { client, campaigns };
+    if (present && !equals(DeclarationSchema, present, base)) return { kind: "changed" };
+    const { declaration = said } = await client.declareCampaign({ campaign, declaration: said }, options);
+    const declared = campaigns.map((one) => (one.name === campaign ? { ...one, declaration } : one));
+    session.value = { client, campaigns: declared };
+    return { kind: "saved", declaration };
+  } catch (error) {
+    const failure = failureOf(error) ?? { kind: "away", reason: "", message: "" };
+    if (failure.kind === "key") expel(failure);
+    return { kind: "failed", failure };
+  }
 }

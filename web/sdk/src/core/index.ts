@@ -2,6 +2,7 @@
 // page.
 
 import type { Device, LedgerLine } from "../device/device.js";
+import type { SharingLine } from "../device/sharing.js";
 import type { Evidence } from "../protocol/arrival.js";
 import { hasOptedOut, isObjecting, rememberOptOut, watchConsent } from "./consent.js";
 import { loadDevice, loadPanel, loadTokens } from "./load.module.js";
@@ -10,6 +11,7 @@ import { isExcluded, type Options, readSettings, type Settings } from "./setting
 import { watchShares } from "./watch.js";
 
 export type { LedgerLine } from "../device/device.js";
+export type { SharingLine } from "../device/sharing.js";
 export type { ConsentSetting, Options } from "./settings.js";
 
 export interface Tacita {
@@ -31,6 +33,8 @@ export interface Tacita {
   optIn(): Promise<void>;
   /** What each brand has been told in this epoch. */
   ledger(): Promise<LedgerLine[]>;
+  /** Where this device remembers to have shared, for measures of sharers' profiles: two bits a window, of two windows. */
+  sharing(): Promise<SharingLine[]>;
   /** Sends what waits. It also happens by itself. */
   flush(): Promise<void>;
 }
@@ -93,6 +97,10 @@ class Page implements Tacita {
 
   async ledger() {
     return (await this.#with((device) => device.ledger())) ?? [];
+  }
+
+  async sharing() {
+    return (await this.#with((device) => device.sharing())) ?? [];
   }
 
   flush() {

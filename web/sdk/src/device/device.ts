@@ -7,11 +7,12 @@ import { labelsOf } from "../protocol/domain.js";
 import type { Campaign } from "../protocol/manifest.js";
 import { encodeTag, type LinkTag, parseTag, reshare, tagAddress, utmAddress } from "../protocol/tag.js";
 import { areKept, placesIn } from "./catalogues.js";
-import { type Context, type DeviceSettings, momentOf } from "./context.js";
+import { type Context, clock, type DeviceSettings, momentOf } from "./context.js";
 import { envelopesOf, flush, slotKey } from "./flush.js";
 import { whenIdle } from "./idle.js";
 import { arrived, converted, type OccurrenceOf, rememberArrival, shared } from "./occurrence.js";
 import { refreshManifest, rememberManifest } from "./refresh.js";
+import { forgetSharing, rememberShare, type SharingLine, sharingLines } from "./sharing.js";
 import { answer, type Moment, note, openSessionSlots } from "./slots.js";
 import { type DeviceState, newState, type OpenSlot } from "./state.js";
 import { openStorage } from "./storage.js";
@@ -80,7 +81,8 @@ export class Device {
       await this.#holdTab();
       await this.#record(async (moment) => (state) => {
         rememberArrival(state, arrival, moment.manifest, moment.now);
-        const opened = answer(state, moment, arrived(arrival));
+        forgetSharing(state, moment.manifest, moment.now);
+        const opened = answer(state, moment, arrived(arrival, state, moment.now));
         const slots = openSessionSlots(state, moment);
         if (slots.length) state.sessions.push({ tab: this.#context.tab, slots });
         return opened;
@@ -98,9 +100,12 @@ export class Device {
   async share(name: string, page = location.href, content = contentOf(page)): Promise<string | undefined> {
     const channel = channelByName(name);
     if (!channel?.isShareTarget || this.#isInert) return undefined;
-    await this.#happened(async ({ manifest }) => {
+    await this.#happened(async ({ manifest, now }) => {
       const placeOf = await placesIn(this.#context, manifest, content);
-      return () => shared((campaign) => this.#tag(campaign, channel), content, placeOf);
+      return (state) => {
+        rememberShare(state, channel, manifest, now);
+        return shared((campaign) => this.#tag(campaign, channel), content, placeOf);
+      };
     });
     return this.link(name, page);
   }
@@ -137,6 +142,11 @@ export class Device {
     return ledger.flatMap(({ querier, epoch, micro }) =>
       typeof querier === "number" ? { brand: querier, epoch, spentMicro: micro, boundMicro } : [],
     );
+  }
+
+  /** Where this device remembers to have shared, in the present and the last window of each length. */
+  sharing(): Promise<SharingLine[]> {
+    return this.#context.storage.look((state) => sharingLines(state, clock()));
   }
 
   /** Erases what the device holds, unsent reports included; a spent budget stays spent (spec/device.md §7). */

@@ -4,8 +4,9 @@ import type { Arrival } from "../protocol/arrival.js";
 import type { PlaceOf } from "../protocol/catalogue.js";
 import { channelByCode } from "../protocol/channel.js";
 import { bucketOf, cellOf, type Dimension, NONE } from "../protocol/domain.js";
-import type { Campaign, Manifest, Measure } from "../protocol/manifest.js";
+import { type Campaign, isOncePerWindow, type Manifest, type Measure } from "../protocol/manifest.js";
 import type { LinkTag } from "../protocol/tag.js";
+import { profileBefore } from "./sharing.js";
 import type { DeviceState } from "./state.js";
 
 /** The labels of what happened, by dimension; one that is missing counts as `other`. */
@@ -28,15 +29,17 @@ export function cellFor(occurrence: Occurrence | undefined, { dimensions }: Meas
 }
 
 /**
- * An arrival. Generation and cohort are those of a tag of the measure's own campaign: others' measures do not hear of
- * them.
+ * An arrival, as measures of arrivals and of devices hear of it. Generation and cohort are those of a tag of the
+ * measure's own campaign: others' measures do not hear of them.
  */
 export const arrived =
-  ({ channel, grade, tag }: Arrival): OccurrenceOf =>
-  ({ event, campaign }) => {
-    if (event !== "arrival" && event !== "reach") return undefined;
-    const own = tag?.campaign === campaign ? tagLabels(tag) : {};
-    return { labels: { channel: channel.name, grade, ...own } };
+  ({ channel, grade, tag }: Arrival, state: DeviceState, now: number): OccurrenceOf =>
+  (measure) => {
+    if (measure.event !== "arrival" && !isOncePerWindow(measure.event)) return undefined;
+    const own = tag?.campaign === measure.campaign ? tagLabels(tag) : {};
+    const isProfile = measure.event === "sharer-profile";
+    const value = isProfile ? { profile: profileBefore(state, measure, now) } : { channel: channel.name, grade };
+    return { labels: { ...value, ...own } };
   };
 
 /** A share, of a content if it is known which. Measures of shares and of shared contents hear of it alike. */

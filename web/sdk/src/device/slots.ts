@@ -5,7 +5,7 @@ import { charge, type Spent } from "../dp/ledger.js";
 import { randomize } from "../dp/mechanism.js";
 import { memoWords } from "../dp/memo.js";
 import { NONE } from "../protocol/domain.js";
-import type { Epoch, Manifest, Measure } from "../protocol/manifest.js";
+import { type Epoch, isOncePerWindow, type Manifest, type Measure } from "../protocol/manifest.js";
 import { cellFor, type OccurrenceOf } from "./occurrence.js";
 import { type DeviceState, hasRoom, type OpenSlot } from "./state.js";
 
@@ -71,7 +71,7 @@ export async function report(slot: OpenSlot, manifest: Manifest, secret: Bytes):
 export const isSameSlot = (one: OpenSlot, other: OpenSlot): boolean =>
   one.measure === other.measure && one.window === other.window && one.ordinal === other.ordinal;
 
-const isClosedWithSession = ({ bySession, event }: Measure) => bySession && event !== "arrival" && event !== "reach";
+const isClosedWithSession = ({ bySession, event }: Measure) => bySession && event !== "arrival";
 
 function openSlot(state: DeviceState, { manifest, epoch, now }: Moment, measure: Measure): OpenSlot {
   if (!hasRoom(state, 1, now)) throw new Error("full");
@@ -91,9 +91,9 @@ function openSlot(state: DeviceState, { manifest, epoch, now }: Moment, measure:
 
 const endOf = ({ windowSeconds }: Measure, window: number) => (window + 1) * windowSeconds;
 
-/** Reach is answered once per window. */
+/** Measures of devices are answered once per window. */
 const isCountedAlready = ({ counts }: DeviceState, { event, id, windowSeconds }: Measure, now: number) =>
-  event === "reach" &&
+  isOncePerWindow(event) &&
   counts.some(({ measure, window }) => measure === id && window === Math.floor(now / windowSeconds));
 
 function nextOrdinal(state: DeviceState, measure: Measure, window: number, now: number): number {

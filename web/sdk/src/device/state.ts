@@ -3,6 +3,7 @@
 import type { Bytes } from "../bytes.js";
 import type { Spent } from "../dp/ledger.js";
 import type { SignedManifest } from "../protocol/manifest.js";
+import type { SharedIn } from "./sharing.js";
 
 /** The most reports that a device keeps for sending: open slots, waiting reports and sealed ones together. */
 export const MAX_PENDING = 1024;
@@ -29,6 +30,7 @@ export interface DeviceState {
   waiting: { payload: Bytes; expiresAt: number }[];
   outbox: OutboxEntry[];
   touches: Touch[];
+  sharing: SharedIn[];
 }
 
 /** How many slots of a measure were opened in a window. */
@@ -84,6 +86,7 @@ export const newState = (): DeviceState => ({
   waiting: [],
   outbox: [],
   touches: [],
+  sharing: [],
 });
 
 /** Whether `more` reports fit. The expired go first; nothing that can still be sent is dropped. */

@@ -35,7 +35,7 @@ export async function openStorage(publisher: number): Promise<Storage> {
   const catalogues = (mode?: IDBTransactionMode) => database.transaction(CATALOGUES, mode).objectStore(CATALOGUES);
   const keptCatalogues = () => settled(catalogues().getAllKeys()) as Promise<string[]>;
   return {
-    look: async (view) => view((await settled(database.transaction(STORE).objectStore(STORE).get(0))) ?? newState()),
+    look: async (view) => view(stateOf(await settled(database.transaction(STORE).objectStore(STORE).get(0)))),
     update: (change) => update(database, change),
     catalogue: (key) => settled(catalogues().get(key)),
     keptCatalogues,
@@ -55,7 +55,7 @@ function update<T>(database: IDBDatabase, change: (state: DeviceState) => T): Pr
     let result: T;
     const reading = store.get(0);
     reading.onsuccess = () => {
-      const state: DeviceState = reading.result ?? newState();
+      const state = stateOf(reading.result);
       try {
         result = change(state);
         store.put(state, 0);
@@ -68,6 +68,9 @@ function update<T>(database: IDBDatabase, change: (state: DeviceState) => T): Pr
     transaction.onabort = transaction.onerror = () => reject(transaction.error);
   });
 }
+
+/** What is stored; parts that an earlier SDK did not have are empty. */
+const stateOf = (stored: Partial<DeviceState> | undefined): DeviceState => ({ ...newState(), ...stored });
 
 const settled = <T>(request: IDBRequest<T>): Promise<T> =>
   new Promise((resolve, reject) => {

@@ -4,11 +4,15 @@ import { ascii, type Bytes, concat, digest, equal, u32 } from "../bytes.js";
 import { chooseMechanism, type Mechanism } from "../dp/mechanism.js";
 import type { CatalogueRef } from "./catalogue.js";
 import { cellCount, type Dimension, sizeOf } from "./domain.js";
+import { PROFILES } from "./profile.js";
 import { bytesOf, type Fields, numberOf, oneOf, readFields, textOf } from "./protobuf.js";
 
-export type Event = "arrival" | "reach" | "share" | "conversion" | "content-share";
+export type Event = "arrival" | "reach" | "share" | "conversion" | "content-share" | "sharer-profile";
 
-const EVENTS: readonly Event[] = ["arrival", "reach", "share", "conversion", "content-share"];
+const EVENTS: readonly Event[] = ["arrival", "reach", "share", "conversion", "content-share", "sharer-profile"];
+
+/** Whether a device opens one slot in a window, with its first session, and no more. */
+export const isOncePerWindow = (event: Event): boolean => event === "reach" || event === "sharer-profile";
 
 /** The name of the dimension that holds contents, the one that may be over a catalogue. */
 const CONTENT = "content";
@@ -169,9 +173,10 @@ function readMeasure(fields: Fields): Measure {
   const windowSeconds = numberOf(fields, 8);
   const dimensions = bytesOf(fields, 6).map(readDimension);
   const cells = cellCount(dimensions);
-  check(event && !(bySession && event === "reach") && epsilonMicro >= 1 && epsilonMicro <= 20_000_000);
+  check(event && !(bySession && isOncePerWindow(event)) && epsilonMicro >= 1 && epsilonMicro <= 20_000_000);
   check(windowSeconds >= 60 && windowSeconds <= 31 * 86_400 && cells >= 2 && cells <= MAX_CELLS);
   check(event !== "content-share" || dimensions.some(({ name }) => name === CONTENT));
+  check(event !== "sharer-profile" || tellsProfiles(dimensions));
   return {
     id: numberOf(fields, 1),
     campaign: numberOf(fields, 2),
@@ -184,6 +189,11 @@ function readMeasure(fields: Fields): Measure {
     mechanism: chooseMechanism(cells, epsilonMicro),
   };
 }
+
+/** Whether all four profiles of devices are told apart, and nothing of one visit or one share. */
+const tellsProfiles = (dimensions: readonly Dimension[]): boolean =>
+  dimensions.some(({ name, labels }) => name === "profile" && `${labels}` === `${PROFILES}`) &&
+  !dimensions.some(({ name }) => ["channel", "grade", "generation", "value", CONTENT].includes(name));
 
 function readDimension(bytes: Bytes): Dimension {
   const fields = readFields(bytes);

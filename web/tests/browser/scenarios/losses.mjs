@@ -27,8 +27,8 @@ export const losses = {
       assert.equal(bytesOf.get(nonce) ?? envelope, envelope, "one token sealed two reports");
       bytesOf.set(nonce, envelope);
     }
-    // 2 arrivals × 2 measures, 1 reach, 16 shares × 3 measures.
-    assert.ok(bytesOf.size >= 53, `${bytesOf.size} envelopes`);
+    // 2 arrivals × 2 measures, 1 reach, 1 profile, 16 shares × 3 measures.
+    assert.ok(bytesOf.size >= 54, `${bytesOf.size} envelopes`);
     await depart(context, stage.news);
   },
 

@@ -1,0 +1,192 @@
+//! Values as they were given, and by whom.
+
+use std::{ffi::OsString, fmt, ops::Range, path::Path};
+
+use serde::Deserialize as _;
+use toml::{
+    Table, Value,
+    de::{DeTable, DeValue, ValueDeserializer},
+};
+
+use super::{
+    Values,
+    known::{Known, variable},
+};
+
+/// Variables that were called otherwise before one rule held for all. Whoever still sets one would be left with the default.
+const RENAMED: [(&str, &str); 8] = [
+    ("TACITA_COLLECTOR_LISTEN", "TACITA_COLLECTOR__LISTEN"),
+    ("TACITA_COLLECTOR_DATA", "TACITA_COLLECTOR__DATA"),
+    ("TACITA_STORE", "TACITA_COLLECTOR__STORE"),
+    ("TACITA_VAULT", "TACITA_COLLECTOR__VAULT"),
+    ("TACITA_RELAY_LISTEN", "TACITA_RELAY__LISTEN"),
+    ("TACITA_RELAY_DATA", "TACITA_RELAY__DATA"),
+    ("TACITA_RELAY_SDK", "TACITA_RELAY__SDK"),
+    ("TACITA_RELAY_LINKS", "TACITA_RELAY__LINKS"),
+];
+
+/// Where a value came from.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    Default,
+    File { file: String, line: usize, column: usize },
+    Variable(String),
+    Flag(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { file, line, column } => write!(f, "{file}:{line}:{column}"),
+            Self::Variable(name) | Self::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Clone)]
+pub(super) struct Given {
+    pub(super) value: Value,
+    pub(super) origin: Origin,
+    /// A variable or a flag is a text. Where it reads as a TOML value, that is tried first and the text itself is kept here.
+    text: Option<String>,
+}
+
+impl Given {
+    fn text(text: String, origin: Origin) -> Self {
+        match ValueDeserializer::parse(&text).ok().and_then(|value| Value::deserialize(value).ok()) {
+            Some(value) => Self { value, origin, text: Some(text) },
+            None => Self { value: Value::String(text), origin, text: None },
+        }
+    }
+
+    /// Takes the text for what it is, once.
+    pub(super) fn read_otherwise(&mut self) -> bool {
+        let Some(text) = self.text.take() else { return false };
+        self.value = Value::String(text);
+        true
+    }
+}
+
+/// The values of a file that is compiled in.
+pub(super) fn defaults(text: &str, known: &Known) -> Values {
+    let mut values = in_file(Path::new("defaults"), text, known, &mut Vec::new());
+    values.values_mut().for_each(|given| given.origin = Origin::Default);
+    values
+}
+
+/// The values of a file.
+pub(super) fn in_file(path: &Path, text: &str, known: &Known, problems: &mut Vec<String>) -> Values {
+    let origin = |span: Range<usize>| {
+        let (line, column) = place_of(text, span.start);
+        Origin::File { file: path.display().to_string(), line, column }
+    };
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        let at = |error: &toml::de::Error| origin(error.span().unwrap_or_default());
+        problems.extend(errors.iter().map(|error| format!("{}: {}; mend the file's TOML", at(error), error.message())));
+        return Values::new();
+    }
+    let mut values = Values::new();
+    let mut found = Vec::new();
+    flatten(document.into_inner(), "", known, &mut |name, span, value| {
+        let wrong = match value {
+            Some(value) if known.has(&name) => {
+                values.insert(name, Given { value, origin: origin(span), text: None });
+                return;
+            }
+            Some(_) if known.has_section(&name) => {
+                format!("'{name}' is a section: write [{name}] on a line of its own")
+            }
+            Some(_) => known.unknown(&name, str::to_owned),
+            None => format!("{name}: the number is too large"),
+        };
+        found.push((span.start, wrong));
+    });
+    found.sort_unstable();
+    problems.extend(found.into_iter().map(|(start, wrong)| format!("{}: {wrong}", origin(start..start))));
+    values
+}
+
+/// The values of the variables `TACITA_SERVER__…`.
+pub(super) fn in_environment(
+    server: &str,
+    variables: impl Iterator<Item = (String, OsString)>,
+    known: &Known,
+    problems: &mut Vec<String>,
+) -> Values {
+    let prefix = format!("TACITA_{}__", server.to_uppercase());
+    let mut values = Values::new();
+    for (name, value) in variables {
+        let renamed = RENAMED.iter().find(|(before, now)| *before == name && now.starts_with(&prefix));
+        if let Some((before, now)) = renamed {
+            problems.push(format!("{before}: this variable is called {now} now: rename it"));
+        }
+        let Some(rest) = name.strip_prefix(&prefix) else { continue };
+        match (known.of_variable(rest), value.into_string()) {
+            (Some(setting), Ok(text)) => {
+                drop(values.insert(setting.to_owned(), Given::text(text, Origin::Variable(name))));
+            }
+            (Some(_), Err(_)) => problems.push(format!("{name}: the value is not UTF-8")),
+            (None, _) => {
+                let meant = rest.to_lowercase().replace("__", ".").replace('_', "-");
+                problems
+                    .push(format!("{name}: {}", known.unknown(&meant, |name| format!("{prefix}{}", variable(name)))));
+            }
+        }
+    }
+    values
+}
+
+/// The values of flags: those of their own by the setting's name, and `--set SETTING=VALUE`.
+pub(super) fn by_flags(flags: Table, set: &[String], known: &Known, problems: &mut Vec<String>) -> Values {
+    let mut values = Values::new();
+    for each in set {
+        match each.split_once('=') {
+            Some((name, text)) if known.has(name) => {
+                let origin = Origin::Flag(format!("--set {name}"));
+                drop(values.insert(name.to_owned(), Given::text(text.to_owned(), origin)));
+            }
+            Some((name, _)) => problems.push(format!("--set: {}", known.unknown(name, str::to_owned))),
+            None => problems.push(format!("--set: '{each}' has no '=': write SETTING=VALUE")),
+        }
+    }
+    for (name, value) in flags {
+        let origin = Origin::Flag(format!("--{name}"));
+        let given = match value {
+            Value::String(text) => Given::text(text, origin),
+            value => Given { value, origin, text: None },
+        };
+        values.insert(name, given);
+    }
+    values
+}
+
+/// Calls `each` with every value that is a setting, or that is no table: its name, where it stands, and what it is unless no number is so large.
+fn flatten(
+    table: DeTable<'_>,
+    within: &str,
+    known: &Known,
+    each: &mut impl FnMut(String, Range<usize>, Option<Value>),
+) {
+    for (key, value) in table {
+        let name = if within.is_empty() { key.get_ref().to_string() } else { format!("{within}.{}", key.get_ref()) };
+        let holds_settings = known.has_section(&name);
+        match (key.span(), value) {
+            (_, value) if holds_settings && value.get_ref().is_table() => {
+                if let DeValue::Table(inner) = value.into_inner() {
+                    flatten(inner, &name, known, each);
+                }
+            }
+            (span, value) => each(name, span, Value::deserialize(ValueDeserializer::from(value)).ok()),
+        }
+    }
+}
+
+/// The line and the column of a byte, from 1.
+fn place_of(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
+}

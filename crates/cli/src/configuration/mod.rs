@@ -1,0 +1,222 @@
+//! The settings of a server: a flag goes before the environment, which goes before the file, which goes before the default.
+//!
+//! One mechanism for every setting of every server. What may be set is what the server's type of settings has as fields; the defaults are its
+//! example file, which is compiled in; a variable's name follows from the setting's by rule. Every value remembers where it came from, and
+//! whatever is wrong is said of all values at once, each with its place and the remedy. `spec/operation.md`, section 1.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `given` | values and where they came from: file, variable, flag |
+//! | `known` | the names of the settings, and which one was meant |
+//! | `disk` | whether files and folders can be used |
+
+mod disk;
+mod given;
+mod known;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Serialize, de::DeserializeOwned};
+use toml::{Table, Value};
+
+pub(crate) use self::disk::{readable_file, writable_folder};
+use self::{
+    given::{Given, Origin},
+    known::Known,
+};
+
+/// Values by the setting's name, `section.name`.
+type Values = BTreeMap<String, Given>;
+
+/// What a server can be told. Serialized, a secret is not shown.
+pub(crate) trait Settings: Serialize + DeserializeOwned + Default {
+    /// The subcommand that takes them: `collector` for variables that begin with `TACITA_COLLECTOR__`.
+    const SERVER: &'static str;
+    /// A file with every default.
+    const DEFAULTS: &'static str;
+
+    /// What single values do not tell: whether they fit each other, and the machine.
+    fn misfits(&self) -> Vec<Misfit>;
+}
+
+/// A setting that cannot be as it is.
+pub(crate) struct Misfit {
+    /// Its name, `section.name`; empty where what is wrong is no single setting's.
+    pub(crate) setting: String,
+    /// Why, and what to do.
+    pub(crate) remedy: String,
+}
+
+impl Misfit {
+    pub(crate) fn new(setting: &'static str, remedy: impl Into<String>) -> Self {
+        Self { setting: setting.to_owned(), remedy: remedy.into() }
+    }
+}
+
+/// `setting: remedy`.
+impl From<anyhow::Error> for Misfit {
+    fn from(error: anyhow::Error) -> Self {
+        let text = format!("{error:#}");
+        match text.split_once(": ").filter(|(setting, _)| !setting.contains(' ')) {
+            Some((setting, remedy)) => Self { setting: setting.to_owned(), remedy: remedy.to_owned() },
+            None => Self { setting: String::new(), remedy: text },
+        }
+    }
+}
+
+/// Where else than by a flag of its own a setting may come from.
+#[derive(clap::Args)]
+pub(crate) struct ConfigArgs {
+    /// A TOML file of settings; flags and environment go before it (`examples/` has a file with all of them).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Any setting of the file, as in `--set windows.max-age=1d`.
+    #[arg(long, value_name = "SETTING=VALUE")]
+    set: Vec<String>,
+}
+
+impl ConfigArgs {
+    /// The file, if one was given.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.config.clone()
+    }
+
+    /// As if the command line had `--set setting=value`.
+    pub(crate) fn set(&mut self, setting: &str, value: &str) {
+        self.set.push(format!("{setting}={value}"));
+    }
+}
+
+/// Settings that were read, with where each came from.
+pub(crate) struct Loaded<S> {
+    pub(crate) settings: S,
+    values: Values,
+    problems: Vec<String>,
+}
+
+/// Everything that is wrong with the settings, each with its place and the remedy.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub(crate) struct Problems(pub(crate) Vec<String>);
+
+/// Reads a server's settings. `flags` are those of its own, by the settings' names.
+///
+/// # Errors
+/// The file cannot be read. What is wrong in it is in [`Loaded`].
+pub(crate) fn load<S: Settings>(args: &ConfigArgs, flags: &impl Serialize) -> Result<Loaded<S>> {
+    let flags = Table::try_from(flags).context("the flags")?;
+    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    load_from(args, flags, variables)
+}
+
+fn load_from<S: Settings>(
+    args: &ConfigArgs,
+    flags: Table,
+    variables: impl Iterator<Item = (String, std::ffi::OsString)>,
+) -> Result<Loaded<S>> {
+    let known = Known::of::<S>()?;
+    let mut problems = Vec::new();
+    let defaults = given::defaults(S::DEFAULTS, &known);
+    let mut values = defaults.clone();
+    if let Some(path) = &args.config {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        values.extend(given::in_file(path, &text, &known, &mut problems));
+    }
+    values.extend(given::in_environment(S::SERVER, variables, &known, &mut problems));
+    values.extend(given::by_flags(flags, &args.set, &known, &mut problems));
+    let broken = problems.len();
+    let settings: S = settings(&mut values, &defaults, &mut problems);
+    // What does not decode stands at its default now: whether that fits is no question.
+    if problems.len() == broken {
+        problems.extend(settings.misfits().iter().map(|misfit| place(&values, &misfit.setting, &misfit.remedy)));
+    }
+    Ok(Loaded { settings, values, problems })
+}
+
+impl<S: Settings> Loaded<S> {
+    /// The settings, if nothing is wrong with them.
+    pub(crate) fn checked(self) -> Result<S, Problems> {
+        if self.problems.is_empty() { Ok(self.settings) } else { Err(Problems(self.problems)) }
+    }
+
+    /// Every setting that holds, by name: its value as a file would have it, and where it came from. No secret is shown.
+    pub(crate) fn rows(&self) -> Result<Vec<[String; 3]>> {
+        let shown = serde_json::to_value(&self.settings)?;
+        let row = |name: &str| {
+            let value = name.split('.').try_fold(&shown, |value, part| value.get(part));
+            let origin = self.values.get(name).map_or_else(|| "not set".to_owned(), |given| given.origin.to_string());
+            [
+                name.to_owned(),
+                value.filter(|value| !value.is_null()).map(ToString::to_string).unwrap_or_default(),
+                origin,
+            ]
+        };
+        Ok(Known::of::<S>()?.names().map(row).collect())
+    }
+}
+
+/// Decodes the values; those that do not decode are reported and stand at their default.
+fn settings<S: Settings>(values: &mut Values, defaults: &Values, problems: &mut Vec<String>) -> S {
+    loop {
+        let error = match serde_path_to_error::deserialize::<_, S>(Value::Table(tree(values))) {
+            Ok(settings) => return settings,
+            Err(error) => error,
+        };
+        let path = error.path().to_string();
+        let name = path.split('[').next().unwrap_or_default().to_owned();
+        let Some(given) = values.get_mut(&name) else {
+            problems.push(format!("{path}: {}", error.inner().message()));
+            return S::default();
+        };
+        if given.read_otherwise() {
+            continue;
+        }
+        problems.push(place(values, &name, &remedy(error.inner().message(), defaults.get(&name))));
+        match defaults.get(&name) {
+            Some(default) if values.get(&name).is_some_and(|given| given.origin != default.origin) => {
+                values.insert(name, default.clone())
+            }
+            _ => values.remove(&name),
+        };
+    }
+}
+
+/// What is wrong, with how the default is written where the message does not tell what to write.
+fn remedy(message: &str, default: Option<&Given>) -> String {
+    match default {
+        Some(default) if message.starts_with("invalid") => format!("{message}; the default is {}", default.value),
+        _ => message.to_owned(),
+    }
+}
+
+/// A complaint about a setting, at the place where it was set.
+fn place(values: &Values, setting: &str, remedy: &str) -> String {
+    match values.get(setting).map(|given| &given.origin) {
+        None if setting.is_empty() => remedy.to_owned(),
+        None | Some(Origin::Default) => format!("{setting}: {remedy}"),
+        Some(origin) => format!("{origin}: {setting}: {remedy}"),
+    }
+}
+
+/// The values as the tables that a file would have.
+fn tree(values: &Values) -> Table {
+    let mut root = Table::new();
+    values.iter().for_each(|(name, given)| insert(&mut root, name, given.value.clone()));
+    root
+}
+
+fn insert(table: &mut Table, name: &str, value: Value) {
+    match name.split_once('.') {
+        None => drop(table.insert(name.to_owned(), value)),
+        Some((section, rest)) => {
+            // A section's name is no setting's: `known` sees to that.
+            if let Value::Table(inner) = table.entry(section).or_insert_with(|| Value::Table(Table::new())) {
+                insert(inner, rest, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! What `fuzz/` drives: the decoders of what comes from outside, each behind one function, on one fixed catalogue. No interface: nothing
+//! here is promised to anybody.
+
+use std::sync::LazyLock;
+
+use prost::Message;
+use tacita_proto::v1;
+use tacita_protocol::{id::PublisherId, measure::Measure, time::UnixTime};
+
+use crate::{
+    auth,
+    catalogue::{Catalogue, Change, Cohorts, Declaration, Entry, NewCampaign, NewMeasure, Refused, Rules},
+    report,
+    services::with_contents,
+};
+
+/// The one campaign of the catalogue.
+pub const CAMPAIGN: &str = "acme/spring";
+
+/// Everything once: a publisher, a brand, a campaign, a measure of each event.
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
+    let mut catalogue = Catalogue::default();
+    grow(&mut catalogue, |known| known.propose_publisher("daily"));
+    grow(&mut catalogue, |known| known.propose_brand("acme"));
+    let publishers = ["daily".to_owned()];
+    let policy = v1::CampaignPolicy::default();
+    let wish = NewCampaign { brand: "acme", name: "spring", publishers: &publishers, attribution_seconds: 0, policy };
+    grow(&mut catalogue, |known| known.propose_campaign(&wish, &Rules::default()));
+    let measures: [(&str, v1::Event, &[(&str, &str)]); 7] = [
+        (
+            "arrivals",
+            v1::Event::Arrival,
+            &[("channel", "whatsapp,facebook,inferred,direct"), ("grade", "confirmed,inferred,direct")],
+        ),
+        ("links", v1::Event::Arrival, &[("generation", "0,1,2")]),
+        ("reach", v1::Event::Reach, &[("channel", "whatsapp,other")]),
+        ("shares", v1::Event::Share, &[("channel", "whatsapp,facebook"), ("generation", "0,1,2")]),
+        ("conversions", v1::Event::Conversion, &[("channel", "whatsapp,unattributed"), ("value", "0..50,50..")]),
+        ("stories", v1::Event::ContentShare, &[("content", "/a,/b,other")]),
+        ("sharers", v1::Event::SharerProfile, &[]),
+    ];
+    for (name, event, dimensions) in measures {
+        let dimension = |(name, labels): &(&str, &str)| v1::Dimension {
+            name: (*name).into(),
+            labels: labels.split(',').map(Into::into).collect(),
+            catalogue: None,
+        };
+        let wire = v1::Measure {
+            name: name.into(),
+            event: event.into(),
+            dimensions: dimensions.iter().map(dimension).collect(),
+            epsilon_micro: 2_000_000,
+            ..Default::default()
+        };
+        let cohorts = Cohorts::default();
+        let wish = || NewMeasure { campaign: CAMPAIGN, wire: wire.clone(), contents: None, cohorts: &cohorts };
+        grow(&mut catalogue, |known| known.propose_measure(wish(), &Rules::default()));
+    }
+    catalogue
+});
+
+fn grow(catalogue: &mut Catalogue, propose: impl FnOnce(&Catalogue) -> Result<Change, Refused>) {
+    let change = propose(catalogue).expect("the fixed catalogue is granted");
+    catalogue.take_in(change).expect("what is granted follows");
+}
+
+/// A granted wish survives the change log, and the catalogue takes it in.
+fn keep(mut catalogue: Catalogue, wish: Result<Change, Refused>) -> Catalogue {
+    let Ok(change) = wish else { return catalogue };
+    let entry = Entry::new(UnixTime(0), change);
+    let logged = entry.encode();
+    assert_eq!(Entry::decode(0, &logged).expect("an entry is read back"), entry);
+    catalogue.fold(&logged).expect("what is granted follows");
+    catalogue
+}
+
+/// An administrative request: the first byte says which, the rest is its message.
+pub fn administration(bytes: &[u8]) {
+    let Some((kind, bytes)) = bytes.split_first() else { return };
+    let catalogue = CATALOGUE.clone();
+    match kind % 8 {
+        0 => read(bytes, |asked: v1::CreatePublisherRequest| {
+            keep(catalogue.clone(), catalogue.propose_publisher(&asked.name));
+        }),
+        1 => read(bytes, |asked: v1::CreateBrandRequest| {
+            keep(catalogue.clone(), catalogue.propose_brand(&asked.name));
+        }),
+        2 => read(bytes, |asked: v1::CreateCampaignRequest| {
+            let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds } = asked;
+            let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds };
+            keep(catalogue.clone(), catalogue.propose_campaign(&wish));
+        }),
+        3 => read(bytes, |asked| create_measure(&catalogue, asked)),
+        4 => read(bytes, |asked: v1::CreateApiKeyRequest| {
+            let _ = catalogue.resolve_principal(asked.role(), &asked.subject);
+        }),
+        5 => read(bytes, |asked: v1::RevokeApiKeyRequest| {
+            let _ = catalogue.propose_revocation(asked.id);
+        }),
+        6 => read(bytes, |asked: v1::DeclareCampaignRequest| declare(&catalogue, asked)),
+        _ => {
+            let text = String::from_utf8_lossy(bytes);
+            if let Some((id, secret)) = auth::split(&text) {
+                assert!(text.ends_with(secret) && text.contains(&id.to_string()));
+            }
+        }
+    }
+}
+
+fn read<M: Message + Default>(bytes: &[u8], then: impl FnOnce(M)) {
+    if let Ok(message) = M::decode(bytes) {
+        then(message);
+    }
+}
+
+fn create_measure(catalogue: &Catalogue, asked: v1::CreateMeasureRequest) {
+    let Ok((dimensions, contents)) = with_contents(asked.dimensions, asked.contents) else { return };
+    let wire = v1::Measure {
+        id: 0,
+        campaign: 0,
+        name: asked.name,
+        event: asked.event,
+        participation: asked.participation,
+        dimensions,
+        epsilon_micro: asked.epsilon_micro,
+        window_seconds: asked.window_seconds,
+    };
+    let sizes = asked.cohorts.into_iter().map(|cohort| (cohort.label, cohort.people)).collect();
+    let cohorts = Cohorts { sizes, reports_per_window: asked.reports_per_window };
+    let wish = NewMeasure { campaign: &asked.campaign, wire, contents: contents.as_ref(), cohorts: &cohorts };
+    let Ok(change) = catalogue.propose_measure(wish, &Rules::default()) else { return };
+    let Change::MeasureCreated(measure) = &change else { panic!("a wish for a measure became another change") };
+    assert_eq!(Measure::try_from(&v1::Measure::from(&**measure)).as_ref(), Ok(&**measure));
+    let listed = match &contents {
+        Some(contents) => keep(catalogue.clone(), catalogue.propose_contents(contents)),
+        None => catalogue.clone(),
+    };
+    keep(listed, Ok(change));
+}
+
+fn declare(catalogue: &Catalogue, asked: v1::DeclareCampaignRequest) {
+    let Ok(said) = Declaration::read(asked.declaration.unwrap_or_default()) else { return };
+    assert_eq!(Declaration::read(said.to_wire()).as_ref(), Ok(&said));
+    keep(catalogue.clone(), catalogue.propose_declaration(catalogue.campaigns()[0].id, &said));
+}
+
+/// A change log, an entry on each line: it is taken in up to the first that does not follow, and a manifest can be made of it.
+pub fn change_log(bytes: &[u8]) {
+    let Some((kind, bytes)) = bytes.split_first() else { return };
+    let mut catalogue = if kind % 2 == 0 { Catalogue::default() } else { CATALOGUE.clone() };
+    for entry in bytes.split(|byte| *byte == b'\n') {
+        if catalogue.fold(entry).is_err() {
+            break;
+        }
+    }
+    let _ = catalogue.manifest(PublisherId(1)).map(|manifest| v1::Manifest::from(&manifest).encode_to_vec());
+}
+
+/// The fixed catalogue as a change log, for seeds.
+pub fn log_of_everything() -> Vec<u8> {
+    let mut catalogue = Catalogue::default();
+    let mut log = vec![0];
+    let mut write = |catalogue: &mut Catalogue, change: Change| {
+        log.extend(Entry::new(UnixTime(1), change.clone()).encode());
+        log.push(b'\n');
+        catalogue.take_in(change).expect("what is granted follows");
+    };
+    for wish in [Catalogue::propose_publisher, Catalogue::propose_brand] {
+        let change = wish(&catalogue, "daily").expect("granted");
+        write(&mut catalogue, change);
+    }
+    let publishers = ["daily".to_owned()];
+    let wish = NewCampaign { brand: "daily", name: "spring", publishers: &publishers, attribution_seconds: 60 };
+    let change = catalogue.propose_campaign(&wish).expect("granted");
+    write(&mut catalogue, change);
+    for counted in CATALOGUE.measures_of(CATALOGUE.campaigns()[0].id) {
+        write(&mut catalogue, Change::MeasureCreated(Box::new(counted.measure.clone())));
+    }
+    write(&mut catalogue, Change::DevicePolicySet { token_batch: 32, ledger_bound_micro: 8_000_000 });
+    log
+}
+
+/// A brand's question: the first byte says which, the rest is its message. It is refused, or answered from a few tallies.
+pub fn questions(bytes: &[u8]) {
+    report::fuzzing::ask(&CATALOGUE, bytes);
+}

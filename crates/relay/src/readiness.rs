@@ -1,0 +1,89 @@
+//! Ready means: a manifest is served, the queue takes envelopes, and the relay is not about to end. A collector that is away is none of
+//! its reasons: the relay queues meanwhile.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use tacita_observability::Unready;
+use tacita_proto::v1::{collection_service_server, manifest_service_server, token_service_server};
+use tokio_util::sync::CancellationToken;
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use crate::{manifest::ManifestCache, metrics::Metrics, queue::Queue};
+
+/// How often what stands is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// The names that the health service answers for: the whole, and each service.
+const SERVICES: [&str; 4] = [
+    "",
+    manifest_service_server::SERVICE_NAME,
+    token_service_server::SERVICE_NAME,
+    collection_service_server::SERVICE_NAME,
+];
+
+/// What stands against being ready, and who tells it.
+pub(crate) struct Readiness {
+    manifest: Arc<ManifestCache>,
+    queue: Queue,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+    health: HealthReporter,
+}
+
+impl Readiness {
+    pub(crate) fn new(
+        manifest: Arc<ManifestCache>,
+        queue: Queue,
+        metrics: Arc<Metrics>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { manifest, queue, metrics, stop, health: HealthReporter::new() }
+    }
+
+    /// Who tells gRPC's health service.
+    pub(crate) fn health(&self) -> HealthReporter {
+        self.health.clone()
+    }
+
+    /// What stands against being ready; nothing if it is.
+    pub(crate) fn standing(&self) -> Vec<Unready> {
+        let unready = |stands: bool, reason, told: &str| stands.then(|| Unready { reason, told: told.to_owned() });
+        let failed = self.metrics.queue.failed.load(Relaxed);
+        let queue = match self.queue.check_room(1) {
+            _ if failed => Some("its disk failed: the log says how; it is tried again"),
+            Err(_) => Some("it is full: is the collector reachable?"),
+            Ok(()) => None,
+        };
+        let no_manifest = "none was fetched yet: is the collector reachable, and the signing key right?";
+        [
+            unready(self.manifest.signed().is_none(), "manifest", no_manifest),
+            queue.and_then(|told| unready(true, "queue", told)),
+            unready(self.stop.is_cancelled(), "stopping", "the relay was told to stop and answers what is open"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// Tells gRPC's health service what stands.
+    pub(crate) async fn announce(&self) {
+        let status = match self.standing().is_empty() {
+            true => ServingStatus::Serving,
+            false => ServingStatus::NotServing,
+        };
+        for service in SERVICES {
+            self.health.set_service_status(service, status).await;
+        }
+    }
+
+    /// Announces again and again until the relay stops.
+    pub(crate) async fn keep(self: Arc<Self>) {
+        while self.stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+            self.announce().await;
+        }
+        self.announce().await;
+    }
+}

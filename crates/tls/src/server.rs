@@ -1,0 +1,128 @@
+//! The server's side: each handshake with the newest certificate, none of them in the way of another.
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+use rustls::{ServerConfig, server::WebPkiClientVerifier, version::TLS13};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, mpsc},
+    time::{sleep, timeout},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::files::{Identity, Renewed, TlsError, authorities, provider};
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// The most handshakes under way; more wait unaccepted.
+const HANDSHAKES: usize = 1_024;
+/// The pause after the operating system gave no connection (no descriptors are left).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A connection whose handshake is done.
+pub type Stream = TlsStream<TcpStream>;
+
+/// How a server is set up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ServerTls {
+    /// What it shows.
+    pub identity: Identity,
+    /// Whose certificates it takes, if clients may show one.
+    pub clients: Option<ClientCertificates>,
+}
+
+/// Certificates of clients.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientCertificates {
+    /// Their authorities, in PEM.
+    pub authority: PathBuf,
+    /// Whether there is no connection without one. Otherwise it is asked for, and who shows none is let in.
+    pub required: bool,
+}
+
+/// Shakes hands.
+#[derive(Debug)]
+pub struct Acceptor {
+    config: Renewed<ServerConfig>,
+}
+
+impl Acceptor {
+    /// Reads the files; they are read again with the first handshake after a change.
+    ///
+    /// # Errors
+    /// The file that cannot be used, and why.
+    pub fn new(tls: ServerTls) -> Result<Self, TlsError> {
+        let authority = tls.clients.as_ref().map(|clients| clients.authority.clone());
+        let files = tls.identity.files().into_iter().chain(authority).collect();
+        Ok(Self { config: Renewed::new(files, move || tls.config())? })
+    }
+
+    /// Shakes hands with whoever connected.
+    ///
+    /// # Errors
+    /// The peer is silent, or does not speak TLS 1.3, or shows a certificate that is not taken.
+    pub async fn accept(&self, stream: TcpStream) -> io::Result<Stream> {
+        let handshake = TlsAcceptor::from(self.config.newest()).accept(stream);
+        timeout(HANDSHAKE, handshake).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl ServerTls {
+    fn config(&self) -> Result<ServerConfig, TlsError> {
+        let (chain, key) = self.identity.read()?;
+        let refused = |error: rustls::Error| self.identity.refused(&error);
+        let builder =
+            ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]).map_err(refused)?;
+        let builder = match &self.clients {
+            None => builder.with_no_client_auth(),
+            Some(ClientCertificates { authority, required }) => {
+                let roots = Arc::new(authorities(authority)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
+                let verifier = if *required { verifier } else { verifier.allow_unauthenticated() };
+                builder
+                    .with_client_cert_verifier(verifier.build().map_err(|error| TlsError::content(authority, error))?)
+            }
+        };
+        let mut config = builder.with_single_cert(chain, key).map_err(refused)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+/// The connections of a listener, each once its handshake is done. A handshake that fails is the peer's affair.
+///
+/// Ends, and closes the listener, when it is dropped.
+pub fn incoming(listener: TcpListener, acceptor: Arc<Acceptor>) -> ReceiverStream<io::Result<Stream>> {
+    let (send, receive) = mpsc::channel(16);
+    let under_way = Arc::new(Semaphore::new(HANDSHAKES));
+    tokio::spawn(async move {
+        loop {
+            let place = under_way.clone().acquire_owned().await;
+            let accepted = tokio::select! {
+                () = send.closed() => return,
+                accepted = listener.accept() => accepted,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "no connection could be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let (acceptor, send) = (acceptor.clone(), send.clone());
+            tokio::spawn(async move {
+                let _place = place;
+                // Without it answers wait for more to send; a socket that cannot have it works all the same.
+                let _ = stream.set_nodelay(true);
+                match acceptor.accept(stream).await {
+                    // Nobody takes it: the server is going down.
+                    Ok(stream) => drop(send.send(Ok(stream)).await),
+                    Err(error) => tracing::debug!(%peer, %error, "a handshake failed"),
+                }
+            });
+        }
+    });
+    ReceiverStream::new(receive)
+}
