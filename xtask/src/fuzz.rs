@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 /// Fuzzes each target whose name holds one of `names`, or every one, for `seconds`; fails on the first input that breaks one.
 pub(crate) fn run(names: &[String], seconds: u32) -> Result<()> {
-    install()?;
+    crate::tools::install("cargo-fuzz")?;
     let mut targets = targets()?;
     targets.retain(|target| names.is_empty() || names.iter().any(|name| target.contains(name)));
     ensure!(!targets.is_empty(), "fuzz/ has no such target");
@@ -58,12 +58,6 @@ fn cargo_fuzz() -> Command {
     let mut command = Command::new("cargo");
     command.arg("fuzz").env("RUSTC_BOOTSTRAP", "1");
     command
-}
-
-/// Installs cargo-fuzz where it is missing.
-fn install() -> Result<()> {
-    let there = cargo_fuzz().arg("--version").output().is_ok_and(|output| output.status.success());
-    if there { Ok(()) } else { super::cargo(&["install", "cargo-fuzz", "--locked", "--quiet"]) }
 }
 
 /// The targets, one file each.

@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// A relay's metrics listener, http://HOST:PORT.
     #[arg(long, value_name = "URL", value_parser = http_address)]
     relay: Option<String>,
+    /// Ask a server's metrics listener, http://HOST:PORT, whether it is ready, and nothing else: exit code 1 if it is not. Takes no key.
+    #[arg(long, value_name = "URL", value_parser = http_address, conflicts_with_all = ["relay", "json"])]
+    ready: Option<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -36,6 +39,9 @@ struct RelayStatus {
 
 /// Asks and prints.
 pub(crate) async fn run(args: Args) -> Result<()> {
+    if let Some(url) = args.ready {
+        return ready(url).await;
+    }
     let collector = match &args.relay {
         Some(_) if !args.collector.has_key() => None,
         _ => Some(of_collector(&args.collector).await?),
@@ -67,6 +73,17 @@ async fn of_collector(args: &CollectorArgs) -> Result<v1::GetStatusResponse> {
     Ok(admin.get_status(v1::GetStatusRequest {}).await.map_err(refused)?.into_inner())
 }
 
+/// What a probe wants to know.
+async fn ready(url: String) -> Result<()> {
+    match tokio::task::spawn_blocking(move || get(&format!("{url}/readyz"))).await?? {
+        (200, _) => {
+            println!("ready");
+            Ok(())
+        }
+        (_, reasons) => Err(anyhow!("not ready: {}", reasons.trim())),
+    }
+}
+
 async fn of_relay(url: String) -> Result<RelayStatus> {
     tokio::task::spawn_blocking(move || {
         let (status, ready) = get(&format!("{url}/readyz"))?;
@@ -83,7 +100,7 @@ fn get(url: &str) -> Result<(u16, String)> {
         .http_status_as_error(false)
         .build()
         .into();
-    let away = || format!("no metrics at {url}: was the relay started with --metrics, and is this that address?");
+    let away = || format!("no metrics at {url}: was the server started with --metrics, and is this that address?");
     let mut answer = agent.get(url).call().with_context(away)?;
     let status = answer.status().as_u16();
     if status != 200 && status != 503 {

@@ -218,9 +218,9 @@ impl Call {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        let milliseconds = self.since.elapsed().as_millis();
+        let milliseconds = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         let Ending { code, reason, limit } = ending;
-        self.span.in_scope(|| tracing::debug!(code, reason, limit, %milliseconds, "a call ended"));
+        self.span.in_scope(|| tracing::debug!(code, reason, limit, milliseconds, "a call ended"));
         let method = self.method.clone();
         self.metrics.ended.get_or_create(&CallLabels { method, code, reason, limit }).inc();
     }

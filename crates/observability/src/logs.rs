@@ -86,7 +86,9 @@ impl LogFilter {
             LogFormat::Text => {
                 layer().with_ansi(io::stderr().is_terminal()).with_writer(writer).with_filter(wanted).boxed()
             }
-            LogFormat::Json => layer().json().flatten_event(true).with_writer(writer).with_filter(wanted).boxed(),
+            LogFormat::Json => {
+                layer().json().flatten_event(true).with_span_list(false).with_writer(writer).with_filter(wanted).boxed()
+            }
         };
         let this = Self { handle: Some(handle), text: Arc::new(Mutex::new(filter.to_owned())) };
         Ok((Registry::default().with(lines), this))
