@@ -192,9 +192,10 @@ mod tests {
 
     /// A log of one publisher, brand, campaign and measure, with these dimensions.
     fn fold(dimensions: &str) -> Result<Catalogue, LogFault> {
+        // An entry is one line.
+        let fields = r#""id": 1, "campaign": 1, "name": "shares", "event": "share", "participation": "event""#;
         let measure = format!(
-            r#"{{"measure-created": {{"id": 1, "campaign": 1, "name": "shares", "event": "share", "participation": "event",
-                "domain": {dimensions}, "epsilon": 2000000, "window": 86400}}}}"#
+            r#"{{"measure-created": {{{fields}, "domain": {dimensions}, "epsilon": 2000000, "window": 86400}}}}"#
         );
         let changes = [
             r#"{"publisher-created": {"id": 1, "name": "daily"}}"#,
