@@ -180,7 +180,7 @@ impl Deployment {
         let collector_port = tap.map_or_else(free_port, |(_, collector)| collector);
         let relay_port = free_port();
         let collector_file = folder.join("collector.toml");
-        fs::write(&collector_file, format!("[device]\n{device_policy}\n")).unwrap();
+        fs::write(&collector_file, format!("[device]\n{device_policy}\n[policy]\nreports-per-window = 1\n")).unwrap();
         let listen = format!("127.0.0.1:{collector_port}");
         let data = folder.join("collector");
         let args = ["collector", "--listen", &listen, "--data", path(&data), "--config", path(&collector_file)];

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use tacita_collector::{Collector, CollectorConfig};
+use tacita_collector::{Collector, CollectorConfig, Limits};
 use tacita_protocol::time::SystemClock;
 use tokio::net::TcpListener;
 
@@ -75,8 +75,9 @@ pub(crate) struct File {
     log: LogFile,
     epochs: Epochs,
     device: Device,
-    measures: Measures,
+    policy: PolicyRules,
     windows: Windows,
+    limits: LimitSettings,
     alerts: Alerts,
     dashboard: Dashboard,
     tls: ServerTlsFile,
@@ -107,8 +108,12 @@ struct Device {
 
 #[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-struct Measures {
-    epsilon_ceiling: Option<f64>,
+struct PolicyRules {
+    report_epsilon: Option<f64>,
+    device_epsilon: Option<f64>,
+    people_per_cohort: Option<u32>,
+    reports_per_window: Option<u32>,
+    measures_per_campaign: Option<usize>,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -116,6 +121,44 @@ struct Measures {
 struct Windows {
     max_age: Option<Span>,
     ahead: Option<Span>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct LimitSettings {
+    tokens_per_publisher: Option<u64>,
+    connections: Option<usize>,
+    connections_per_peer: Option<usize>,
+    streams_per_connection: Option<u32>,
+    reports_per_batch: Option<usize>,
+    message_bytes: Option<usize>,
+    upload_streams: Option<usize>,
+    batches_per_stream: Option<usize>,
+    uploads_in_flight: Option<usize>,
+    issuances_in_flight: Option<usize>,
+    queries_in_flight: Option<usize>,
+    followers: Option<usize>,
+    kept_tallies_bytes: Option<usize>,
+    crypto_threads: Option<usize>,
+}
+
+impl LimitSettings {
+    fn apply(&self, limits: &mut Limits) {
+        limits.tokens_per_publisher = self.tokens_per_publisher.unwrap_or(limits.tokens_per_publisher);
+        limits.connections = self.connections.unwrap_or(limits.connections);
+        limits.connections_per_peer = self.connections_per_peer.unwrap_or(limits.connections_per_peer);
+        limits.streams_per_connection = self.streams_per_connection.unwrap_or(limits.streams_per_connection);
+        limits.reports_per_batch = self.reports_per_batch.unwrap_or(limits.reports_per_batch);
+        limits.message_bytes = self.message_bytes.unwrap_or(limits.message_bytes);
+        limits.upload_streams = self.upload_streams.unwrap_or(limits.upload_streams);
+        limits.batches_per_stream = self.batches_per_stream.unwrap_or(limits.batches_per_stream);
+        limits.uploads_in_flight = self.uploads_in_flight.unwrap_or(limits.uploads_in_flight);
+        limits.issuances_in_flight = self.issuances_in_flight.unwrap_or(limits.issuances_in_flight);
+        limits.queries_in_flight = self.queries_in_flight.unwrap_or(limits.queries_in_flight);
+        limits.followers = self.followers.unwrap_or(limits.followers);
+        limits.kept_tallies_bytes = self.kept_tallies_bytes.unwrap_or(limits.kept_tallies_bytes);
+        limits.crypto_threads = self.crypto_threads.unwrap_or(limits.crypto_threads);
+    }
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -149,15 +192,6 @@ impl Settings for File {
         };
         let mut misfits: Vec<Misfit> =
             config.problems().into_iter().map(|problem| Misfit::new(problem.setting, problem.remedy)).collect();
-        let epsilons = [
-            ("device.ledger-bound", self.device.ledger_bound, 0.0, 1_000.0),
-            ("measures.epsilon-ceiling", self.measures.epsilon_ceiling, 0.001, 20.0),
-        ];
-        for (setting, epsilon, least, most) in epsilons {
-            if epsilon.is_some_and(|epsilon| !(least..=most).contains(&epsilon)) {
-                misfits.push(Misfit::new(setting, format!("choose an ε from {least} to {most}")));
-            }
-        }
         for (setting, folder) in [("data", &self.data), ("vault", &self.vault)] {
             let unusable = folder.as_deref().and_then(|folder| writable_folder(folder).err());
             misfits.extend(unusable.map(|remedy| Misfit::new(setting, remedy)));
@@ -238,12 +272,20 @@ fn config(file: &File) -> Result<CollectorConfig> {
     if let Some(bound) = file.device.ledger_bound {
         device.ledger_bound_micro = (bound * 1e6).round() as u32;
     }
-    if let Some(ceiling) = file.measures.epsilon_ceiling {
-        config.measure_policy.epsilon_ceiling_micro = (ceiling * 1e6).round() as u32;
+    let (policy, rules) = (&mut config.policy, &file.policy);
+    if let Some(ceiling) = rules.report_epsilon {
+        policy.report_epsilon_micro = (ceiling * 1e6).round() as u32;
     }
+    if let Some(most) = rules.device_epsilon {
+        policy.device_epsilon_micro = Some((most * 1e6).round() as u32);
+    }
+    policy.people_per_cohort = rules.people_per_cohort.unwrap_or(policy.people_per_cohort);
+    policy.reports_per_window = rules.reports_per_window.unwrap_or(policy.reports_per_window);
+    policy.measures_per_campaign = rules.measures_per_campaign.unwrap_or(policy.measures_per_campaign);
     let windows = &mut config.window_policy;
     windows.max_age = file.windows.max_age.map_or(windows.max_age, |span| span.0);
     windows.ahead = file.windows.ahead.map_or(windows.ahead, |span| span.0);
+    file.limits.apply(&mut config.limits);
     config.alerts.step = file.alerts.step.map_or(config.alerts.step, |span| span.0);
     config.alerts.loopback_webhooks = file.alerts.loopback_webhooks;
     config.record_period = file.record.period.map_or(config.record_period, |span| span.0);
@@ -259,7 +301,7 @@ fn config(file: &File) -> Result<CollectorConfig> {
 #[cfg(feature = "fuzzing")]
 pub(crate) fn read_settings(text: &str) -> Result<()> {
     let file: File = toml::from_str(text)?;
-    config(&file).map(drop)
+    config(&File { data: Some("data".into()), ..file }).map(drop)
 }
 
 #[cfg(test)]
@@ -279,9 +321,13 @@ mod tests {
             let file: File = toml::from_str(&format!("data = 'x'\n{text}")).unwrap();
             file.misfits().into_iter().map(|misfit| misfit.setting).collect::<Vec<_>>()
         };
-        assert_eq!(misfits("[measures]\nepsilon-ceiling = 12.0"), [""; 0]);
+        assert_eq!(misfits("[policy]\nreport-epsilon = 12.0"), [""; 0]);
         for refused in ["0.0", "-1.0", "20.1", "nan"] {
-            assert_eq!(misfits(&format!("[measures]\nepsilon-ceiling = {refused}")), ["measures.epsilon-ceiling"]);
+            assert_eq!(
+                misfits(&format!("[policy]\nreport-epsilon = {refused}")),
+                ["policy.report-epsilon"],
+                "{refused}"
+            );
         }
         assert_eq!(
             misfits("[device]\ntoken-batch = 0\n[retention]\ntallies = '1day'\n[epochs]\ngrace = '1h'"),

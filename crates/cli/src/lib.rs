@@ -21,6 +21,7 @@ pub mod fuzzing;
 mod keys;
 mod logs;
 mod plan;
+mod privacy;
 mod relay;
 mod replay;
 mod report;
@@ -64,6 +65,7 @@ enum Command {
     Report(report::Args),
     Watch(watch::Args),
     Plan(plan::Args),
+    Privacy(privacy::Args),
     Simulate(simulate::Args),
     Replay(replay::Args),
     Bench(bench::Args),
@@ -92,6 +94,7 @@ pub async fn run() -> ExitCode {
         Command::Restore(args) => restore::run(args).await,
         Command::Watch(args) => watch::run(args).await,
         Command::Plan(args) => plan::run(args),
+        Command::Privacy(args) => privacy::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
         Command::Replay(args) => replay::run(args).await,
         Command::Bench(args) => bench::run(args).await,

@@ -127,6 +127,7 @@ pub(crate) struct File {
     batch: Batch,
     visitor: Visitor,
     connections: Connections,
+    requests: Requests,
     queue: Queue,
     receipts: Receipts,
 }
@@ -153,6 +154,18 @@ struct Connections {
     most: Option<usize>,
     per_visitor: Option<usize>,
     idle: Option<Span>,
+    streams: Option<u32>,
+    age: Option<Span>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Requests {
+    address_bytes: Option<usize>,
+    header_bytes: Option<usize>,
+    body_bytes: Option<usize>,
+    message_bytes: Option<usize>,
+    time: Option<Span>,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -193,6 +206,19 @@ impl Connections {
         limit.most = self.most.unwrap_or(limit.most);
         limit.per_visitor = self.per_visitor.unwrap_or(limit.per_visitor);
         limit.idle = self.idle.map_or(limit.idle, |span| span.0);
+        limit.streams = self.streams.unwrap_or(limit.streams);
+        limit.age = self.age.map_or(limit.age, |span| span.0);
+    }
+}
+
+impl Requests {
+    fn apply(&self, config: &mut RelayConfig) {
+        let limit = &mut config.requests;
+        limit.address_bytes = self.address_bytes.unwrap_or(limit.address_bytes);
+        limit.header_bytes = self.header_bytes.unwrap_or(limit.header_bytes);
+        limit.body_bytes = self.body_bytes.unwrap_or(limit.body_bytes);
+        limit.message_bytes = self.message_bytes.unwrap_or(limit.message_bytes);
+        limit.time = self.time.map_or(limit.time, |span| span.0);
     }
 }
 
@@ -329,6 +355,7 @@ fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
     file.batch.apply(&mut config);
     file.visitor.apply(&mut config);
     file.connections.apply(&mut config);
+    file.requests.apply(&mut config);
     file.queue.apply(&mut config);
     config.receipts_kept = file.receipts.keep.map_or(config.receipts_kept, |span| span.0);
     config.drain = file.drain.map_or(config.drain, |span| span.0);

@@ -170,6 +170,7 @@ pub const TABLE: &[Permission] = &[
     may("tacita.v1.ReportingService/WatchQuery",           Campaigns, Read,   [All,     No,       Own,  No ]),
     may("tacita.v1.ReportingService/GetFunnel",            Campaigns, Read,   [All,     No,       Own,  No ]),
     may("tacita.v1.ReportingService/GetReconciliation",    Campaigns, Read,   [All,     No,       Own,  No ]),
+    may("tacita.v1.ReportingService/GetPrivacy",           Campaigns, Read,   [All,     No,       Own,  No ]),
     may("tacita.v1.ReportingService/PlanMeasure",          Campaigns, Read,   [All,     No,       Own,  No ]),
     may("tacita.v1.ReportingService/DeclareCampaign",      Campaigns, Change, [All,     No,       Own,  No ]),
     may("tacita.v1.ReportingService/ListAlerts",           Campaigns, Read,   [All,     No,       Own,  No ]),

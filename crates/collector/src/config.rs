@@ -3,11 +3,18 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use tacita_observability::LogFilter;
-use tacita_protocol::{epoch::EpochSchedule, manifest::DevicePolicy};
+use tacita_protocol::{
+    epoch::EpochSchedule,
+    manifest::{DevicePolicy, MAX_LEDGER_BOUND_MICRO},
+    policy::CampaignPolicy,
+};
 use tacita_store::PostgresUrl;
 use tacita_tls::ServerTls;
 
-use crate::CollectorError;
+use crate::{CollectorError, catalogue::Rules};
+
+/// The least ε of a policy, in millionths: below it a report says nothing.
+const LEAST_EPSILON_MICRO: u32 = 1_000;
 
 /// How a collector is set up.
 #[derive(Clone, Debug)]
@@ -24,8 +31,8 @@ pub struct CollectorConfig {
     pub device_policy: DevicePolicy,
     /// Which windows are still, and already, counted.
     pub window_policy: WindowPolicy,
-    /// What measures may be created.
-    pub measure_policy: MeasurePolicy,
+    /// What campaigns are held to. A change of it holds for campaigns and measures made from then on.
+    pub policy: Policy,
     /// What connections are encrypted with. None: plain HTTP/2, for this machine, or behind a proxy that ends TLS.
     pub tls: Option<ServerTls>,
     /// What may be under way at once.
@@ -74,15 +81,19 @@ pub struct WindowPolicy {
     pub ahead: Duration,
 }
 
-/// What measures may be created. Those that exist stay when it changes.
+/// What campaigns are held to. What exists stays when it changes; a campaign may be made with stricter values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct MeasurePolicy {
+pub struct Policy {
     /// The largest ε of one report, in millionths.
-    pub epsilon_ceiling_micro: u32,
+    pub report_epsilon_micro: u32,
+    /// What a device may spend on one campaign in an epoch, in millionths of ε; `None`: all that it may spend on the brand.
+    pub device_epsilon_micro: Option<u32>,
+    /// The least people of a cohort.
+    pub people_per_cohort: u32,
+    /// A publisher's part of a window enters no number before it has so many reports.
+    pub reports_per_window: u32,
     /// The most measures of one campaign: each of them takes from every device's budget.
     pub measures_per_campaign: usize,
-    /// The least people of a cohort.
-    pub people_per_cohort: u64,
 }
 
 /// What is deleted, and when.
@@ -114,6 +125,14 @@ pub struct MetricsPolicy {
 /// lets nothing through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
+    /// The most tokens that a publisher is issued in an epoch, by all collectors of a store together.
+    pub tokens_per_publisher: u64,
+    /// The most connections at once.
+    pub connections: usize,
+    /// The most connections at once from one address.
+    pub connections_per_peer: usize,
+    /// The most streams of one connection at once.
+    pub streams_per_connection: u32,
     /// The most reports of one batch.
     pub reports_per_batch: usize,
     /// The largest message, in bytes.
@@ -149,7 +168,7 @@ impl CollectorConfig {
             schedule: EpochSchedule::default(),
             device_policy: DevicePolicy::default(),
             window_policy: WindowPolicy::default(),
-            measure_policy: MeasurePolicy::default(),
+            policy: Policy::default(),
             tls: None,
             limits: Limits::default(),
             alerts: AlertPolicy::default(),
@@ -160,6 +179,16 @@ impl CollectorConfig {
             metrics: MetricsPolicy::default(),
             log: None,
         }
+    }
+
+    /// What new campaigns and measures are asked.
+    pub(crate) fn rules(&self) -> Rules {
+        let Policy { report_epsilon_micro, device_epsilon_micro, people_per_cohort, reports_per_window, .. } =
+            self.policy;
+        let device_epsilon_micro = device_epsilon_micro.unwrap_or(self.device_policy.ledger_bound_micro);
+        let campaign =
+            CampaignPolicy { report_epsilon_micro, device_epsilon_micro, people_per_cohort, reports_per_window };
+        Rules { campaign, measures_per_campaign: self.policy.measures_per_campaign }
     }
 
     /// The first setting that cannot be.
@@ -184,7 +213,31 @@ impl CollectorConfig {
         require(schedule.published_ahead >= 1, "epochs.published-ahead", "publish at least one epoch ahead");
         require(schedule.published_ahead <= 64, "epochs.published-ahead", "publish at most 64 epochs ahead");
         require(batch.contains(&self.device_policy.token_batch), "device.token-batch", "choose 1 to 128");
-        require(self.device_policy.ledger_bound_micro > 0, "device.ledger-bound", "choose at least 0.000001");
+        let bound = self.device_policy.ledger_bound_micro;
+        let bounds = 1..=MAX_LEDGER_BOUND_MICRO;
+        let remedy = "choose an ε from 0.000001 to 1000: devices refuse more";
+        require(bounds.contains(&bound), "device.ledger-bound", remedy);
+        let policy = &self.policy;
+        let epsilon = LEAST_EPSILON_MICRO..=tacita_dp::Epsilon::MAX.micro();
+        require(
+            epsilon.contains(&policy.report_epsilon_micro),
+            "policy.report-epsilon",
+            "choose an ε from 0.001 to 20",
+        );
+        let of_device = policy.device_epsilon_micro.is_none_or(|most| (LEAST_EPSILON_MICRO..=bound).contains(&most));
+        require(of_device, "policy.device-epsilon", "choose an ε from 0.001 to device.ledger-bound");
+        require(
+            policy.people_per_cohort > 1,
+            "policy.people-per-cohort",
+            "a cohort is never one person: choose at least 2",
+        );
+        require(policy.measures_per_campaign > 0, "policy.measures-per-campaign", "choose at least 1");
+        let least_tokens = u64::from(self.device_policy.token_batch);
+        let remedy = "choose at least one device's batch of tokens";
+        require(limits.tokens_per_publisher >= least_tokens, "limits.tokens-per-publisher", remedy);
+        require(limits.connections > 0, "limits.connections", "choose at least 1");
+        require(limits.connections_per_peer > 0, "limits.connections-per-peer", "choose at least 1");
+        require(limits.streams_per_connection > 0, "limits.streams-per-connection", "choose at least 1");
         require(limits.reports_per_batch > 0, "limits.reports-per-batch", "choose at least 1");
         let least_message = limits.reports_per_batch.saturating_mul(tacita_tokens::ENVELOPE_LEN + 2) + 64;
         let remedy = "a full batch must fit: choose at least 88 bytes for each of limits.reports-per-batch";
@@ -212,10 +265,18 @@ impl Default for WindowPolicy {
     }
 }
 
-impl Default for MeasurePolicy {
-    /// ε up to 6, 32 measures, 50 people.
+impl Default for Policy {
+    /// Those of [`CampaignPolicy`], with the ledger's bound for a device, and 32 measures.
     fn default() -> Self {
-        Self { epsilon_ceiling_micro: 6_000_000, measures_per_campaign: 32, people_per_cohort: 50 }
+        let CampaignPolicy { report_epsilon_micro, people_per_cohort, reports_per_window, .. } =
+            CampaignPolicy::default();
+        Self {
+            report_epsilon_micro,
+            device_epsilon_micro: None,
+            people_per_cohort,
+            reports_per_window,
+            measures_per_campaign: 32,
+        }
     }
 }
 
@@ -243,6 +304,10 @@ impl Default for MetricsPolicy {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            tokens_per_publisher: 10_000_000,
+            connections: 4_096,
+            connections_per_peer: 1_024,
+            streams_per_connection: 256,
             reports_per_batch: 4_096,
             message_bytes: 1 << 20,
             upload_streams: 256,

@@ -44,6 +44,7 @@ mod alerts;
 mod auth;
 mod catalogue;
 mod config;
+mod connections;
 mod dashboard;
 mod error;
 #[cfg(feature = "fuzzing")]
@@ -52,10 +53,12 @@ pub mod fuzzing;
 mod guard;
 mod ingest;
 mod keys;
+mod limits;
 mod metrics;
 mod opening;
 mod pages;
 mod pool;
+mod quota;
 mod readiness;
 mod receipts;
 mod record;
@@ -70,7 +73,7 @@ mod services;
 pub use auth::ApiKeyText;
 pub use catalogue::LogFault;
 pub use config::{
-    AlertPolicy, CollectorConfig, ConfigProblem, Limits, MeasurePolicy, MetricsPolicy, RetentionPolicy, StoreConfig,
+    AlertPolicy, CollectorConfig, ConfigProblem, Limits, MetricsPolicy, Policy, RetentionPolicy, StoreConfig,
     WindowPolicy,
 };
 pub use error::CollectorError;

@@ -40,14 +40,17 @@ use crate::{
     alerts::{AlertKeeper, Messenger, Webhooks},
     auth::ApiKeyText,
     catalogue::{ApiKey, By, Catalogue, NewApiKey, Principal, Refused},
+    connections::Connections,
     dashboard,
     guard::Guard,
     ingest::Ingest,
     keys::EpochKeeper,
+    limits,
     metrics::{Look, Metrics},
     opening::{OpenStore, fitting_signing_key, open_store},
     pages::for_pages,
     pool::{CryptoPool, Limit},
+    quota::TokenQuota,
     readiness::{self, Readiness},
     receipts::Receipts,
     record::Record,
@@ -165,18 +168,20 @@ impl Collector {
         });
         let (keys, store, look) = (foundation.keys.clone(), foundation.store.clone(), foundation.look.clone());
         let verifying_key = foundation.signing_key.verifying_key();
-        let connections = foundation.metrics.connections.clone();
+        let (most, open) = (foundation.config.limits, foundation.metrics.connections.clone());
+        let places = Connections::new(most.connections, most.connections_per_peer);
         let router = foundation.router(readiness.health())?;
         let end = drain.clone().cancelled_owned();
         let server = match acceptor {
             Some(acceptor) => {
-                let incoming = incoming(listener, acceptor);
-                let incoming = incoming.map(move |accepted| accepted.map(|stream| connections.count(stream)));
+                let incoming = places.admit(incoming(listener, acceptor), drain.clone());
+                let incoming = incoming.map(move |accepted| accepted.map(|stream| open.count(stream)));
                 tokio::spawn(router.serve_with_incoming_shutdown(incoming, end))
             }
             None => {
                 let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-                let incoming = incoming.map(move |accepted| accepted.map(|stream| connections.count(stream)));
+                let incoming = places.admit(incoming, drain.clone());
+                let incoming = incoming.map(move |accepted| accepted.map(|stream| open.count(stream)));
                 tokio::spawn(router.serve_with_incoming_shutdown(incoming, end))
             }
         };
@@ -400,6 +405,7 @@ impl Foundation {
             .add_service(guard.before(admin))
             .add_service(guard.before(TransparencyServiceServer::new(self.transparency())))
             .add_service(guard.before(AuditServiceServer::new(Audit { registry: self.registry.clone() })));
+        let services = limits::named(services);
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
         let routes = Routes::from(routes.into_axum_router().layer(self.calls));
         Ok(Server::builder()
@@ -408,6 +414,7 @@ impl Foundation {
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
             .http2_adaptive_window(Some(true))
+            .max_concurrent_streams(self.config.limits.streams_per_connection)
             .add_routes(routes))
     }
 
@@ -419,7 +426,8 @@ impl Foundation {
         let limit = Limit { name: "issuances_in_flight", value: self.config.limits.issuances_in_flight };
         let pool = self.pool("issue", limit)?;
         let (registry, keys, clock) = (self.registry.clone(), self.keys.clone(), self.clock.clone());
-        Ok(Tokens { registry, keys, clock, pool, metrics: self.metrics.clone() })
+        let quota = TokenQuota::new(registry.clone(), self.config.limits.tokens_per_publisher);
+        Ok(Tokens { registry, keys, clock, pool, metrics: self.metrics.clone(), quota })
     }
 
     fn collection(&self) -> Result<Collection, CollectorError> {
@@ -461,7 +469,7 @@ impl Foundation {
             store: self.store.clone(),
             keys: self.keys.clone(),
             clock: self.clock.clone(),
-            measures: self.config.measure_policy,
+            rules: self.config.rules(),
             metrics: self.metrics.clone(),
             page: self.page.clone(),
             readiness: self.readiness.clone(),

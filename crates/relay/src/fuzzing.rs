@@ -150,6 +150,6 @@ async fn app(folder: &Path) -> Router {
     let totals = Arc::new(links::Totals::open(folder, clock).expect("totals"));
     let origins = Origins::new(&["https://shop.example".to_owned()]).expect("an origin");
     let (health, _) = tonic_health::server::health_reporter();
-    web::app(Arc::new(services), origins, None, Some(ShortLinks { shelf, totals }), (health, calls))
+    web::app(Arc::new(services), config.requests, origins, None, Some(ShortLinks { shelf, totals }), (health, calls))
         .expect("the services")
 }

@@ -179,10 +179,11 @@ impl Relay {
             let readiness = readiness.clone();
             bound.serve(page, Arc::new(move || readiness.standing()))
         });
-        let origins = Origins::new(&config.allowed_origins)?;
-        let app = web::app(services, origins, sdk.as_ref(), links.clone(), (readiness.health(), calls))?;
+        let (origins, requests) = (Origins::new(&config.allowed_origins)?, config.requests);
+        let app = web::app(services, requests, origins, sdk.as_ref(), links.clone(), (readiness.health(), calls))?;
         tokio::spawn(readiness.clone().keep());
-        let connections = Connections::new(config.connections, proxies, metrics.clone(), acceptor);
+        let limits = (config.connections, requests);
+        let connections = Connections::new(limits, proxies, metrics.clone(), acceptor);
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
         let uploader = Uploader::new(queue.clone(), config.batch, receipts, upstream, metrics.clone());
         let uploader = tokio::spawn(uploader.run(upload.clone()));

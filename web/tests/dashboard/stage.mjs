@@ -100,6 +100,8 @@ class Collector {
       `${folder}/collector.toml`,
       `[device]
 token-batch = 128
+[policy]
+reports-per-window = 1
 [windows]
 max-age = ${JSON.stringify(maxAge)}
 [alerts]

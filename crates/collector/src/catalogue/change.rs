@@ -7,6 +7,7 @@ use tacita_protocol::{
     epoch::EpochId,
     id::{BrandId, CampaignId, Name, PublisherId},
     measure::Measure,
+    policy::CampaignPolicy,
     time::UnixTime,
 };
 
@@ -35,6 +36,9 @@ pub(crate) enum Change {
         name: Name,
         publishers: Vec<PublisherId>,
         attribution_seconds: u32,
+        /// Entries of before there were policies say none: the defaults.
+        #[serde(default)]
+        policy: CampaignPolicy,
     },
     /// What the brand says of its campaign; replaces what it said before.
     CampaignDeclared {
@@ -67,6 +71,13 @@ pub(crate) enum Change {
     DevicePolicySet {
         token_batch: u32,
         ledger_bound_micro: u32,
+    },
+    /// Tokens that one collector may issue to a publisher: its share of the quota, set aside before it issues any of them. No manifest
+    /// says anything of it, so no revision grows by it.
+    TokensSetAside {
+        publisher: PublisherId,
+        epoch: EpochId,
+        tokens: u64,
     },
     EpochPublished {
         epoch: EpochId,
@@ -113,7 +124,10 @@ pub(crate) enum Change {
 impl Change {
     /// Whether manifests may say something else from here on.
     pub(super) fn concerns_manifests(&self) -> bool {
-        !matches!(self, Self::SurgeFound { .. } | Self::SurgeTold { .. } | Self::LogFilterSet { .. })
+        !matches!(
+            self,
+            Self::SurgeFound { .. } | Self::SurgeTold { .. } | Self::LogFilterSet { .. } | Self::TokensSetAside { .. }
+        )
     }
 }
 

@@ -58,9 +58,17 @@ impl Catalogue {
                 expect(id.0 == next_number(&self.brands), "the brand's number")?;
                 self.brands.push(Brand { id, name });
             }
-            Change::CampaignCreated { id, brand, name, publishers, attribution_seconds } => {
+            Change::CampaignCreated { id, brand, name, publishers, attribution_seconds, policy } => {
                 let declaration = Arc::default();
-                self.take_in_campaign(Campaign { id, brand, name, publishers, attribution_seconds, declaration })?;
+                self.take_in_campaign(Campaign {
+                    id,
+                    brand,
+                    name,
+                    publishers,
+                    attribution_seconds,
+                    policy,
+                    declaration,
+                })?;
             }
             Change::CampaignDeclared { campaign, declaration } => {
                 let place = campaign.0.checked_sub(1).and_then(|place| self.campaigns.get_mut(place as usize));
@@ -81,11 +89,20 @@ impl Catalogue {
                 self.publish(epoch, &public_key, [starts_at, ends_at, closes_at])?;
             }
             Change::EpochEnded { epoch, at, closes_at } => self.end_early(epoch, at, closes_at)?,
-            Change::EpochDestroyed { epoch } => self.epoch_mut(epoch).ok_or("the epoch's number")?.destroyed = true,
+            Change::EpochDestroyed { epoch } => {
+                self.epoch_mut(epoch).ok_or("the epoch's number")?.destroyed = true;
+                self.tokens_set_aside.retain(|(_, of), _| *of != epoch);
+            }
             Change::Restored { next_epoch, next_revision } => self.restore(next_epoch, next_revision)?,
             Change::TalliesDeleted { before } => {
                 expect(before > self.deleted_before(), "the time up to which tallies are deleted")?;
                 self.deleted_before = Some(before);
+            }
+            Change::TokensSetAside { publisher, epoch, tokens } => {
+                expect(self.publisher(publisher).is_some(), "the publisher that tokens are for")?;
+                expect(self.epoch(epoch).is_some(), "the epoch that tokens are of")?;
+                let sum = self.tokens_set_aside.entry((publisher, epoch)).or_default();
+                *sum = sum.saturating_add(tokens);
             }
             Change::SurgeFound { surge } => self.take_in_surge(*surge)?,
             Change::SurgeTold { surge } => self.take_in_surge_told(surge),
@@ -164,6 +181,7 @@ impl Catalogue {
         self.next_epoch = Some(next_epoch);
         self.fresh_from_restoring = true;
         self.epochs.iter_mut().for_each(|epoch| epoch.destroyed = true);
+        self.tokens_set_aside.clear();
         Ok(())
     }
 
@@ -196,9 +214,10 @@ mod tests {
 
     /// A log of one publisher, brand, campaign and measure, with these dimensions.
     fn fold(dimensions: &str) -> Result<Catalogue, LogFault> {
+        // An entry is one line.
+        let fields = r#""id": 1, "campaign": 1, "name": "shares", "event": "share", "participation": "event""#;
         let measure = format!(
-            r#"{{"measure-created": {{"id": 1, "campaign": 1, "name": "shares", "event": "share", "participation": "event",
-                "domain": {dimensions}, "epsilon": 2000000, "window": 86400}}}}"#
+            r#"{{"measure-created": {{{fields}, "domain": {dimensions}, "epsilon": 2000000, "window": 86400}}}}"#
         );
         // An entry's line feed is where its private part begins.
         let measure = measure.replace('\n', "");

@@ -11,7 +11,10 @@ mod fold;
 mod propose;
 mod surge;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use tacita_dp::Mechanism;
@@ -22,6 +25,7 @@ use tacita_protocol::{
     id::{BrandId, CampaignId, CampaignName, MeasureId, Name, PublisherId},
     manifest::{DevicePolicy, Manifest, ManifestCampaign},
     measure::Measure,
+    policy::CampaignPolicy,
     time::UnixTime,
 };
 
@@ -32,7 +36,7 @@ pub use change::LogFault;
 pub(crate) use cohorts::Cohorts;
 pub(crate) use declaration::Declaration;
 pub(crate) use entry::{By, Entry};
-pub(crate) use propose::{NewApiKey, NewCampaign, NewMeasure, Refused};
+pub(crate) use propose::{NewApiKey, NewCampaign, NewMeasure, Refused, Rules};
 pub(crate) use surge::{Found, Surge};
 
 /// Whom an API key stands for.
@@ -80,6 +84,8 @@ pub(crate) struct Campaign {
     /// Rising, none twice.
     pub(crate) publishers: Vec<PublisherId>,
     pub(crate) attribution_seconds: u32,
+    /// What it is held to.
+    pub(crate) policy: CampaignPolicy,
     /// The newest; shared, since answers are made from it.
     pub(crate) declaration: Arc<Declaration>,
 }
@@ -131,8 +137,8 @@ impl Epoch {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalogue {
     length: u64,
-    /// Grows with each entry that manifests may depend on: all but those of surges and log filters. An entry that the store was
-    /// restored says what it is.
+    /// Grows with each entry that manifests may depend on: all but those of surges, log filters and tokens set aside. An entry that the store
+    /// was restored says what it is.
     revision: u64,
     head: Head,
     signing_key: Option<[u8; 32]>,
@@ -151,6 +157,8 @@ pub(crate) struct Catalogue {
     fresh_from_restoring: bool,
     changed_at: Option<UnixTime>,
     deleted_before: Option<UnixTime>,
+    /// How many tokens collectors may have issued to each publisher, of epochs that are not closed.
+    tokens_set_aside: HashMap<(PublisherId, EpochId), u64>,
     /// By rising id.
     surges: Vec<Arc<Found>>,
     /// How many surges each brand had.
@@ -335,6 +343,7 @@ impl Campaign {
             brand: self.brand,
             name: self.name.clone(),
             attribution_seconds: self.attribution_seconds,
+            policy: self.policy,
         }
     }
 }

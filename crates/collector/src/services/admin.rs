@@ -16,9 +16,8 @@ use crate::{
     auth::ApiKeyText,
     catalogue::{
         ApiKey, Brand, By, Catalogue, Change, Cohorts, NewApiKey, NewCampaign, NewMeasure, Principal, Publisher,
-        Refused,
+        Refused, Rules,
     },
-    config::MeasurePolicy,
     guard::Caller,
     keys::{EpochKeeper, KeeperError},
     metrics::{Metrics, StoreCall},
@@ -33,7 +32,7 @@ pub(crate) struct Admin {
     pub(crate) store: Arc<dyn TallyStore>,
     pub(crate) keys: Arc<EpochKeeper>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) measures: MeasurePolicy,
+    pub(crate) rules: Rules,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) page: Arc<Page>,
     pub(crate) readiness: Arc<Readiness>,
@@ -190,9 +189,11 @@ impl AdminService for Admin {
         request: Request<v1::CreateCampaignRequest>,
     ) -> Result<Response<v1::CreateCampaignResponse>, Status> {
         let by = Caller::of(&request)?.by();
-        let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds } = request.into_inner();
-        let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds };
-        let (_, catalogue) = self.registry.apply(by, |catalogue| catalogue.propose_campaign(&wish)).await?;
+        let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds, policy } = request.into_inner();
+        let policy = policy.unwrap_or_default();
+        let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds, policy };
+        let propose = |catalogue: &Catalogue| catalogue.propose_campaign(&wish, &self.rules);
+        let (_, catalogue) = self.registry.apply(by, propose).await?;
         let campaign = catalogue.campaigns().last().map(|campaign| (&campaign.for_manifest()).into());
         Ok(Response::new(v1::CreateCampaignResponse { campaign }))
     }
@@ -218,7 +219,7 @@ impl AdminService for Admin {
         let sizes = asked.cohorts.into_iter().map(|cohort| (cohort.label, cohort.people)).collect();
         let cohorts = Cohorts { sizes, reports_per_window: asked.reports_per_window };
         let wish = || NewMeasure { campaign: &asked.campaign, wire: wire.clone(), contents, cohorts: &cohorts };
-        let propose = |catalogue: &Catalogue| catalogue.propose_measure(wish(), &self.measures);
+        let propose = |catalogue: &Catalogue| catalogue.propose_measure(wish(), &self.rules);
         // What is refused lists no contents.
         propose(&self.registry.snapshot())?;
         if let Some(contents) = contents {

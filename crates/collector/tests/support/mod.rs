@@ -67,6 +67,8 @@ impl House {
     pub async fn open(change: impl FnOnce(&mut CollectorConfig)) -> Self {
         let dir = TempDir::new().unwrap();
         let mut config = CollectorConfig::new(dir.path().join("data"));
+        // A test counts few reports, and looks at them.
+        config.policy.reports_per_window = 1;
         change(&mut config);
         let clock = ManualClock::new(NOON);
         let (collector, channel) = start(&config, &clock).await;
@@ -123,8 +125,13 @@ impl House {
 
     pub async fn create_campaign(&self, brand: &str, name: &str, publishers: &[&str]) {
         let publishers = publishers.iter().map(|&name| name.into()).collect();
-        let request =
-            v1::CreateCampaignRequest { brand: brand.into(), name: name.into(), publishers, attribution_seconds: 0 };
+        let request = v1::CreateCampaignRequest {
+            brand: brand.into(),
+            name: name.into(),
+            publishers,
+            attribution_seconds: 0,
+            policy: None,
+        };
         self.admin().create_campaign(request).await.unwrap();
     }
 
