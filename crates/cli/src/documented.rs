@@ -7,7 +7,8 @@ use clap::{Parser as _, error::ErrorKind};
 use crate::Cli;
 
 /// What a page writes for something of the reader's, and something that parses.
-const PLACEHOLDERS: [(&str, &str); 3] = [
+const PLACEHOLDERS: [(&str, &str); 4] = [
+    ("N", "1"),
     ("HEX", "0000000000000000000000000000000000000000000000000000000000000000"),
     ("NUMBER", "1"),
     ("URL", "http://127.0.0.1:7601"),

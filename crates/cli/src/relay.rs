@@ -19,7 +19,7 @@ use crate::{
     configuration::{ConfigArgs, Loaded, Misfit, Settings, load, readable_file, writable_folder},
     logs::{self, LogArgs, LogFile},
     settings::{Secret, Signals, Span, api_key, http_address, signing_key},
-    tls::{ClientTlsArgs, ServerTlsArgs, ServerTlsFile},
+    tls::{ClientTlsArgs, RelayTlsFile, ServerTlsArgs},
 };
 
 /// Run a publisher's relay: hands visitors the manifest and blinded tokens, shuffles their sealed reports.
@@ -117,7 +117,7 @@ pub(crate) struct File {
     ca: Option<PathBuf>,
     client_cert: Option<PathBuf>,
     client_key: Option<PathBuf>,
-    tls: ServerTlsFile,
+    tls: RelayTlsFile,
     drain: Option<Span>,
     manifest_refresh: Option<Span>,
     metrics: Option<SocketAddr>,
@@ -346,7 +346,7 @@ fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
     let api_key = asked.take(if file.key.is_some() { "key" } else { "key-file" }, file.api_key());
     let proxies = asked.take("trusted-proxies", networks(&file.trusted_proxies));
     let collector_tls = asked.take("client-cert", file.collector_tls());
-    let tls = asked.take("tls", file.tls.of_relay());
+    let tls = asked.take("tls", file.tls.read());
     if !asked.0.is_empty() {
         return Err(asked.0);
     }
