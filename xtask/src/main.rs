@@ -3,6 +3,7 @@
 mod bench;
 mod faults;
 mod fuzz;
+mod simulate;
 
 use std::{
     path::Path,
@@ -39,6 +40,15 @@ enum Word {
         #[arg(long, default_value_t = 20)]
         seconds: u32,
     },
+    /// Simulate a whole deployment, from one seed after the other, with faults before and after each commit.
+    Simulate {
+        /// How many seeds.
+        #[arg(long, default_value_t = 1_000)]
+        runs: u64,
+        /// The first of them; a random one without it.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Run the fault tests for many rounds: kills, torn writes, full disks, a database that is away. Needs root for the full disk.
     Faults {
         /// Of each test.
@@ -65,6 +75,7 @@ fn main() -> ExitCode {
         Word::Lint => lint(),
         Word::Fuzz { seconds } => fuzz::run(seconds),
         Word::Faults { rounds } => faults::run(rounds),
+        Word::Simulate { runs, seed } => simulate::run(runs, seed),
         Word::Bench { names, long } => bench::run(&names, long),
     };
     match done {

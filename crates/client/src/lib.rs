@@ -78,4 +78,4 @@ pub use occurrence::{Answer, Occurrence, Recorded};
 pub use session::{CampaignLink, Session, Shared, Visit};
 pub use state::{DeviceState, MAX_PENDING};
 pub use storage::{Change, FileStorage, Look, MemoryStorage, Storage, StorageError};
-pub use transport::{GrpcTransport, Reply, Transport, TransportError};
+pub use transport::{GrpcTransport, Line, Reply, Transport, TransportError};

@@ -9,7 +9,7 @@ use tacita_protocol::{
 };
 use tacita_tokens::{BlindedBatch, Envelope, IssuedBatch};
 
-pub use grpc::GrpcTransport;
+pub use grpc::{GrpcTransport, Line};
 
 /// An answer that is on its way.
 pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, TransportError>> + Send + 'a>>;

@@ -23,7 +23,7 @@ use tacita_protocol::{
 };
 use tacita_store::{
     StoreError, TallyStore,
-    vault::{Vault, VaultError},
+    vault::{SecretKeys, VaultError},
 };
 use tacita_tokens::{EpochKey, Issuer, Opener};
 use tokio::{sync::Mutex, time::Instant};
@@ -56,9 +56,18 @@ struct LoadedKey {
     derived: HashMap<PublisherId, Arc<PublisherKeys>>,
 }
 
+/// Makes an epoch's key.
+pub(crate) type FreshKey = Box<dyn Fn() -> Result<EpochKey, tacita_tokens::Error> + Send + Sync>;
+
+/// A key of the operating system's random bytes.
+pub(crate) fn random_key() -> Result<EpochKey, tacita_tokens::Error> {
+    EpochKey::generate(&mut SysRng)
+}
+
 pub(crate) struct EpochKeeper {
     registry: Arc<Registry>,
-    vault: Vault,
+    vault: Arc<dyn SecretKeys>,
+    fresh_key: FreshKey,
     store: Arc<dyn TallyStore>,
     clock: Arc<dyn Clock>,
     schedule: EpochSchedule,
@@ -104,13 +113,14 @@ pub(crate) fn is_issued(epoch: &Epoch, now: UnixTime) -> bool {
 impl EpochKeeper {
     pub(crate) fn new(
         registry: Arc<Registry>,
-        vault: Vault,
+        vault: Arc<dyn SecretKeys>,
+        fresh_key: FreshKey,
         store: Arc<dyn TallyStore>,
         clock: Arc<dyn Clock>,
         schedule: EpochSchedule,
     ) -> Self {
         let (loaded, turn) = (RwLock::default(), Mutex::default());
-        Self { registry, vault, store, clock, schedule, loaded, turn }
+        Self { registry, vault, fresh_key, store, clock, schedule, loaded, turn }
     }
 
     /// The keys of one epoch and publisher, derived at first use (some 50 µs).
@@ -179,7 +189,7 @@ impl EpochKeeper {
                 return Ok(EpochKey::from_bytes(&secret)?);
             }
         }
-        let key = EpochKey::generate(&mut SysRng)?;
+        let key = (self.fresh_key)()?;
         self.vault.put(&key.public_key().id().0, &key.to_bytes())?;
         Ok(key)
     }

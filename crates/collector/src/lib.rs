@@ -54,4 +54,6 @@ pub use config::{AlertPolicy, CollectorConfig, Limits, MeasurePolicy, StoreConfi
 pub use error::CollectorError;
 pub use keys::KeyMissing;
 pub use report::plan_measure;
+#[cfg(feature = "simulation")]
+pub use server::simulation;
 pub use server::{Collector, RunningCollector};

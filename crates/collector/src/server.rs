@@ -19,7 +19,10 @@ use tacita_proto::v1::{
     token_service_server::{self, TokenServiceServer},
 };
 use tacita_protocol::{manifest::DevicePolicy, time::Clock};
-use tacita_store::{TallyStore, vault::Vault};
+use tacita_store::{
+    TallyStore,
+    vault::{SecretKeys, Vault},
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -40,7 +43,7 @@ use crate::{
     catalogue::{Catalogue, Principal, Refused},
     dashboard,
     ingest::Ingest,
-    keys::EpochKeeper,
+    keys::{EpochKeeper, FreshKey, random_key},
     opening::{OpenStore, fitting_signing_key, open_store},
     pages::for_pages,
     pool::{CryptoPool, Limit},
@@ -64,6 +67,10 @@ const SERVICES: [&str; 6] = [
     reporting_service_server::SERVICE_NAME,
     token_service_server::SERVICE_NAME,
 ];
+
+#[cfg(feature = "simulation")]
+#[path = "simulation.rs"]
+pub mod simulation;
 
 /// The collector: issuer, ingest, reporting and administration behind one listener.
 #[derive(Debug)]
@@ -252,12 +259,24 @@ async fn announce(health: &HealthReporter, ready: bool) {
 impl Foundation {
     async fn lay(config: CollectorConfig, clock: Arc<dyn Clock>) -> Result<Self, CollectorError> {
         make_directory(&config.data)?;
-        let OpenStore { tallies: store, log } = open_store(&config).await?;
+        let store = open_store(&config).await?;
+        let vault = Arc::new(Vault::open(&config.vault)?);
+        Self::lay_on(store, vault, Box::new(random_key), config, clock).await
+    }
+
+    async fn lay_on(
+        OpenStore { tallies: store, log }: OpenStore,
+        vault: Arc<dyn SecretKeys>,
+        fresh_key: FreshKey,
+        config: CollectorConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CollectorError> {
         let registry = Arc::new(Registry::open(log, clock.clone()).await?);
-        let vault = Vault::open(&config.vault)?;
-        let signing_key = Arc::new(fitting_signing_key(&registry, &vault, &config).await?);
+        let signing_key = Arc::new(fitting_signing_key(&registry, &*vault, &config).await?);
         set_device_policy(&registry, config.device_policy).await?;
-        let keys = Arc::new(EpochKeeper::new(registry.clone(), vault, store.clone(), clock.clone(), config.schedule));
+        let schedule = config.schedule;
+        let keys = EpochKeeper::new(registry.clone(), vault, fresh_key, store.clone(), clock.clone(), schedule);
+        let keys = Arc::new(keys);
         keys.take_turn().await?;
         let drain = CancellationToken::new();
         let (kept, max_age) = (config.limits.kept_tallies_bytes, config.window_policy.max_age);
@@ -271,6 +290,17 @@ impl Foundation {
     }
 
     fn router(self, health: HealthReporter) -> Result<Router, CollectorError> {
+        Ok(Server::builder()
+            // gRPC-Web comes by HTTP/1.1 too.
+            .accept_http1(true)
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE))
+            .http2_adaptive_window(Some(true))
+            .add_routes(self.routes(health)?))
+    }
+
+    /// Every service, as yet without a listener.
+    fn routes(self, health: HealthReporter) -> Result<Routes, CollectorError> {
         let most = self.config.limits.message_bytes;
         let issued = Arc::new(IssuedCounts::default());
         let reflection = tonic_reflection::server::Builder::configure()
@@ -286,14 +316,7 @@ impl Foundation {
             .add_service(CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most))
             .add_service(for_pages(ReportingServiceServer::new(self.reporting()), &self.config.dashboard_origins)?)
             .add_service(self.guarded_admin(issued));
-        let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
-        Ok(Server::builder()
-            // gRPC-Web comes by HTTP/1.1 too.
-            .accept_http1(true)
-            .http2_keepalive_interval(Some(KEEPALIVE))
-            .http2_keepalive_timeout(Some(KEEPALIVE))
-            .http2_adaptive_window(Some(true))
-            .add_routes(routes))
+        Ok(if self.config.serve_dashboard { dashboard::beside(services) } else { services })
     }
 
     /// Administration, which takes large messages: of whom its methods would not admit, none is read.

@@ -16,11 +16,11 @@ use std::{
 use governor::{Quota, RateLimiter, clock, middleware::NoOpMiddleware, nanos::Nanos, state::keyed::DashMapStateStore};
 use tacita_proto::v1::{self, token_service_client::TokenServiceClient};
 use tacita_protocol::time::Clock;
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status};
 
 use crate::{
     config::{ConfigError, VisitorLimit},
-    upstream::{Upstream, answer},
+    upstream::{Line, Upstream, answer},
     visitor::Visitor,
 };
 
@@ -112,7 +112,7 @@ impl fmt::Debug for LimitClock {
 /// The way to the collector's issuer, on a connection that carries nothing else.
 pub(crate) struct IssuerConnection {
     upstream: Upstream,
-    issuer: TokenServiceClient<Channel>,
+    issuer: TokenServiceClient<Line>,
 }
 
 impl IssuerConnection {

@@ -23,6 +23,7 @@ use std::{
     thread::JoinHandle,
 };
 
+use rand::CryptoRng;
 use tacita_tokens::Envelope;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -57,6 +58,9 @@ pub enum QueueError {
     Closed,
 }
 
+/// Where the queue's keys and draws come from: a generator whose output nobody can foretell.
+pub(crate) type Random = Box<dyn CryptoRng + Send>;
+
 /// A handle on the queue.
 #[derive(Clone)]
 pub(crate) struct Queue {
@@ -79,11 +83,12 @@ impl Queue {
         folder: &Path,
         capacity: usize,
         policy: BatchPolicy,
+        random: Random,
     ) -> Result<(Self, JoinHandle<()>), QueueError> {
         let room = Room { held: Arc::default(), capacity };
         let (publish, waiting) = watch::channel(Waiting::default());
         let (commands, received) = mpsc::channel(COMMANDS);
-        let writer = Writer::open(folder, policy, room.clone(), publish)?;
+        let writer = Writer::open(folder, policy, room.clone(), publish, random)?;
         let thread = std::thread::Builder::new()
             .name("relay-queue".into())
             .spawn(move || writer.run(received))

@@ -2,6 +2,7 @@
 
 use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 
+use rand::rngs::StdRng;
 use tacita_protocol::time::Clock;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -11,7 +12,7 @@ use crate::{
     gate::{Allowances, IssuerConnection},
     links::{LinkShelf, LinksError, Totals},
     manifest::{CacheError, ManifestCache},
-    queue::{Queue, QueueError},
+    queue::{Queue, QueueError, Random},
     sdk::{Sdk, SdkError},
     seen::{Counters, RelaySeen},
     services::Services,
@@ -25,6 +26,10 @@ const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a drain waits for open requests and for the collector's answers. What is not answered stays on disk.
 const DRAIN: Duration = Duration::from_secs(10);
+
+#[cfg(feature = "simulation")]
+#[path = "simulation.rs"]
+pub mod simulation;
 
 /// The publisher's edge.
 #[derive(Debug)]
@@ -104,36 +109,16 @@ impl Relay {
         let address = listener.local_addr().map_err(RelayError::Listen)?;
         let sdk = config.sdk.as_deref().map(Sdk::read).transpose()?;
         let links = open_links(&config, clock.clone())?;
-        let (queue, writer) = open_queue(&config).await?;
-        let manifest = match open_manifest(&config, upstream.clone()).await {
-            Ok(manifest) => manifest,
-            Err(error) => {
-                // So that whoever mends the cause finds the folder free.
-                close_queue(&queue, Some(writer)).await;
-                return Err(error);
-            }
-        };
-        let limit = config.visitor_limit;
-        let tokens = Arc::new(Allowances::new(limit.of_tokens(), clock.clone())?);
-        let envelopes = Arc::new(Allowances::new(limit.of_envelopes(), clock)?);
-        let proxies = TrustedProxies::new(config.trusted_proxies.clone());
-        let counters = Arc::new(Counters::default());
-        let services = Arc::new(Services {
-            publisher: config.publisher,
-            manifest: manifest.clone(),
-            tokens: tokens.clone(),
-            envelopes: envelopes.clone(),
-            issuer: IssuerConnection::new(upstream.clone()),
-            proxies: proxies.clone(),
-            queue: queue.clone(),
-            counters: counters.clone(),
-        });
+        let random = Box::new(rand::make_rng::<StdRng>());
+        let Rooms { services, uploader, writer } = Rooms::furnish(&config, upstream, random, clock).await?;
+        let (tokens, envelopes) = (services.tokens.clone(), services.envelopes.clone());
+        let (manifest, queue) = (services.manifest.clone(), services.queue.clone());
+        let (proxies, counters) = (services.proxies.clone(), services.counters.clone());
 
         let (accept, upload) = (CancellationToken::new(), CancellationToken::new());
         let app = web::app(services, Origins::new(&config.allowed_origins)?, sdk.as_ref(), links.clone()).await?;
         let connections = Connections::new(config.connections, proxies, counters.clone());
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
-        let uploader = Uploader::new(queue.clone(), config.batch, upstream, counters.clone());
         let uploader = tokio::spawn(uploader.run(upload.clone()));
         tokio::spawn(manifest.clone().keep_fresh(config.manifest_refresh, accept.clone()));
         tokio::spawn(forget_visitors([tokens.clone(), envelopes], accept.clone()));
@@ -157,6 +142,47 @@ impl Relay {
             uploader,
             writer: Some(writer),
         })
+    }
+}
+
+/// A relay before anything in it runs by itself.
+struct Rooms {
+    services: Arc<Services>,
+    uploader: Uploader,
+    /// The thread that writes the queue; ends when the last handle of the queue is gone.
+    writer: thread::JoinHandle<()>,
+}
+
+impl Rooms {
+    async fn furnish(
+        config: &RelayConfig,
+        upstream: Upstream,
+        random: Random,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, RelayError> {
+        let (queue, writer) = open_queue(config, random).await?;
+        let manifest = match open_manifest(config, upstream.clone()).await {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                // So that whoever mends the cause finds the folder free.
+                close_queue(&queue, Some(writer)).await;
+                return Err(error);
+            }
+        };
+        let limit = config.visitor_limit;
+        let counters = Arc::new(Counters::default());
+        let services = Arc::new(Services {
+            publisher: config.publisher,
+            manifest,
+            tokens: Arc::new(Allowances::new(limit.of_tokens(), clock.clone())?),
+            envelopes: Arc::new(Allowances::new(limit.of_envelopes(), clock)?),
+            issuer: IssuerConnection::new(upstream.clone()),
+            proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+            queue: queue.clone(),
+            counters: counters.clone(),
+        });
+        let uploader = Uploader::new(queue, config.batch, upstream, counters);
+        Ok(Self { services, uploader, writer })
     }
 }
 
@@ -220,13 +246,13 @@ async fn end_within(time: Duration, task: &mut JoinHandle<()>, otherwise: &str) 
     }
 }
 
-async fn open_queue(config: &RelayConfig) -> Result<(Queue, thread::JoinHandle<()>), RelayError> {
+async fn open_queue(config: &RelayConfig, random: Random) -> Result<(Queue, thread::JoinHandle<()>), RelayError> {
     let (data, capacity, policy) = (config.data.clone(), config.capacity(), config.batch);
     let path = data.join("queue");
     let folder = path.clone();
     let opened = tokio::task::spawn_blocking(move || {
         fs::create_dir_all(&data).map_err(|error| RelayError::Data { path: data, error })?;
-        Queue::open(&folder, capacity, policy).map_err(|error| RelayError::Queue { path: folder, error })
+        Queue::open(&folder, capacity, policy, random).map_err(|error| RelayError::Queue { path: folder, error })
     });
     opened.await.unwrap_or_else(|_| Err(RelayError::Queue { path, error: QueueError::Closed }))
 }

@@ -14,13 +14,17 @@ use tacita_tokens::{BlindedBatch, Envelope, IssuedBatch};
 use tonic::{
     Code, Request, Status,
     metadata::{Ascii, MetadataValue},
-    transport::{Channel, Endpoint},
+    transport::Endpoint,
 };
+use tower::{ServiceExt as _, util::BoxCloneSyncService};
 
 use super::{Reply, Transport, TransportError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What calls go out on: an HTTP/2 connection, or what a program puts in its place (a tunnel, a simulation).
+pub type Line = BoxCloneSyncService<http::Request<tonic::body::Body>, http::Response<tonic::body::Body>, Status>;
 
 /// Speaks to a relay over two HTTP/2 connections of its own: one for the manifest, its catalogues and tokens, one for reports, so that
 /// no connection ties an issuance to a report.
@@ -29,8 +33,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// all its devices, each with [`for_visitor`](Self::for_visitor).
 #[derive(Clone)]
 pub struct GrpcTransport {
-    issuance: Channel,
-    reports: Channel,
+    issuance: Line,
+    reports: Line,
     visitor: Option<MetadataValue<Ascii>>,
 }
 
@@ -46,7 +50,13 @@ impl GrpcTransport {
             return Err(TransportError::Unavailable("there is no tokio runtime here to connect from".to_owned()));
         }
         let endpoint = endpoint(relay_url)?;
-        Ok(Self { issuance: endpoint.connect_lazy(), reports: endpoint.connect_lazy(), visitor: None })
+        let line = || Line::new(endpoint.connect_lazy().map_err(|error| Status::from_error(error.into())));
+        Ok(Self::over(line(), line()))
+    }
+
+    /// Over lines that the program brings along. They must not share a connection.
+    pub fn over(issuance: Line, reports: Line) -> Self {
+        Self { issuance, reports, visitor: None }
     }
 
     /// The same connections on behalf of the visitor at `address`: sets `x-forwarded-for`, by which a relay that trusts

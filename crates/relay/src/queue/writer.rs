@@ -18,7 +18,7 @@ use tacita_tokens::Envelope;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    QueueError, Room,
+    QueueError, Random, Room,
     disk::{Batch, BatchId, Disk},
     pool::{Pool, Waiting},
 };
@@ -58,6 +58,7 @@ pub(super) struct Writer {
     policy: BatchPolicy,
     room: Room,
     publish: watch::Sender<Waiting>,
+    random: Random,
     disk: Option<Disk>,
     /// When the disk failed last, and how.
     failed: Option<(Instant, QueueError)>,
@@ -76,12 +77,14 @@ impl Writer {
         policy: BatchPolicy,
         room: Room,
         publish: watch::Sender<Waiting>,
+        random: Random,
     ) -> Result<Self, QueueError> {
         let mut writer = Self {
             folder: folder.to_owned(),
             policy,
             room,
             publish,
+            random,
             disk: None,
             failed: None,
             pool: Pool::default(),
@@ -167,7 +170,8 @@ impl Writer {
         let answered_envelopes: usize = answered.iter().filter_map(|(batch, _)| self.handed.remove(batch)).sum();
         opened?;
         let mut changes = self.disk.as_ref().ok_or(QueueError::Closed)?.changes();
-        let keys: Vec<_> = submitted.iter().flat_map(|(envelopes, _)| changes.add(envelopes)).collect();
+        let random = &mut *self.random;
+        let keys: Vec<_> = submitted.iter().flat_map(|(envelopes, _)| changes.add(envelopes, random)).collect();
         for (batch, _) in answered {
             changes.forget(*batch);
         }
@@ -199,10 +203,10 @@ impl Writer {
             return Ok(None);
         }
         self.open_disk()?;
-        let mut rng = rand::rng();
-        let keys = self.pool.draw(size, &mut rng);
+        let keys = self.pool.draw(size, &mut self.random);
+        let id = BatchId(self.random.random());
         let sealed = self.open_disk().and_then(|disk| {
-            let batch = Batch { id: BatchId(rng.random()), envelopes: disk.envelopes(&keys)? };
+            let batch = Batch { id, envelopes: disk.envelopes(&keys)? };
             let mut changes = disk.changes();
             changes.seal(&keys, &batch);
             changes.commit()?;
