@@ -39,6 +39,8 @@ mod dashboard;
 mod error;
 mod ingest;
 mod keys;
+#[cfg(test)]
+mod model;
 mod opening;
 mod pages;
 mod pool;
