@@ -4,6 +4,7 @@ mod bench;
 mod faults;
 mod fuzz;
 mod simulate;
+mod soak;
 
 use std::{
     path::Path,
@@ -49,6 +50,15 @@ enum Word {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Run collector and relay, built for release, at 80 % of their capacity with a fault a minute; or at five times of it.
+    Soak {
+        /// How long. A run of fewer minutes than there are faults has them closer together.
+        #[arg(long, default_value_t = 30)]
+        minutes: u32,
+        /// Offer five times of what they can take instead, for some seconds.
+        #[arg(long)]
+        overload: bool,
+    },
     /// Run the fault tests for many rounds: kills, torn writes, full disks, a database that is away. Needs root for the full disk.
     Faults {
         /// Of each test.
@@ -76,6 +86,7 @@ fn main() -> ExitCode {
         Word::Fuzz { seconds } => fuzz::run(seconds),
         Word::Faults { rounds } => faults::run(rounds),
         Word::Simulate { runs, seed } => simulate::run(runs, seed),
+        Word::Soak { minutes, overload } => soak::run(minutes, overload),
         Word::Bench { names, long } => bench::run(&names, long),
     };
     match done {
