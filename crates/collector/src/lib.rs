@@ -51,6 +51,8 @@ mod guard;
 mod ingest;
 mod keys;
 mod metrics;
+#[cfg(test)]
+mod model;
 mod opening;
 mod pages;
 mod pool;
@@ -71,5 +73,7 @@ pub use config::{
 pub use error::CollectorError;
 pub use keys::KeyMissing;
 pub use report::plan_measure;
+#[cfg(feature = "simulation")]
+pub use server::simulation;
 pub use server::{Collector, RunningCollector};
 pub use tacita_tls::{ClientCertificates, Identity, ServerTls};

@@ -6,7 +6,7 @@ use ed25519_dalek::SigningKey;
 use tacita_store::{
     ChangeLog, PeriodRecord, PostgresOptions, PostgresStore, TallyStore,
     embedded::{EmbeddedOptions, EmbeddedStore},
-    vault::Vault,
+    vault::SecretKeys,
 };
 
 use crate::{
@@ -50,7 +50,7 @@ pub(crate) async fn open_store(config: &CollectorConfig) -> Result<OpenStore, Co
 /// store that they were published in: in a second one their tokens could be spent once more.
 pub(crate) async fn fitting_signing_key(
     registry: &Registry,
-    vault: &Vault,
+    vault: &dyn SecretKeys,
     config: &CollectorConfig,
 ) -> Result<SigningKey, CollectorError> {
     let key = SigningKey::from_bytes(&*vault.signing_key()?);

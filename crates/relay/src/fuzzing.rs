@@ -6,12 +6,16 @@ use std::{fs, net::SocketAddr, path::Path, sync::Arc};
 use axum::{Router, body::Body};
 use ed25519_dalek::VerifyingKey;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
+use prometheus_client::registry::Registry;
+use rand::rngs::StdRng;
+use tacita_observability::CallLayer;
 use tacita_protocol::{
     id::PublisherId,
     time::{ManualClock, UnixTime},
 };
 use tokio::runtime::Runtime;
 use tonic::{metadata::MetadataMap, transport::server::TcpConnectInfo};
+use tonic_health::server::HealthReporter;
 use tower::ServiceExt as _;
 use url::Url;
 
@@ -20,8 +24,8 @@ use crate::{
     gate::{Allowances, IssuerConnection},
     links::{self, LinkTable},
     manifest::ManifestCache,
+    metrics::Metrics,
     queue::Queue,
-    seen::Counters,
     services::Services,
     upstream::Upstream,
     visitor::{TrustedProxies, Visitor},
@@ -126,22 +130,28 @@ async fn app(folder: &Path) -> Router {
     let config = RelayConfig::new(PublisherId(7), "http://127.0.0.1:9".into(), "tacita_1_x".into(), key, folder.into());
     let clock = Arc::new(ManualClock::new(UnixTime(1_767_614_400)));
     let upstream = Upstream::new(&config).expect("an address");
-    let (queue, _writer) = Queue::open(&folder.join("queue"), 4_096, BatchPolicy::default()).expect("a queue");
+    let mut registry = Registry::default();
+    let metrics = Arc::new(Metrics::new(&mut registry));
+    let calls = CallLayer::new(&mut registry, web::methods().expect("methods"));
+    let (policy, random) = (BatchPolicy::default(), Box::new(rand::make_rng::<StdRng>()));
+    let opened = Queue::open(&folder.join("queue"), 4_096, policy, metrics.queue.clone(), random);
+    let (queue, _writer) = opened.expect("a queue");
     let limit = VisitorLimit::default();
     let services = Services {
         publisher: config.publisher,
-        manifest: Arc::new(ManifestCache::open(&config, upstream.clone())),
+        manifest: Arc::new(ManifestCache::open(&config, upstream.clone(), metrics.clone(), clock.clone())),
         tokens: Arc::new(Allowances::new(limit.of_tokens(), clock.clone()).expect("a limit")),
         envelopes: Arc::new(Allowances::new(limit.of_envelopes(), clock.clone()).expect("a limit")),
         issuer: IssuerConnection::new(upstream),
         proxies: TrustedProxies::new(vec!["10.0.0.0/8".parse().expect("a network")]),
         queue,
-        counters: Arc::new(Counters::default()),
+        metrics,
     };
     let file = folder.join("links.toml");
     fs::write(&file, LINKS).expect("a file of links");
     let shelf = Arc::new(links::LinkShelf::open(&file).expect("links"));
     let totals = Arc::new(links::Totals::open(folder, clock).expect("totals"));
     let origins = Origins::new(&["https://shop.example".to_owned()]).expect("an origin");
-    web::app(Arc::new(services), origins, None, Some(ShortLinks { shelf, totals })).await.expect("the services")
+    let links = Some(ShortLinks { shelf, totals });
+    web::app(Arc::new(services), origins, None, links, (HealthReporter::new(), calls)).expect("the services")
 }
