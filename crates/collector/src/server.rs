@@ -355,6 +355,7 @@ impl Foundation {
             opening: Arc::default(),
             windows: self.config.window_policy,
             reports_per_batch: limits.reports_per_batch,
+            reports_waiting: Limit { name: "reports_waiting", value: limits.reports_waiting },
         };
         let streams = Limit { name: "upload_streams", value: limits.upload_streams };
         let (registry, drain) = (self.registry.clone(), self.drain.clone());

@@ -30,7 +30,7 @@ use crate::{
     catalogue::Catalogue,
     config::WindowPolicy,
     keys::{EpochKeeper, KeyMissing, PublisherKeys},
-    pool::{CryptoPool, JobLost, Overload},
+    pool::{CryptoPool, JobLost, Limit, Overload},
     registry::{Registry, RegistryError},
 };
 
@@ -44,6 +44,7 @@ pub(crate) struct Ingest {
     pub(crate) opening: Arc<Opening>,
     pub(crate) windows: WindowPolicy,
     pub(crate) reports_per_batch: usize,
+    pub(crate) reports_waiting: Limit,
 }
 
 /// The batch was not taken in, or not all of it. Sending it again is safe.
@@ -84,8 +85,11 @@ type ByEpoch = BTreeMap<EpochId, EpochBatch>;
 type ByPartition = BTreeMap<(EpochId, Partition), Vec<(usize, Entry)>>;
 
 impl Ingest {
-    /// Leave for one batch, or a refusal at once.
+    /// Leave for one batch, or a refusal at once: also where so much waits that it would be answered late.
     pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit, Overload> {
+        if self.opening.waiting() > self.reports_waiting.value {
+            return Err(Overload(self.reports_waiting));
+        }
         self.pool.enter()
     }
 
