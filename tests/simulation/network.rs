@@ -112,7 +112,7 @@ impl Network {
     }
 
     /// A device's line to its relay.
-    pub(crate) fn from_device(&self, relay: usize, address: SocketAddr) -> Line {
+    pub(crate) fn device_line(&self, relay: usize, address: SocketAddr) -> Line {
         let network = self.clone();
         Line::new(service_fn(move |request: http::Request<Body>| {
             let network = network.clone();
@@ -179,7 +179,7 @@ impl Network {
     }
 
     /// A relay's line to whichever collector a balancer picks.
-    pub(crate) fn from_relay(&self) -> Line {
+    pub(crate) fn relay_line(&self) -> Line {
         let network = self.clone();
         Line::new(service_fn(move |request: http::Request<Body>| {
             let network = network.clone();

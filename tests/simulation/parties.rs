@@ -133,7 +133,7 @@ impl Relay {
     ) -> Result<(), RelayError> {
         let lines = network.clone();
         let (config, clock) = (self.config.clone(), Arc::new(clock.clone()));
-        let running = relay::ByHand::start(config, move || lines.from_relay(), Box::new(random), clock).await?;
+        let running = relay::ByHand::start(config, move || lines.relay_line(), Box::new(random), clock).await?;
         *network.relays[self.number].lock() = Some(line_to(running.app()));
         self.running = Some(running);
         Ok(())
@@ -189,7 +189,7 @@ impl Visitor {
     pub(crate) fn start(&mut self, process: Process, clock: &ManualClock, network: &Network) -> bool {
         self.state = self.state.reopened(process.clone());
         self.process = process;
-        let line = || network.from_device(self.relay, self.address);
+        let line = || network.device_line(self.relay, self.address);
         let transport = GrpcTransport::over(line(), line());
         let clock = Skewed { clock: clock.clone(), before: self.skew.0, after: self.skew.1 };
         self.device = Device::open(self.config.clone(), self.state.clone(), transport, Arc::new(clock)).ok();

@@ -436,6 +436,7 @@ impl Foundation {
             opening: Arc::default(),
             windows: self.config.window_policy,
             reports_per_batch: limits.reports_per_batch,
+            reports_waiting: Limit { name: "reports_waiting", value: limits.reports_waiting },
             metrics: self.metrics.clone(),
         };
         let streams = Limit { name: "upload_streams", value: limits.upload_streams };

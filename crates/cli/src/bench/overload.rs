@@ -23,6 +23,8 @@ use crate::connect;
 const BATCH: usize = 64;
 /// Connections, over which requests go in turn.
 const CONNECTIONS: usize = 16;
+/// Requests under way on each when capacity is measured: with fewer the servers would wait for the sender.
+const IN_FLIGHT: usize = 4;
 /// The load of a quiet day, as a share of capacity.
 const QUIET: f64 = 0.2;
 /// The load of a flood.
@@ -130,13 +132,13 @@ impl Target {
         Ok(clients)
     }
 
-    /// Requests a second when each connection sends one after the other.
+    /// Requests a second when each connection has so many under way at all times.
     async fn closed(&self, pool: Pool) -> Result<f64> {
         let (pool, requests) = (Arc::new(pool), self.clients().await?);
         let count = pool.lock().len();
         let began = Instant::now();
         let mut connections = JoinSet::new();
-        for mut client in requests {
+        for mut client in requests.into_iter().flat_map(|client| std::iter::repeat_n(client, IN_FLIGHT)) {
             let pool = pool.clone();
             connections.spawn(async move {
                 loop {

@@ -198,10 +198,10 @@ impl Soak {
         let mut before = None;
         while began.elapsed() < PATIENCE {
             self.sample();
-            if let Ok(counted) = self.deployment.counted().await {
-                if counted > *before.get_or_insert(counted) {
-                    return Ok(began.elapsed());
-                }
+            if let Ok(counted) = self.deployment.counted().await
+                && counted > *before.get_or_insert(counted)
+            {
+                return Ok(began.elapsed());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
