@@ -112,12 +112,18 @@ fn check_config_names_every_problem_and_where_each_setting_comes_from() {
     ]) {
         assert!(problem.starts_with("error: ") && problem.contains(place) && problem.contains(remedy), "{problem}");
     }
-    let unfit = files.write("unfit.toml", "[device]\ntoken-batch = 0\n[epochs]\ngrace = \"1h\"\n");
+    let unfit = "[device]\ntoken-batch = 0\n[epochs]\ngrace = \"1h\"\n[retention]\ntallies = \"1day\"\n";
+    let unfit = files.write("unfit.toml", unfit);
     let output = tacita(&["check-config", "collector", "--config", &unfit, "--vault", &unfit]);
     let said = String::from_utf8(output.stderr).unwrap();
-    for problem in
-        ["unfit.toml:2:1: device.token-batch: choose 1 to 128", "unfit.toml:4:1: epochs.grace", "--vault: vault: "]
-    {
+    for problem in [
+        "error: ",
+        "unfit.toml:2:1: device.token-batch: choose 1 to 128",
+        "unfit.toml:6:1: retention.tallies",
+        "--vault: vault: ",
+        "note: ",
+        "unfit.toml:4:1: epochs.grace",
+    ] {
         assert!(said.contains(problem), "{said}");
     }
 

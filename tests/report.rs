@@ -122,10 +122,45 @@ fn table_json_csv_and_picture_are_one_answer() {
     assert!(stage.complaint(&["--measure", "nothing"]).contains("it has arrivals, shares"));
     assert!(stage.complaint(&["--compare", "previous"]).contains("--from and --to"));
 
+    assert!(table.contains("if 1 report in 100 were a lie"), "{table}");
+    assert!(rows[0]["estimate"]["lies"]["up"].as_f64().unwrap() > 0.0);
+    assert_eq!(json["measures"][0]["fits"][0]["suspicious"], Value::Bool(false));
+
     let url = stage.deployment.collector.url();
+    let privacy = ["privacy", "--collector", &url, "--key", &stage.deployment.brand_key, "acme/spring"];
+    let told = tacita_ok(&privacy);
+    for part in ["Guaranteed", "Not guaranteed", "report-epsilon", "arrivals", "against everyone, all parties together"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let told: Value = serde_json::from_str(&tacita_ok(&[&privacy[..], &["--json"]].concat())).unwrap();
+    let of = |measures: &Value| measures[0]["privacy"]["amplified_epsilon"].as_f64().unwrap();
+    assert_eq!(of(&told["measures"]), of(&stage.json(&[])["measures"]), "the same number as the report has");
+
     let watched =
         tacita_ok(&["watch", "--collector", &url, "--key", &stage.deployment.brand_key, "acme/spring", "--times", "1"]);
     assert!(watched.contains("arrivals · arrival"), "{watched}");
+}
+
+#[test]
+fn a_campaign_is_held_to_the_policy_that_it_was_created_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let deployment = Deployment::start(folder.path(), &[], None);
+    let url = deployment.collector.url();
+    let admin = |words: &[&str]| {
+        let reach = ["admin", "--collector", &url, "--key-file", path(&deployment.operator_key_file)];
+        tacita(&[&reach, words].concat())
+    };
+    let create = ["campaign", "create", "acme/strict", "--publisher", "daily-news", "--report-epsilon"];
+    let refused = String::from_utf8(admin(&[&create[..], &["7"]].concat()).stderr).unwrap();
+    assert!(refused.contains("rule report-epsilon: choose 6 or less"), "{refused}");
+    assert!(admin(&[&create[..], &["1", "--reports-per-window", "500"]].concat()).status.success());
+    let measure = ["measure", "create", "acme/strict", "arrivals", "--event", "arrival", "--epsilon"];
+    let refused = String::from_utf8(admin(&[&measure[..], &["2"]].concat()).stderr).unwrap();
+    assert!(refused.contains("rule report-epsilon: choose 1 or less"), "{refused}");
+    assert!(admin(&[&measure[..], &["1"]].concat()).status.success());
+    let told = tacita_ok(&["privacy", "--collector", &url, "--key", &deployment.brand_key, "acme/strict"]);
+    assert!(told.contains("500"), "{told}");
 }
 
 #[test]

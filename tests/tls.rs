@@ -45,7 +45,8 @@ fn a_report_path_with_tls_on_every_connection_counts() {
     let file = folder.path().join("collector.toml");
     let (certificate, key) = (path(&of_collector.certificate), path(&of_collector.key));
     let settings = format!(
-        "[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n[device]\ntoken-batch = 4\nledger-bound = 100.0\n"
+        "[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n[device]\ntoken-batch = 4\nledger-bound = 100.0\n\
+         [policy]\nreports-per-window = 1\n"
     );
     fs::write(&file, settings).unwrap();
     let args = ["collector", "--listen", &collector, "--data", path(&data), "--config", path(&file)];

@@ -89,8 +89,9 @@ export async function startDeployment({
     `[device]
 token-batch = ${tokenBatch}
 ledger-bound = ${ledgerBound.toFixed(1)}
-[measures]
-epsilon-ceiling = ${epsilonCeiling.toFixed(1)}
+[policy]
+reports-per-window = 1
+report-epsilon = ${epsilonCeiling.toFixed(1)}
 [windows]
 ahead = ${JSON.stringify(ahead)}
 `,

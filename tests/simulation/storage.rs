@@ -16,6 +16,7 @@ use tacita_store::{
     ChangeLog, Closing, Committed, Entry, LogError, Partition, PeriodCounts, PeriodRecord, SeriesTally, StoreError,
     TallyStore,
     embedded::EmbeddedStore,
+    retention::Retention,
     vault::{KeyId, Secret, SecretKeys, Vault, VaultError},
 };
 use tacita_tokens::{Fingerprint, Nullifier};
@@ -104,6 +105,21 @@ impl PeriodRecord for FaultyStore {
         most: usize,
     ) -> Result<Vec<PeriodCounts>, StoreError> {
         self.look(self.store.closed_periods(publisher, from, most)).await
+    }
+}
+
+#[async_trait]
+impl Retention for FaultyStore {
+    async fn oldest_window(&self, measure: MeasureId) -> Result<Option<WindowId>, StoreError> {
+        self.look(self.store.oldest_window(measure)).await
+    }
+
+    async fn delete_windows(&self, measure: MeasureId, before: WindowId) -> Result<u64, StoreError> {
+        self.change(self.store.delete_windows(measure, before)).await
+    }
+
+    async fn shed(&self) -> Result<(), StoreError> {
+        self.look(self.store.shed()).await
     }
 }
 

@@ -66,6 +66,15 @@ impl Server {
         }
     }
 
+    /// Waits until it has said this.
+    pub(crate) fn until_said(&self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.log().contains(text) {
+            assert!(Instant::now() < deadline, "'{text}' was not said: {}", self.log());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// What it has printed so far.
     fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
@@ -81,6 +90,36 @@ impl Server {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("a running server can be killed");
             child.wait().expect("a killed server ends");
+        }
+    }
+
+    /// SIGTERM: its exit code, once it has ended by itself.
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        self.tell_to_stop();
+        self.ended()
+    }
+
+    /// SIGTERM, and not a wait.
+    pub(crate) fn tell_to_stop(&self) {
+        let child = self.child.as_ref().expect("the server runs");
+        let sent = Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status();
+        assert!(sent.expect("kill is there").success());
+    }
+
+    /// Its exit code, once it has ended by itself.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        let mut child = self.child.take()?;
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(status) = child.try_wait().expect("a child can be waited for") {
+                return status.code();
+            }
+            if Instant::now() > deadline {
+                child.kill().expect("a running server can be killed");
+                child.wait().expect("a killed server ends");
+                panic!("told to stop, it goes on: {}", self.log());
+            }
+            thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -141,7 +180,7 @@ impl Deployment {
         let collector_port = tap.map_or_else(free_port, |(_, collector)| collector);
         let relay_port = free_port();
         let collector_file = folder.join("collector.toml");
-        fs::write(&collector_file, format!("[device]\n{device_policy}\n")).unwrap();
+        fs::write(&collector_file, format!("[device]\n{device_policy}\n[policy]\nreports-per-window = 1\n")).unwrap();
         let listen = format!("127.0.0.1:{collector_port}");
         let data = folder.join("collector");
         let args = ["collector", "--listen", &listen, "--data", path(&data), "--config", path(&collector_file)];

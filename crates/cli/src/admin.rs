@@ -103,7 +103,38 @@ enum Campaign {
         /// How long an arrival is remembered for a later conversion.
         #[arg(long, value_name = "TIME", default_value = "7d", value_parser = duration)]
         attribution: std::time::Duration,
+        #[command(flatten)]
+        policy: PolicyArgs,
     },
+}
+
+/// Values stricter than the collector's policy.
+#[derive(clap::Args)]
+struct PolicyArgs {
+    /// The largest ε of one report.
+    #[arg(long, value_name = "ε", value_parser = epsilon)]
+    report_epsilon: Option<Epsilon>,
+    /// The ε that a device may spend on this campaign in an epoch.
+    #[arg(long, value_name = "ε", value_parser = epsilon)]
+    device_epsilon: Option<Epsilon>,
+    /// The least people of a cohort.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    people_per_cohort: u32,
+    /// A publisher's part of a window enters no number before it has so many reports.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    reports_per_window: u32,
+}
+
+impl From<PolicyArgs> for v1::CampaignPolicy {
+    fn from(asked: PolicyArgs) -> Self {
+        let micro = |epsilon: Option<Epsilon>| epsilon.map_or(0, Epsilon::micro);
+        Self {
+            report_epsilon_micro: micro(asked.report_epsilon),
+            device_epsilon_micro: micro(asked.device_epsilon),
+            people_per_cohort: asked.people_per_cohort,
+            reports_per_window: asked.reports_per_window,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -280,7 +311,7 @@ async fn brand(mut admin: AdminClient, command: Brand) -> Result<()> {
 }
 
 async fn campaign(mut admin: AdminClient, command: Campaign) -> Result<()> {
-    let Campaign::Create { name, publishers, attribution } = command;
+    let Campaign::Create { name, publishers, attribution, policy } = command;
     let Some((brand, campaign)) = name.split_once('/') else {
         bail!("'{name}' is not a campaign: write it as BRAND/CAMPAIGN, for example acme/spring");
     };
@@ -289,6 +320,7 @@ async fn campaign(mut admin: AdminClient, command: Campaign) -> Result<()> {
         name: campaign.to_owned(),
         publishers,
         attribution_seconds: seconds(attribution)?,
+        policy: Some(policy.into()),
     };
     let answer = admin.create_campaign(request).await.map_err(refused)?;
     println!("campaign {name} has the number {}", answer.into_inner().campaign.unwrap_or_default().id);

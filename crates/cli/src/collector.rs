@@ -4,14 +4,14 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
-use tacita_collector::{Collector, CollectorConfig};
+use tacita_collector::{Collector, CollectorConfig, Limits};
 use tacita_protocol::time::SystemClock;
 use tokio::net::TcpListener;
 
 use crate::{
     configuration::{ConfigArgs, Loaded, Misfit, Settings, load, writable_folder},
     logs::{self, LogArgs, LogFile},
-    settings::Span,
+    settings::{Signals, Span},
     store::{self, StoreText},
     tls::{ServerTlsArgs, ServerTlsFile},
 };
@@ -75,12 +75,14 @@ pub(crate) struct File {
     log: LogFile,
     epochs: Epochs,
     device: Device,
-    measures: Measures,
+    policy: PolicyRules,
     windows: Windows,
+    limits: LimitSettings,
     alerts: Alerts,
     dashboard: Dashboard,
     tls: ServerTlsFile,
     record: Record,
+    retention: Retention,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -106,8 +108,12 @@ struct Device {
 
 #[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-struct Measures {
-    epsilon_ceiling: Option<f64>,
+struct PolicyRules {
+    report_epsilon: Option<f64>,
+    device_epsilon: Option<f64>,
+    people_per_cohort: Option<u32>,
+    reports_per_window: Option<u32>,
+    measures_per_campaign: Option<usize>,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -115,6 +121,44 @@ struct Measures {
 struct Windows {
     max_age: Option<Span>,
     ahead: Option<Span>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct LimitSettings {
+    tokens_per_publisher: Option<u64>,
+    connections: Option<usize>,
+    connections_per_peer: Option<usize>,
+    streams_per_connection: Option<u32>,
+    reports_per_batch: Option<usize>,
+    message_bytes: Option<usize>,
+    upload_streams: Option<usize>,
+    batches_per_stream: Option<usize>,
+    uploads_in_flight: Option<usize>,
+    issuances_in_flight: Option<usize>,
+    queries_in_flight: Option<usize>,
+    followers: Option<usize>,
+    kept_tallies_bytes: Option<usize>,
+    crypto_threads: Option<usize>,
+}
+
+impl LimitSettings {
+    fn apply(&self, limits: &mut Limits) {
+        limits.tokens_per_publisher = self.tokens_per_publisher.unwrap_or(limits.tokens_per_publisher);
+        limits.connections = self.connections.unwrap_or(limits.connections);
+        limits.connections_per_peer = self.connections_per_peer.unwrap_or(limits.connections_per_peer);
+        limits.streams_per_connection = self.streams_per_connection.unwrap_or(limits.streams_per_connection);
+        limits.reports_per_batch = self.reports_per_batch.unwrap_or(limits.reports_per_batch);
+        limits.message_bytes = self.message_bytes.unwrap_or(limits.message_bytes);
+        limits.upload_streams = self.upload_streams.unwrap_or(limits.upload_streams);
+        limits.batches_per_stream = self.batches_per_stream.unwrap_or(limits.batches_per_stream);
+        limits.uploads_in_flight = self.uploads_in_flight.unwrap_or(limits.uploads_in_flight);
+        limits.issuances_in_flight = self.issuances_in_flight.unwrap_or(limits.issuances_in_flight);
+        limits.queries_in_flight = self.queries_in_flight.unwrap_or(limits.queries_in_flight);
+        limits.followers = self.followers.unwrap_or(limits.followers);
+        limits.kept_tallies_bytes = self.kept_tallies_bytes.unwrap_or(limits.kept_tallies_bytes);
+        limits.crypto_threads = self.crypto_threads.unwrap_or(limits.crypto_threads);
+    }
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -131,6 +175,12 @@ struct Dashboard {
     origins: Vec<String>,
 }
 
+#[derive(Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Retention {
+    tallies: Option<Span>,
+}
+
 impl Settings for File {
     const SERVER: &'static str = "collector";
     const DEFAULTS: &'static str = include_str!("../../../examples/collector.toml");
@@ -142,28 +192,23 @@ impl Settings for File {
         };
         let mut misfits: Vec<Misfit> =
             config.problems().into_iter().map(|problem| Misfit::new(problem.setting, problem.remedy)).collect();
-        let epsilons = [
-            ("device.ledger-bound", self.device.ledger_bound, 0.0, 1_000.0),
-            ("measures.epsilon-ceiling", self.measures.epsilon_ceiling, 0.001, 20.0),
-        ];
-        for (setting, epsilon, least, most) in epsilons {
-            if epsilon.is_some_and(|epsilon| !(least..=most).contains(&epsilon)) {
-                misfits.push(Misfit::new(setting, format!("choose an ε from {least} to {most}")));
-            }
-        }
-        let (grace, max_age) = (config.schedule.grace_seconds, config.window_policy.max_age);
-        if grace < max_age.as_secs() {
-            let remedy = format!(
-                "reports come for windows.max-age ({}) after their window, and with a shorter grace their epoch has closed by then: \
-                 choose at least as much",
-                Span(max_age)
-            );
-            misfits.push(Misfit::new("epochs.grace", remedy));
-        }
-        for (setting, folder) in [("data", &config.data), ("vault", &config.vault)] {
-            misfits.extend(writable_folder(folder).err().map(|remedy| Misfit::new(setting, remedy)));
+        for (setting, folder) in [("data", &self.data), ("vault", &self.vault)] {
+            let unusable = folder.as_deref().and_then(|folder| writable_folder(folder).err());
+            misfits.extend(unusable.map(|remedy| Misfit::new(setting, remedy)));
         }
         misfits
+    }
+
+    fn doubts(&self) -> Vec<Misfit> {
+        let Ok(config) = config(self) else { return Vec::new() };
+        let (grace, max_age) = (config.schedule.grace_seconds, config.window_policy.max_age);
+        let remedy = format!(
+            "it is shorter than windows.max-age ({}), for which windows take reports: those sealed at the end of an epoch are \
+             refused once it has closed; choose as much, unless that is meant",
+            Span(max_age)
+        );
+        let is_shorter = grace < max_age.as_secs();
+        is_shorter.then(|| Misfit::new("epochs.grace", remedy)).into_iter().collect()
     }
 }
 
@@ -186,6 +231,7 @@ fn read(args: &mut Args) -> Result<Loaded<File>> {
 
 /// Runs until SIGTERM or SIGINT, then drains.
 pub(crate) async fn run(mut args: Args) -> Result<()> {
+    let mut signals = Signals::take()?;
     let file = read(&mut args)?.checked()?;
     let log = logs::start(&file.log)?;
     logs::follow_hangups(log.clone(), args.config.file())?;
@@ -206,8 +252,8 @@ pub(crate) async fn run(mut args: Args) -> Result<()> {
     if operator_key.exists() {
         eprintln!("operator's API key: {}", operator_key.display());
     }
-    crate::settings::until_told_to_stop().await?;
-    Ok(running.shutdown().await?)
+    signals.told_to_stop().await;
+    Ok(signals.end(running.shutdown()).await?)
 }
 
 fn config(file: &File) -> Result<CollectorConfig> {
@@ -226,18 +272,27 @@ fn config(file: &File) -> Result<CollectorConfig> {
     if let Some(bound) = file.device.ledger_bound {
         device.ledger_bound_micro = (bound * 1e6).round() as u32;
     }
-    if let Some(ceiling) = file.measures.epsilon_ceiling {
-        config.measure_policy.epsilon_ceiling_micro = (ceiling * 1e6).round() as u32;
+    let (policy, rules) = (&mut config.policy, &file.policy);
+    if let Some(ceiling) = rules.report_epsilon {
+        policy.report_epsilon_micro = (ceiling * 1e6).round() as u32;
     }
+    if let Some(most) = rules.device_epsilon {
+        policy.device_epsilon_micro = Some((most * 1e6).round() as u32);
+    }
+    policy.people_per_cohort = rules.people_per_cohort.unwrap_or(policy.people_per_cohort);
+    policy.reports_per_window = rules.reports_per_window.unwrap_or(policy.reports_per_window);
+    policy.measures_per_campaign = rules.measures_per_campaign.unwrap_or(policy.measures_per_campaign);
     let windows = &mut config.window_policy;
     windows.max_age = file.windows.max_age.map_or(windows.max_age, |span| span.0);
     windows.ahead = file.windows.ahead.map_or(windows.ahead, |span| span.0);
+    file.limits.apply(&mut config.limits);
     config.alerts.step = file.alerts.step.map_or(config.alerts.step, |span| span.0);
     config.alerts.loopback_webhooks = file.alerts.loopback_webhooks;
     config.record_period = file.record.period.map_or(config.record_period, |span| span.0);
     config.metrics.listen = file.metrics;
     config.tls = file.tls.read()?;
     config.dashboard_origins = file.dashboard.origins.clone();
+    config.retention.tallies = file.retention.tallies.map_or(config.retention.tallies, |span| span.0);
     config.serve_dashboard = file.dashboard.serve.unwrap_or(config.serve_dashboard);
     Ok(config)
 }
@@ -246,7 +301,7 @@ fn config(file: &File) -> Result<CollectorConfig> {
 #[cfg(feature = "fuzzing")]
 pub(crate) fn read_settings(text: &str) -> Result<()> {
     let file: File = toml::from_str(text)?;
-    config(&file, "data".into()).map(drop)
+    config(&File { data: Some("data".into()), ..file }).map(drop)
 }
 
 #[cfg(test)]
@@ -266,13 +321,17 @@ mod tests {
             let file: File = toml::from_str(&format!("data = 'x'\n{text}")).unwrap();
             file.misfits().into_iter().map(|misfit| misfit.setting).collect::<Vec<_>>()
         };
-        assert_eq!(misfits("[measures]\nepsilon-ceiling = 12.0"), [""; 0]);
+        assert_eq!(misfits("[policy]\nreport-epsilon = 12.0"), [""; 0]);
         for refused in ["0.0", "-1.0", "20.1", "nan"] {
-            assert_eq!(misfits(&format!("[measures]\nepsilon-ceiling = {refused}")), ["measures.epsilon-ceiling"]);
+            assert_eq!(
+                misfits(&format!("[policy]\nreport-epsilon = {refused}")),
+                ["policy.report-epsilon"],
+                "{refused}"
+            );
         }
         assert_eq!(
-            misfits("[device]\ntoken-batch = 0\n[epochs]\ngrace = '1h'\n[windows]\nmax-age = '2h'"),
-            ["device.token-batch", "epochs.grace"]
+            misfits("[device]\ntoken-batch = 0\n[retention]\ntallies = '1day'\n[epochs]\ngrace = '1h'"),
+            ["device.token-batch", "retention.tallies"]
         );
         assert_eq!(misfits("store = 'sqlite'"), ["store"]);
     }

@@ -181,5 +181,6 @@ async fn serve(loopback: &Loopback) -> Result<()> {
     println!("\nstill running; stop with Ctrl-C. Meanwhile, in another terminal:");
     println!("  tacita report --collector http://{collector} --key {} {CAMPAIGN} --reconciliation", loopback.brand_key);
     println!("  tacita simulate --relay {relay} --publisher {} --signing-key {signing_key}", loopback.publisher);
-    crate::settings::until_told_to_stop().await
+    crate::settings::Signals::take()?.told_to_stop().await;
+    Ok(())
 }

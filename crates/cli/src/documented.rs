@@ -63,7 +63,9 @@ fn commands_of(page: &str) -> Vec<(usize, String, bool)> {
 fn taken(shown: &str, whole: bool) -> Result<(), String> {
     let (shown, whole) = shown.split_once('…').map_or((shown, whole), |(before, _)| (before, false));
     let words = shlex::split(shown).ok_or("quotes are not closed")?;
-    let words = words.into_iter().map(|word| {
+    let words = words.into_iter().take_while(|word| word != ">").map(|word| {
+        // What may be left out.
+        let word = word.trim_start_matches('[').trim_end_matches(']').to_owned();
         let word = word.split_once('|').map_or(word.clone(), |(one, _)| one.to_owned());
         let place = PLACEHOLDERS.iter().find(|(placeholder, _)| *placeholder == word);
         place.map_or(word, |(_, value)| (*value).to_owned())

@@ -1,28 +1,8 @@
-//! What `fuzz/` drives: the readers of files and arguments that people write for `tacita`. The library of this crate holds nothing else, and
-//! that only with the feature `fuzzing`; it is no interface.
-#![cfg(feature = "fuzzing")]
-// The rest of the command is compiled beside them and not called.
-#![allow(dead_code, unreachable_pub)]
-
-mod admin;
-mod bench;
-mod collector;
-mod connect;
-mod contents;
-mod demo;
-mod keys;
-mod plan;
-mod relay;
-mod replay;
-mod report;
-mod settings;
-mod simulate;
-mod simulation;
-mod store;
-mod table;
-mod watch;
+//! What `fuzz/` drives: the readers of files and arguments that people write for `tacita`. No interface: nothing here is promised to anybody.
 
 use std::path::Path;
+
+use crate::{admin, collector, contents, plan, relay, replay, report, settings};
 
 /// The settings of a collector, of a relay: TOML.
 pub fn settings(text: &str) {

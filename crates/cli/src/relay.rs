@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use crate::{
     configuration::{ConfigArgs, Loaded, Misfit, Settings, load, readable_file, writable_folder},
     logs::{self, LogArgs, LogFile},
-    settings::{Secret, Span, api_key, http_address, signing_key},
+    settings::{Secret, Signals, Span, api_key, http_address, signing_key},
     tls::{ClientTlsArgs, ServerTlsArgs, ServerTlsFile},
 };
 
@@ -127,6 +127,7 @@ pub(crate) struct File {
     batch: Batch,
     visitor: Visitor,
     connections: Connections,
+    requests: Requests,
     queue: Queue,
     receipts: Receipts,
 }
@@ -153,6 +154,18 @@ struct Connections {
     most: Option<usize>,
     per_visitor: Option<usize>,
     idle: Option<Span>,
+    streams: Option<u32>,
+    age: Option<Span>,
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Requests {
+    address_bytes: Option<usize>,
+    header_bytes: Option<usize>,
+    body_bytes: Option<usize>,
+    message_bytes: Option<usize>,
+    time: Option<Span>,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -193,6 +206,19 @@ impl Connections {
         limit.most = self.most.unwrap_or(limit.most);
         limit.per_visitor = self.per_visitor.unwrap_or(limit.per_visitor);
         limit.idle = self.idle.map_or(limit.idle, |span| span.0);
+        limit.streams = self.streams.unwrap_or(limit.streams);
+        limit.age = self.age.map_or(limit.age, |span| span.0);
+    }
+}
+
+impl Requests {
+    fn apply(&self, config: &mut RelayConfig) {
+        let limit = &mut config.requests;
+        limit.address_bytes = self.address_bytes.unwrap_or(limit.address_bytes);
+        limit.header_bytes = self.header_bytes.unwrap_or(limit.header_bytes);
+        limit.body_bytes = self.body_bytes.unwrap_or(limit.body_bytes);
+        limit.message_bytes = self.message_bytes.unwrap_or(limit.message_bytes);
+        limit.time = self.time.map_or(limit.time, |span| span.0);
     }
 }
 
@@ -283,6 +309,7 @@ fn read(args: &mut ServerArgs) -> Result<Loaded<File>> {
 
 /// Runs until SIGTERM or SIGINT, then drains.
 async fn serve(mut args: ServerArgs) -> Result<()> {
+    let mut signals = Signals::take()?;
     let file = read(&mut args)?.checked()?;
     let log = logs::start(&file.log)?;
     logs::follow_hangups(log, args.config.file())?;
@@ -304,8 +331,8 @@ async fn serve(mut args: ServerArgs) -> Result<()> {
             sri::script_element(sdk, &publisher.to_string(), &hex::encode(key.as_bytes()))
         );
     }
-    crate::settings::until_told_to_stop().await?;
-    running.shutdown().await;
+    signals.told_to_stop().await;
+    signals.end(running.shutdown()).await;
     Ok(())
 }
 
@@ -328,6 +355,7 @@ fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
     file.batch.apply(&mut config);
     file.visitor.apply(&mut config);
     file.connections.apply(&mut config);
+    file.requests.apply(&mut config);
     file.queue.apply(&mut config);
     config.receipts_kept = file.receipts.keep.map_or(config.receipts_kept, |span| span.0);
     config.drain = file.drain.map_or(config.drain, |span| span.0);
@@ -368,20 +396,10 @@ fn networks(texts: &[String]) -> Result<Vec<ipnet::IpNet>> {
 #[cfg(feature = "fuzzing")]
 pub(crate) fn read_settings(text: &str) -> Result<()> {
     let file: File = toml::from_str(text)?;
-    let mut config = RelayConfig::new(PublisherId(1), String::new(), String::new(), VerifyingKey::default(), "".into());
-    file.batch.apply(&mut config);
-    file.visitor.apply(&mut config);
-    file.connections.apply(&mut config);
-    file.queue.apply(&mut config);
-    config.trusted_proxies = networks(&file.trusted_proxies)?;
-    config.allowed_origins = file.allowed_origins;
-    if let Some(text) = file.collector {
-        config.collector = http_address(&text).map_err(|error| anyhow!("collector: {error}"))?;
+    match config(&file) {
+        Ok(_) => Ok(()),
+        Err(problems) => Err(anyhow!("{} problems", problems.len())),
     }
-    if let Some(text) = file.signing_key {
-        config.signing_key = signing_key(&text).map_err(|error| anyhow!("signing-key: {error}"))?;
-    }
-    Ok(config.check()?)
 }
 
 #[cfg(test)]

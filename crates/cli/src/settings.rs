@@ -5,6 +5,7 @@ use std::{fmt, fs, path::Path, time::Duration};
 use anyhow::{Context as _, Result, bail};
 use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Reads a TOML file; an error names the file and the line.
 pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
@@ -94,12 +95,36 @@ pub(crate) fn http_address(text: &str) -> Result<String, String> {
     }
 }
 
-/// Waits for SIGTERM or SIGINT.
-pub(crate) async fn until_told_to_stop() -> Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+/// SIGTERM and SIGINT, from here on in the process's own hands.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Takes them.
+    pub(crate) fn take() -> Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for one.
+    pub(crate) async fn told_to_stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Waits for `end`; a second signal ends the process at once, with exit code 1.
+    pub(crate) async fn end<T>(&mut self, end: impl Future<Output = T>) -> T {
+        eprintln!("stopping: what is under way is brought to its end; a second signal cuts it off");
+        tokio::select! {
+            ended = end => ended,
+            () = self.told_to_stop() => {
+                eprintln!("error: told to stop a second time: what was under way is cut off, and was not acknowledged");
+                std::process::exit(1)
+            }
+        }
     }
 }
 

@@ -1,14 +1,16 @@
 //! `tacita store`: where the collector's state lives, and preparing a database for it.
 
-use std::{convert::Infallible, str::FromStr};
+use std::{convert::Infallible, path::PathBuf, str::FromStr};
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize, Serializer};
-use tacita_collector::StoreConfig;
+use tacita_collector::{CollectorConfig, StoreConfig};
 use tacita_store::{PostgresStore, PostgresUrl};
 
-/// Prepare a database for the collector's state.
+use crate::restore;
+
+/// Prepare a database for the collector's state, at first and after restoring one.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -18,6 +20,26 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Store {
     Init(Init),
+    Restored(Restored),
+}
+
+/// Make a store fit for collectors again that was restored to an earlier instant by other tools: a database from a dump, a volume from a
+/// snapshot. Before any of them starts.
+///
+/// What was spent since then is forgotten, so nothing of the epochs that were open may count any more: they are closed, their secret
+/// keys destroyed, and new ones follow. Without this, tokens of the time that is lost could count twice.
+#[derive(clap::Args)]
+struct Restored {
+    /// `embedded`, or the database: postgresql://USER:PASSWORD@HOST:PORT/DATABASE. The environment shows a password to fewer than the
+    /// command line.
+    #[arg(value_name = "embedded|URL", env = "TACITA_COLLECTOR__STORE", hide_env_values = true)]
+    store: StoreText,
+    /// The collector's folder for state.
+    #[arg(long, value_name = "FOLDER", default_value = "data/collector")]
+    data: PathBuf,
+    /// The folder of secret keys; DATA/keys without it. All but the signing key are destroyed.
+    #[arg(long, value_name = "FOLDER")]
+    vault: Option<PathBuf>,
 }
 
 /// Make the tables in a PostgreSQL database, or bring them up to this version.
@@ -95,7 +117,15 @@ pub(crate) fn described(store: &StoreConfig, data: &std::path::Path) -> String {
 /// Runs one of the commands.
 pub(crate) async fn run(args: Args) -> Result<()> {
     crate::logs::start_for_command()?;
-    let Store::Init(Init { url, distributed }) = args.command;
+    let Init { url, distributed } = match args.command {
+        Store::Init(init) => init,
+        Store::Restored(Restored { store, data, vault }) => {
+            let mut config = CollectorConfig::new(data);
+            config.store = store.engine()?;
+            config.vault = vault.unwrap_or(config.vault);
+            return restore::mark(config).await;
+        }
+    };
     let url = url.url()?;
     PostgresStore::init(&url, distributed).await.with_context(|| format!("the database {url} was not prepared"))?;
     println!("{url} is ready for collectors{}", if distributed { ", its tables spread over the cluster" } else { "" });

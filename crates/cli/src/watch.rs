@@ -41,9 +41,10 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             false => reports(&args).await,
         }
     };
+    let mut signals = crate::settings::Signals::take()?;
     tokio::select! {
         ended = following => ended,
-        stopped = crate::settings::until_told_to_stop() => stopped,
+        () = signals.told_to_stop() => Ok(()),
     }
 }
 

@@ -50,7 +50,7 @@ fn concerns(arrival: &Arrival, campaign: &ManifestCampaign) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tacita_protocol::{id::BrandId, id::PublisherId, manifest::DevicePolicy, tag::LinkTag};
+    use tacita_protocol::{id::BrandId, id::PublisherId, manifest::DevicePolicy, policy::CampaignPolicy, tag::LinkTag};
 
     use super::*;
 
@@ -62,6 +62,7 @@ mod tests {
             brand: BrandId(1),
             name: format!("campaign-{id}").parse().unwrap(),
             attribution_seconds: 100,
+            policy: CampaignPolicy::default(),
         };
         Manifest {
             publisher: PublisherId(1),

@@ -17,7 +17,7 @@ use crate::{
     config::Offer,
     edition::Edition,
     slots::Moment,
-    state::DeviceState,
+    state::{DeviceState, Purse, Spent},
     storage::{read, update},
 };
 
@@ -112,13 +112,13 @@ impl Device {
     pub fn ledger(&self) -> Vec<LedgerLine> {
         let policy = self.inner.edition().map(|edition| edition.manifest().policy);
         let bound_micro = policy.map_or(0, |policy| u64::from(policy.ledger_bound_micro));
-        let line = |spent: &crate::state::Spent| LedgerLine {
-            brand: spent.brand,
-            epoch: spent.epoch,
-            spent_micro: spent.micro,
-            bound_micro,
+        let line = |spent: &Spent| match spent.purse {
+            Purse::Brand(brand) => {
+                Some(LedgerLine { brand, epoch: spent.epoch, spent_micro: spent.micro, bound_micro })
+            }
+            Purse::Campaign(_) => None,
         };
-        self.inner.read(|state| state.ledger.iter().map(line).collect())
+        self.inner.read(|state| state.ledger.iter().filter_map(line).collect())
     }
 
     /// Where this device remembers to have shared, in the present and the last window of each length: a line for every window in
@@ -150,6 +150,7 @@ impl Device {
                 publisher: state.publisher,
                 opted_out: true,
                 spent_through: state.secret.as_ref().map(|secret| secret.epoch).max(state.spent_through),
+                budget_since: state.budget_since,
                 next_session: state.next_session,
                 ..DeviceState::default()
             };

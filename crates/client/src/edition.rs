@@ -9,8 +9,8 @@ use tacita_proto::v1;
 use tacita_protocol::{
     catalogue::{CatalogueDigest, ContentCatalogue},
     epoch::{EpochEntry, chain_after},
-    id::{BrandId, MeasureId, PublisherId},
-    manifest::{Manifest, SignedManifest},
+    id::{MeasureId, PublisherId},
+    manifest::{Manifest, ManifestCampaign, SignedManifest},
     measure::Measure,
     time::UnixTime,
 };
@@ -48,7 +48,8 @@ pub(crate) struct Edition {
     signed: SignedManifest,
     stored: Arc<[u8]>,
     manifest: Manifest,
-    mechanisms: Vec<Mechanism>,
+    /// None for a measure that breaks the policy of its campaign: it is not answered.
+    mechanisms: Vec<Option<Mechanism>>,
     catalogues: Vec<Shared>,
 }
 
@@ -56,7 +57,8 @@ impl Edition {
     /// Makes a manifest ready for use, with the catalogues that it names.
     pub(crate) fn new(verified: VerifiedManifest, catalogues: Vec<Shared>) -> Self {
         let VerifiedManifest { signed, manifest } = verified;
-        let mechanisms = manifest.measures.iter().map(Measure::mechanism).collect();
+        let mechanism = |measure: &Measure| manifest.is_lawful(measure).then(|| measure.mechanism());
+        let mechanisms = manifest.measures.iter().map(mechanism).collect();
         let stored = v1::SignedManifest::from(signed.clone()).encode_to_vec().into();
         Self { signed, stored, manifest, mechanisms, catalogues }
     }
@@ -83,9 +85,10 @@ impl Edition {
         self.manifest.active_epoch(now).ok_or(ClientError::NoActiveEpoch)
     }
 
-    /// Every measure with its mechanism.
+    /// Every measure that this device answers, with its mechanism: those that keep to the policy of their campaign.
     pub(crate) fn measures(&self) -> impl Iterator<Item = (&Measure, &Mechanism)> {
-        self.manifest.measures.iter().zip(&self.mechanisms)
+        let answered = |(measure, mechanism)| Option::as_ref(mechanism).map(|mechanism| (measure, mechanism));
+        self.manifest.measures.iter().zip(&self.mechanisms).filter_map(answered)
     }
 
     pub(crate) fn measure(&self, id: MeasureId) -> Option<(&Measure, &Mechanism)> {
@@ -108,8 +111,8 @@ impl Edition {
     }
 
     /// Who pays for a measure. Every measure of a verified manifest has a listed campaign.
-    pub(crate) fn brand(&self, measure: &Measure) -> Option<BrandId> {
-        self.manifest.campaign(measure.campaign).map(|campaign| campaign.brand)
+    pub(crate) fn campaign(&self, measure: &Measure) -> Option<&ManifestCampaign> {
+        self.manifest.campaign(measure.campaign)
     }
 
     /// Checks that this edition may replace `last`: its revision is larger, or it is the same manifest, and its key

@@ -16,8 +16,8 @@ use tacita_dp::{
 use tacita_protocol::{
     domain::Domain,
     epoch::{EpochEntry, EpochId},
-    id::BrandId,
     measure::Measure,
+    policy::BUDGET_SECONDS,
     report::Report,
     time::{UnixTime, WindowId},
 };
@@ -28,7 +28,7 @@ use crate::{
     edition::Edition,
     occurrence::{Answer, Occurrence, Recorded},
     secret::Secret,
-    state::{DeviceState, EpochSecret, OpenSlot, SECRET_LEN, SlotCount, Spent, WaitingReport},
+    state::{DeviceState, EpochSecret, OpenSlot, Purse, SECRET_LEN, SlotCount, Spent, WaitingReport},
 };
 
 /// How long after its window's end a report is still worth sending: what a collector counts, unless configured otherwise
@@ -131,37 +131,54 @@ impl DeviceState {
 
     /// The epoch to charge: with the first slot of a new one, the secret is drawn anew and older expenses are forgotten.
     ///
-    /// It never goes back, so that a clock that does cannot spend a forgotten budget again.
+    /// It never goes back, so that a clock that does cannot spend a forgotten budget again. And a collector that names many short
+    /// epochs mints no budgets: what was spent goes on into an epoch that begins too soon after the one in which it last began
+    /// anew (`spec/device.md`, §3).
     fn begin_epoch(&mut self, moment: &Moment<'_>) -> Result<EpochId, ClientError> {
         if let Some(secret) = self.secret.as_ref().filter(|secret| secret.epoch >= moment.epoch.epoch) {
             return Ok(secret.epoch);
         }
         let epoch = moment.epoch.epoch;
         self.secret = Some(EpochSecret { epoch, bytes: draw_secret(epoch, moment.seed)? });
-        self.ledger.retain(|spent| spent.epoch >= epoch);
+        let starts_at = moment.epoch.starts_at;
+        if self.budget_since.is_some_and(|since| starts_at < since.plus(BUDGET_SECONDS)) {
+            self.ledger.iter_mut().for_each(|spent| spent.epoch = epoch);
+            self.spent_through = self.spent_through.map(|_| epoch);
+        } else {
+            self.ledger.clear();
+            self.budget_since = Some(starts_at);
+        }
         Ok(epoch)
     }
 
-    /// Charges a slot to its brand's budget; false, and nothing is charged, if that is exhausted.
+    /// Charges a slot to its brand's budget and to its campaign's; false, and nothing is charged, if one of them is exhausted.
     fn pay(&mut self, edition: &Edition, measure: &Measure, epoch: EpochId) -> bool {
-        let Some(brand) = edition.brand(measure) else { return false };
+        let Some(campaign) = edition.campaign(measure) else { return false };
         if self.spent_through.is_some_and(|through| epoch <= through) {
             return false;
         }
-        let bound = u64::from(edition.manifest().policy.ledger_bound_micro);
-        let mut ledger = Ledger::from_entries(bound, self.ledger.iter().map(Spent::to_entry));
-        let paid = ledger.charge(&[charge(brand, epoch, measure.epsilon)]).is_ok();
+        let purses = [
+            (Purse::Brand(campaign.brand), edition.manifest().policy.ledger_bound_micro),
+            (Purse::Campaign(campaign.id), campaign.policy.device_epsilon_micro),
+        ];
+        let paid = purses.into_iter().all(|(purse, bound)| self.holds(purse, bound, epoch, measure.epsilon));
         if paid {
-            self.book(brand, epoch, measure.epsilon);
+            purses.into_iter().for_each(|(purse, _)| self.book(purse, epoch, measure.epsilon));
         }
         paid
     }
 
-    fn book(&mut self, brand: BrandId, epoch: EpochId, cost: Epsilon) {
+    /// Whether a budget still has so much.
+    fn holds(&self, purse: Purse, bound: u32, epoch: EpochId, cost: Epsilon) -> bool {
+        let mut ledger = Ledger::from_entries(bound.into(), self.ledger.iter().map(Spent::to_entry));
+        ledger.charge(&[Charge { querier: purse.name(), epoch: epoch.0, cost }]).is_ok()
+    }
+
+    fn book(&mut self, purse: Purse, epoch: EpochId, cost: Epsilon) {
         let cost = u64::from(cost.micro());
-        match self.ledger.iter_mut().find(|spent| spent.brand == brand && spent.epoch == epoch) {
+        match self.ledger.iter_mut().find(|spent| spent.purse == purse && spent.epoch == epoch) {
             Some(spent) => spent.micro += cost,
-            None => self.ledger.push(Spent { brand, epoch, micro: cost }),
+            None => self.ledger.push(Spent { purse, epoch, micro: cost }),
         }
     }
 }
@@ -177,12 +194,18 @@ impl OpenSlot {
 
 impl Spent {
     fn to_entry(&self) -> Entry {
-        Entry { querier: self.brand.to_string(), epoch: self.epoch.0, spent: self.micro }
+        Entry { querier: self.purse.name(), epoch: self.epoch.0, spent: self.micro }
     }
 }
 
-fn charge(brand: BrandId, epoch: EpochId, cost: Epsilon) -> Charge {
-    Charge { querier: brand.to_string(), epoch: epoch.0, cost }
+impl Purse {
+    /// The name that the ledger has for it.
+    fn name(self) -> String {
+        match self {
+            Self::Brand(brand) => brand.to_string(),
+            Self::Campaign(campaign) => format!("campaign {campaign}"),
+        }
+    }
 }
 
 /// The cell in the mechanism's domain. A stored number beyond it cannot come from this measure and counts as `none`.

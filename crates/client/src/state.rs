@@ -34,6 +34,8 @@ pub struct DeviceState {
     pub(crate) secret: Option<EpochSecret>,
     pub(crate) wallet: Vec<StoredToken>,
     pub(crate) ledger: Vec<Spent>,
+    /// When the epoch began with which the budgets last began anew.
+    pub(crate) budget_since: Option<UnixTime>,
     pub(crate) slots: Vec<SlotCount>,
     pub(crate) sessions: Vec<OpenSession>,
     pub(crate) next_session: u64,
@@ -89,10 +91,19 @@ impl StoredToken {
     }
 }
 
-/// What the slots of an epoch have cost at one brand.
+/// Out of which budget a slot is paid: out of both that it belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Purse {
+    /// Of all campaigns of a brand.
+    Brand(BrandId),
+    /// Of one campaign.
+    Campaign(CampaignId),
+}
+
+/// What the slots of an epoch have cost one budget.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Spent {
-    pub(crate) brand: BrandId,
+    pub(crate) purse: Purse,
     pub(crate) epoch: EpochId,
     pub(crate) micro: u64,
 }

@@ -265,6 +265,53 @@ async fn a_new_epoch_brings_a_new_budget_and_a_clock_set_back_does_not() {
 }
 
 #[tokio::test]
+async fn short_epochs_bring_no_new_budgets() {
+    let relay = Relay::new(&Manifest { epochs: epochs_of(DAY, 9), ..poor() });
+    let (device, clock) = device(&relay);
+    device.refresh().await.unwrap();
+    let share = Occurrence::new(Event::Share).label("channel", "whatsapp");
+    let exhausted = || device.record(&share).unwrap().answers[0].exhausted;
+    assert_eq!([(); 3].map(|()| exhausted()), [false, false, true]);
+    for day in 1..6 {
+        clock.set(START.plus(day * DAY + 60));
+        assert!(exhausted(), "the epoch of day {day} has no budget of its own");
+        assert_eq!(device.ledger().len(), 1);
+    }
+    clock.set(START.plus(6 * DAY + 60));
+    assert_eq!([(); 3].map(|()| exhausted()), [false, false, true], "six days after it last began anew");
+    device.opt_out().unwrap();
+    device.opt_in().unwrap();
+    device.refresh().await.unwrap();
+    clock.set(START.plus(7 * DAY + 60));
+    assert!(exhausted(), "nor does opting out and in");
+}
+
+#[tokio::test]
+async fn a_campaign_has_a_budget_within_its_brands() {
+    let mut manifest = Manifest { policy: DevicePolicy { token_batch: 8, ledger_bound_micro: 9_000_000 }, ..poor() };
+    manifest.campaigns[0].policy.device_epsilon_micro = 1_000_000;
+    let relay = Relay::new(&manifest);
+    let (device, _) = device(&relay);
+    device.refresh().await.unwrap();
+    let share = Occurrence::new(Event::Share).label("channel", "whatsapp");
+    let exhausted = || device.record(&share).unwrap().answers[0].exhausted;
+    assert_eq!([(); 2].map(|()| exhausted()), [false, true]);
+    assert_eq!(device.ledger()[0].spent_micro, 1_000_000);
+}
+
+#[tokio::test]
+async fn a_measure_that_breaks_its_campaigns_policy_opens_no_slot() {
+    let mut manifest = Manifest { policy: DevicePolicy { token_batch: 8, ledger_bound_micro: 9_000_000 }, ..poor() };
+    manifest.campaigns[0].policy.report_epsilon_micro = 999_999;
+    let relay = Relay::new(&manifest);
+    let (device, _) = device(&relay);
+    device.refresh().await.unwrap();
+    let share = Occurrence::new(Event::Share).label("channel", "whatsapp");
+    assert!(device.record(&share).unwrap().answers.is_empty());
+    assert!(device.ledger().is_empty());
+}
+
+#[tokio::test]
 async fn a_session_pays_before_it_knows_its_value() {
     let measures = vec![measure(5, Event::Share, Participation::Session)];
     let relay = Relay::new(&Manifest { measures, ..poor() });

@@ -163,8 +163,13 @@ async fn create(channel: &Channel, key: &str) -> (Measure, Measure) {
         admin.create_publisher(with_key(key, request)).await.unwrap();
     }
     admin.create_brand(with_key(key, v1::CreateBrandRequest { name: "acme".into() })).await.unwrap();
-    let request =
-        v1::CreateCampaignRequest { brand: "acme".into(), name: "spring".into(), publishers, attribution_seconds: 0 };
+    let request = v1::CreateCampaignRequest {
+        brand: "acme".into(),
+        name: "spring".into(),
+        publishers,
+        attribution_seconds: 0,
+        policy: None,
+    };
     admin.create_campaign(with_key(key, request)).await.unwrap();
     let channels = (1..CHANNELS).map(|number| format!("channel-{number}")).chain(["other".into()]).collect();
     let arrivals = v1::CreateMeasureRequest {

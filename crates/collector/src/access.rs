@@ -59,6 +59,8 @@ pub enum Resource {
     ApiKeys,
     /// The epochs and their keys.
     Epochs,
+    /// All that the store holds, but what is spent.
+    Store,
     /// How the collector fares.
     Status,
     /// What became of a publisher's reports, by period.
@@ -80,6 +82,7 @@ impl Resource {
             Self::Catalogue => "catalogue",
             Self::ApiKeys => "API keys",
             Self::Epochs => "epochs",
+            Self::Store => "store",
             Self::Status => "status",
             Self::Record => "record",
             Self::AuditLog => "audit log",
@@ -150,7 +153,7 @@ const fn open(method: &'static str) -> Permission {
 
 use Act::{Change, Read};
 use Reach::{All, No, Own};
-use Resource::{ApiKeys, AuditLog, Campaigns, Catalogue, Epochs, Manifest, Record, Reports, Status, Tokens};
+use Resource::{ApiKeys, AuditLog, Campaigns, Catalogue, Epochs, Manifest, Record, Reports, Status, Store, Tokens};
 
 /// The table.
 #[rustfmt::skip]
@@ -167,6 +170,7 @@ pub const TABLE: &[Permission] = &[
     may("tacita.v1.ReportingService/WatchQuery",           Campaigns, Read,   [All,     No,       Own,  No ]),
     may("tacita.v1.ReportingService/GetFunnel",            Campaigns, Read,   [All,     No,       Own,  No ]),
     may("tacita.v1.ReportingService/GetReconciliation",    Campaigns, Read,   [All,     No,       Own,  No ]),
+    may("tacita.v1.ReportingService/GetPrivacy",           Campaigns, Read,   [All,     No,       Own,  No ]),
     may("tacita.v1.ReportingService/PlanMeasure",          Campaigns, Read,   [All,     No,       Own,  No ]),
     may("tacita.v1.ReportingService/DeclareCampaign",      Campaigns, Change, [All,     No,       Own,  No ]),
     may("tacita.v1.ReportingService/ListAlerts",           Campaigns, Read,   [All,     No,       Own,  No ]),
@@ -184,6 +188,7 @@ pub const TABLE: &[Permission] = &[
     may("tacita.v1.AdminService/RotateEpoch",              Epochs,    Change, [All,     No,       No,   No ]),
     may("tacita.v1.AdminService/GetStatus",                Status,    Read,   [All,     No,       No,   All]),
     may("tacita.v1.AdminService/SetLogFilter",             Status,    Change, [All,     No,       No,   No ]),
+    may("tacita.v1.AdminService/Backup",                   Store,     Read,   [All,     No,       No,   No ]),
 
     may("tacita.v1.TransparencyService/ListRecord",        Record,    Read,   [All,     Own,      No,   All]),
 

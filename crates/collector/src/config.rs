@@ -3,11 +3,18 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use tacita_observability::LogFilter;
-use tacita_protocol::{epoch::EpochSchedule, manifest::DevicePolicy};
+use tacita_protocol::{
+    epoch::EpochSchedule,
+    manifest::{DevicePolicy, MAX_LEDGER_BOUND_MICRO},
+    policy::CampaignPolicy,
+};
 use tacita_store::PostgresUrl;
 use tacita_tls::ServerTls;
 
-use crate::CollectorError;
+use crate::{CollectorError, catalogue::Rules};
+
+/// The least ε of a policy, in millionths: below it a report says nothing.
+const LEAST_EPSILON_MICRO: u32 = 1_000;
 
 /// How a collector is set up.
 #[derive(Clone, Debug)]
@@ -24,14 +31,16 @@ pub struct CollectorConfig {
     pub device_policy: DevicePolicy,
     /// Which windows are still, and already, counted.
     pub window_policy: WindowPolicy,
-    /// What measures may be created.
-    pub measure_policy: MeasurePolicy,
+    /// What campaigns are held to. A change of it holds for campaigns and measures made from then on.
+    pub policy: Policy,
     /// What connections are encrypted with. None: plain HTTP/2, for this machine, or behind a proxy that ends TLS.
     pub tls: Option<ServerTls>,
     /// What may be under way at once.
     pub limits: Limits,
     /// How surges are watched for.
     pub alerts: AlertPolicy,
+    /// What is deleted, and when.
+    pub retention: RetentionPolicy,
     /// How long a period of the publishers' record is. A change of it holds for those that are still open.
     pub record_period: Duration,
     /// Origins whose pages may ask as brands do, over gRPC-Web: `https://dash.example`. None: no page may.
@@ -72,15 +81,26 @@ pub struct WindowPolicy {
     pub ahead: Duration,
 }
 
-/// What measures may be created. Those that exist stay when it changes.
+/// What campaigns are held to. What exists stays when it changes; a campaign may be made with stricter values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct MeasurePolicy {
+pub struct Policy {
     /// The largest ε of one report, in millionths.
-    pub epsilon_ceiling_micro: u32,
+    pub report_epsilon_micro: u32,
+    /// What a device may spend on one campaign in an epoch, in millionths of ε; `None`: all that it may spend on the brand.
+    pub device_epsilon_micro: Option<u32>,
+    /// The least people of a cohort.
+    pub people_per_cohort: u32,
+    /// A publisher's part of a window enters no number before it has so many reports.
+    pub reports_per_window: u32,
     /// The most measures of one campaign: each of them takes from every device's budget.
     pub measures_per_campaign: usize,
-    /// The least people of a cohort.
-    pub people_per_cohort: u64,
+}
+
+/// What is deleted, and when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RetentionPolicy {
+    /// How long after its end the tallies of a window are kept. Whole days of UTC: they go within a day of it.
+    pub tallies: Duration,
 }
 
 /// How surges are watched for.
@@ -105,6 +125,14 @@ pub struct MetricsPolicy {
 /// lets nothing through.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
+    /// The most tokens that a publisher is issued in an epoch, by all collectors of a store together.
+    pub tokens_per_publisher: u64,
+    /// The most connections at once.
+    pub connections: usize,
+    /// The most connections at once from one address.
+    pub connections_per_peer: usize,
+    /// The most streams of one connection at once.
+    pub streams_per_connection: u32,
     /// The most reports of one batch.
     pub reports_per_batch: usize,
     /// The largest message, in bytes.
@@ -143,16 +171,27 @@ impl CollectorConfig {
             schedule: EpochSchedule::default(),
             device_policy: DevicePolicy::default(),
             window_policy: WindowPolicy::default(),
-            measure_policy: MeasurePolicy::default(),
+            policy: Policy::default(),
             tls: None,
             limits: Limits::default(),
             alerts: AlertPolicy::default(),
+            retention: RetentionPolicy::default(),
             record_period: Duration::from_secs(3_600),
             dashboard_origins: Vec::new(),
             serve_dashboard: true,
             metrics: MetricsPolicy::default(),
             log: None,
         }
+    }
+
+    /// What new campaigns and measures are asked.
+    pub(crate) fn rules(&self) -> Rules {
+        let Policy { report_epsilon_micro, device_epsilon_micro, people_per_cohort, reports_per_window, .. } =
+            self.policy;
+        let device_epsilon_micro = device_epsilon_micro.unwrap_or(self.device_policy.ledger_bound_micro);
+        let campaign =
+            CampaignPolicy { report_epsilon_micro, device_epsilon_micro, people_per_cohort, reports_per_window };
+        Rules { campaign, measures_per_campaign: self.policy.measures_per_campaign }
     }
 
     /// The first setting that cannot be.
@@ -177,12 +216,39 @@ impl CollectorConfig {
         require(schedule.published_ahead >= 1, "epochs.published-ahead", "publish at least one epoch ahead");
         require(schedule.published_ahead <= 64, "epochs.published-ahead", "publish at most 64 epochs ahead");
         require(batch.contains(&self.device_policy.token_batch), "device.token-batch", "choose 1 to 128");
-        require(self.device_policy.ledger_bound_micro > 0, "device.ledger-bound", "choose at least 0.000001");
+        let bound = self.device_policy.ledger_bound_micro;
+        let bounds = 1..=MAX_LEDGER_BOUND_MICRO;
+        let remedy = "choose an ε from 0.000001 to 1000: devices refuse more";
+        require(bounds.contains(&bound), "device.ledger-bound", remedy);
+        let policy = &self.policy;
+        let epsilon = LEAST_EPSILON_MICRO..=tacita_dp::Epsilon::MAX.micro();
+        require(
+            epsilon.contains(&policy.report_epsilon_micro),
+            "policy.report-epsilon",
+            "choose an ε from 0.001 to 20",
+        );
+        let of_device = policy.device_epsilon_micro.is_none_or(|most| (LEAST_EPSILON_MICRO..=bound).contains(&most));
+        require(of_device, "policy.device-epsilon", "choose an ε from 0.001 to device.ledger-bound");
+        require(
+            policy.people_per_cohort > 1,
+            "policy.people-per-cohort",
+            "a cohort is never one person: choose at least 2",
+        );
+        require(policy.measures_per_campaign > 0, "policy.measures-per-campaign", "choose at least 1");
+        let least_tokens = u64::from(self.device_policy.token_batch);
+        let remedy = "choose at least one device's batch of tokens";
+        require(limits.tokens_per_publisher >= least_tokens, "limits.tokens-per-publisher", remedy);
+        require(limits.connections > 0, "limits.connections", "choose at least 1");
+        require(limits.connections_per_peer > 0, "limits.connections-per-peer", "choose at least 1");
+        require(limits.streams_per_connection > 0, "limits.streams-per-connection", "choose at least 1");
         require(limits.reports_per_batch > 0, "limits.reports-per-batch", "choose at least 1");
         let least_message = limits.reports_per_batch.saturating_mul(tacita_tokens::ENVELOPE_LEN + 2) + 64;
         let remedy = "a full batch must fit: choose at least 88 bytes for each of limits.reports-per-batch";
         require(limits.message_bytes >= least_message, "limits.message-bytes", remedy);
         require(!self.alerts.step.is_zero(), "alerts.step", "choose at least a second; 5 minutes is usual");
+        let least = self.window_policy.max_age.saturating_add(Duration::from_secs(86_400));
+        let remedy = "choose a day more than windows.max-age at least, or windows would be deleted while they count";
+        require(self.retention.tallies >= least, "retention.tallies", remedy);
         let periods = Duration::from_secs(1)..=Duration::from_secs(31 * 86_400);
         let remedy = "choose a second to 31 days; an hour is usual";
         require(periods.contains(&self.record_period), "record.period", remedy);
@@ -202,10 +268,18 @@ impl Default for WindowPolicy {
     }
 }
 
-impl Default for MeasurePolicy {
-    /// ε up to 6, 32 measures, 50 people.
+impl Default for Policy {
+    /// Those of [`CampaignPolicy`], with the ledger's bound for a device, and 32 measures.
     fn default() -> Self {
-        Self { epsilon_ceiling_micro: 6_000_000, measures_per_campaign: 32, people_per_cohort: 50 }
+        let CampaignPolicy { report_epsilon_micro, people_per_cohort, reports_per_window, .. } =
+            CampaignPolicy::default();
+        Self {
+            report_epsilon_micro,
+            device_epsilon_micro: None,
+            people_per_cohort,
+            reports_per_window,
+            measures_per_campaign: 32,
+        }
     }
 }
 
@@ -213,6 +287,13 @@ impl Default for AlertPolicy {
     /// Every 5 minutes, no plain http.
     fn default() -> Self {
         Self { step: Duration::from_secs(300), loopback_webhooks: false }
+    }
+}
+
+impl Default for RetentionPolicy {
+    /// 400 days: a year, and the month to compare with.
+    fn default() -> Self {
+        Self { tallies: Duration::from_secs(400 * 86_400) }
     }
 }
 
@@ -227,6 +308,10 @@ impl Default for Limits {
     fn default() -> Self {
         let crypto_threads = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
+            tokens_per_publisher: 10_000_000,
+            connections: 4_096,
+            connections_per_peer: 1_024,
+            streams_per_connection: 256,
             reports_per_batch: 4_096,
             message_bytes: 1 << 20,
             upload_streams: 256,

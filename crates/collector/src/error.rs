@@ -54,6 +54,13 @@ pub enum CollectorError {
         .0.display()
     )]
     VaultOfAnotherStore(PathBuf),
+    /// The store was restored, and the vault was not emptied.
+    #[error(
+        "the store was restored, but '{}' still holds keys of the time that is lost: with them tokens could be spent twice. Run \
+         `tacita store restored` (or restore again, with --vault) to destroy them",
+        .0.display()
+    )]
+    VaultOfLostTime(PathBuf),
     /// The change log makes no sense.
     #[error(transparent)]
     Log(#[from] LogFault),

@@ -9,8 +9,7 @@ use tacita_protocol::{id::PublisherId, measure::Measure, time::UnixTime};
 
 use crate::{
     auth,
-    catalogue::{Catalogue, Change, Cohorts, Declaration, Entry, NewCampaign, NewMeasure, Refused},
-    config::MeasurePolicy,
+    catalogue::{By, Catalogue, Change, Cohorts, Declaration, Entry, NewCampaign, NewMeasure, Refused, Rules},
     report,
     services::with_contents,
 };
@@ -24,8 +23,9 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     grow(&mut catalogue, |known| known.propose_publisher("daily"));
     grow(&mut catalogue, |known| known.propose_brand("acme"));
     let publishers = ["daily".to_owned()];
-    let wish = NewCampaign { brand: "acme", name: "spring", publishers: &publishers, attribution_seconds: 0 };
-    grow(&mut catalogue, |known| known.propose_campaign(&wish));
+    let policy = v1::CampaignPolicy::default();
+    let wish = NewCampaign { brand: "acme", name: "spring", publishers: &publishers, attribution_seconds: 0, policy };
+    grow(&mut catalogue, |known| known.propose_campaign(&wish, &Rules::default()));
     let measures: [(&str, v1::Event, &[(&str, &str)]); 7] = [
         (
             "arrivals",
@@ -54,7 +54,7 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
         };
         let cohorts = Cohorts::default();
         let wish = || NewMeasure { campaign: CAMPAIGN, wire: wire.clone(), contents: None, cohorts: &cohorts };
-        grow(&mut catalogue, |known| known.propose_measure(wish(), &MeasurePolicy::default()));
+        grow(&mut catalogue, |known| known.propose_measure(wish(), &Rules::default()));
     }
     catalogue
 });
@@ -67,11 +67,17 @@ fn grow(catalogue: &mut Catalogue, propose: impl FnOnce(&Catalogue) -> Result<Ch
 /// A granted wish survives the change log, and the catalogue takes it in.
 fn keep(mut catalogue: Catalogue, wish: Result<Change, Refused>) -> Catalogue {
     let Ok(change) = wish else { return catalogue };
-    let entry = Entry::new(UnixTime(0), change);
-    let logged = entry.encode();
-    assert_eq!(Entry::decode(0, &logged).expect("an entry is read back"), entry);
+    let logged = entry(&catalogue, change.clone());
+    let (_, read) = Entry::decode(catalogue.length(), &logged).expect("an entry is read back");
+    assert_eq!(read, change);
     catalogue.fold(&logged).expect("what is granted follows");
     catalogue
+}
+
+/// The next entry of the catalogue's log.
+fn entry(catalogue: &Catalogue, change: Change) -> Vec<u8> {
+    let (index, previous) = (catalogue.length(), catalogue.head());
+    Entry { index, at: UnixTime(0), by: By::Collector, previous, change }.encode()
 }
 
 /// An administrative request: the first byte says which, the rest is its message.
@@ -86,9 +92,10 @@ pub fn administration(bytes: &[u8]) {
             keep(catalogue.clone(), catalogue.propose_brand(&asked.name));
         }),
         2 => read(bytes, |asked: v1::CreateCampaignRequest| {
-            let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds } = asked;
-            let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds };
-            keep(catalogue.clone(), catalogue.propose_campaign(&wish));
+            let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds, policy } = asked;
+            let policy = policy.unwrap_or_default();
+            let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds, policy };
+            keep(catalogue.clone(), catalogue.propose_campaign(&wish, &Rules::default()));
         }),
         3 => read(bytes, |asked| create_measure(&catalogue, asked)),
         4 => read(bytes, |asked: v1::CreateApiKeyRequest| {
@@ -128,7 +135,7 @@ fn create_measure(catalogue: &Catalogue, asked: v1::CreateMeasureRequest) {
     let sizes = asked.cohorts.into_iter().map(|cohort| (cohort.label, cohort.people)).collect();
     let cohorts = Cohorts { sizes, reports_per_window: asked.reports_per_window };
     let wish = NewMeasure { campaign: &asked.campaign, wire, contents: contents.as_ref(), cohorts: &cohorts };
-    let Ok(change) = catalogue.propose_measure(wish, &MeasurePolicy::default()) else { return };
+    let Ok(change) = catalogue.propose_measure(wish, &Rules::default()) else { return };
     let Change::MeasureCreated(measure) = &change else { panic!("a wish for a measure became another change") };
     assert_eq!(Measure::try_from(&v1::Measure::from(&**measure)).as_ref(), Ok(&**measure));
     let listed = match &contents {
@@ -161,17 +168,19 @@ pub fn log_of_everything() -> Vec<u8> {
     let mut catalogue = Catalogue::default();
     let mut log = vec![0];
     let mut write = |catalogue: &mut Catalogue, change: Change| {
-        log.extend(Entry::new(UnixTime(1), change.clone()).encode());
+        let entry = entry(catalogue, change);
+        catalogue.fold(&entry).expect("what is granted follows");
+        log.extend(entry);
         log.push(b'\n');
-        catalogue.take_in(change).expect("what is granted follows");
     };
     for wish in [Catalogue::propose_publisher, Catalogue::propose_brand] {
         let change = wish(&catalogue, "daily").expect("granted");
         write(&mut catalogue, change);
     }
     let publishers = ["daily".to_owned()];
-    let wish = NewCampaign { brand: "daily", name: "spring", publishers: &publishers, attribution_seconds: 60 };
-    let change = catalogue.propose_campaign(&wish).expect("granted");
+    let policy = v1::CampaignPolicy::default();
+    let wish = NewCampaign { brand: "daily", name: "spring", publishers: &publishers, attribution_seconds: 60, policy };
+    let change = catalogue.propose_campaign(&wish, &Rules::default()).expect("granted");
     write(&mut catalogue, change);
     for counted in CATALOGUE.measures_of(CATALOGUE.campaigns()[0].id) {
         write(&mut catalogue, Change::MeasureCreated(Box::new(counted.measure.clone())));

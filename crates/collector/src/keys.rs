@@ -162,7 +162,7 @@ impl EpochKeeper {
 
     async fn publish_due(&self) -> Result<(), KeeperError> {
         while let Some(times) = next_due(self.registry.snapshot().epochs(), &self.schedule, self.clock.now()) {
-            let epoch = EpochId(self.registry.snapshot().epochs().last().map_or(1, |last| last.entry.epoch.0 + 1));
+            let epoch = self.registry.snapshot().next_epoch();
             let public_key = self.unpublished_key()?.public_key().to_bytes();
             let EpochTimes { starts_at, ends_at, closes_at } = times;
             let publish = Change::EpochPublished { epoch, public_key, starts_at, ends_at, closes_at };
@@ -309,7 +309,9 @@ struct EpochTimes {
 /// `published_ahead` that have not begun. After a long stop epochs begin anew from `now`: none lies in the past.
 fn next_due(epochs: &[Epoch], schedule: &EpochSchedule, now: UnixTime) -> Option<EpochTimes> {
     let pending = epochs.iter().filter(|epoch| epoch.state(now) == EpochState::Pending).count();
-    let last_end = epochs.last().map_or(UnixTime(0), |last| last.entry.ends_at);
+    // Of those that were closed before their time, when a store was restored, nothing is to be waited for.
+    let standing = epochs.iter().rfind(|epoch| !epoch.destroyed);
+    let last_end = standing.map_or(UnixTime(0), |last| last.entry.ends_at);
     if last_end > now && pending >= schedule.published_ahead as usize {
         return None;
     }

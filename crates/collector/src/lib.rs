@@ -30,6 +30,8 @@
 //! | `pages` | who may ask from a page |
 //! | `services` | the gRPC methods |
 //! | `opening` | the store and the vault, and whether they belong together |
+//! | `restoring` | what a store needs that was restored to an earlier instant |
+//! | `retention` | deleting what is past its time |
 //! | `metrics` | what is counted and timed, where it happens |
 //! | `readiness` | why the collector is not ready |
 //! | `server` | the assembly |
@@ -42,6 +44,7 @@ mod alerts;
 mod auth;
 mod catalogue;
 mod config;
+mod connections;
 mod dashboard;
 mod error;
 #[cfg(feature = "fuzzing")]
@@ -50,29 +53,35 @@ pub mod fuzzing;
 mod guard;
 mod ingest;
 mod keys;
+mod limits;
 mod metrics;
 #[cfg(test)]
 mod model;
 mod opening;
 mod pages;
 mod pool;
+mod quota;
 mod readiness;
 mod receipts;
 mod record;
 mod refusal;
 mod registry;
 mod report;
+mod restoring;
+mod retention;
 mod server;
 mod services;
 
 pub use auth::ApiKeyText;
 pub use catalogue::LogFault;
 pub use config::{
-    AlertPolicy, CollectorConfig, ConfigProblem, Limits, MeasurePolicy, MetricsPolicy, StoreConfig, WindowPolicy,
+    AlertPolicy, CollectorConfig, ConfigProblem, Limits, MetricsPolicy, Policy, RetentionPolicy, StoreConfig,
+    WindowPolicy,
 };
 pub use error::CollectorError;
 pub use keys::KeyMissing;
 pub use report::plan_measure;
+pub use restoring::{Restored, mark_restored};
 #[cfg(feature = "simulation")]
 pub use server::simulation;
 pub use server::{Collector, RunningCollector};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use tacita_store::{
     ChangeLog, PeriodRecord, PostgresOptions, PostgresStore, TallyStore,
+    backup::Backup,
     embedded::{EmbeddedOptions, EmbeddedStore},
+    retention::Retention,
     vault::SecretKeys,
 };
 
@@ -21,12 +23,17 @@ pub(crate) struct OpenStore {
     pub(crate) tallies: Arc<dyn TallyStore>,
     pub(crate) record: Arc<dyn PeriodRecord>,
     pub(crate) log: Arc<dyn ChangeLog>,
+    pub(crate) retention: Arc<dyn Retention>,
+    /// None where the engine has backups of its own.
+    pub(crate) backup: Option<Arc<dyn Backup>>,
 }
 
-impl<S: TallyStore + PeriodRecord + ChangeLog + 'static> From<S> for OpenStore {
-    fn from(store: S) -> Self {
-        let store = Arc::new(store);
-        Self { tallies: store.clone(), record: store.clone(), log: store }
+impl OpenStore {
+    pub(crate) fn of<S>(store: Arc<S>, backup: Option<Arc<dyn Backup>>) -> Self
+    where
+        S: TallyStore + PeriodRecord + ChangeLog + Retention + 'static,
+    {
+        Self { tallies: store.clone(), record: store.clone(), log: store.clone(), retention: store, backup }
     }
 }
 
@@ -37,9 +44,12 @@ pub(crate) async fn open_store(config: &CollectorConfig) -> Result<OpenStore, Co
             let path = config.data.join("store");
             let opened =
                 tokio::task::spawn_blocking(move || EmbeddedStore::open(path, EmbeddedOptions::default())).await;
-            Ok(opened.map_err(|crash| CollectorError::Server(crash.to_string()))??.into())
+            let store = Arc::new(opened.map_err(|crash| CollectorError::Server(crash.to_string()))??);
+            Ok(OpenStore::of(store.clone(), Some(store)))
         }
-        StoreConfig::Postgres(url) => Ok(PostgresStore::open(url, PostgresOptions::default()).await?.into()),
+        StoreConfig::Postgres(url) => {
+            Ok(OpenStore::of(Arc::new(PostgresStore::open(url, PostgresOptions::default()).await?), None))
+        }
     }
 }
 
@@ -58,6 +68,13 @@ pub(crate) async fn fitting_signing_key(
     let is_new = |catalogue: &Catalogue| catalogue.signing_key().is_none() && catalogue.epochs().is_empty();
     if is_new(&registry.snapshot()) && !vault.list()?.is_empty() {
         return Err(CollectorError::VaultOfAnotherStore(config.vault.clone()));
+    }
+    if registry.snapshot().is_fresh_from_restoring() && !vault.list()?.is_empty() {
+        // Unless they are those of a collector that started at the same instant.
+        registry.refresh().await?;
+        if registry.snapshot().is_fresh_from_restoring() {
+            return Err(CollectorError::VaultOfLostTime(config.vault.clone()));
+        }
     }
     let adopted = registry.apply(By::Collector, |catalogue| match catalogue.signing_key() {
         None => Ok(Change::SigningKeyAdopted { public_key }),

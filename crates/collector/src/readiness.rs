@@ -48,17 +48,27 @@ const SERVICES: [&str; 6] = [
 pub(crate) struct Readiness {
     keys: Arc<EpochKeeper>,
     store: Arc<dyn TallyStore>,
-    drain: CancellationToken,
+    /// Cancelled with the drain, or a moment before.
+    stopping: CancellationToken,
     health: HealthReporter,
+    /// Held while the health service is told, so that nothing older is said after the end.
+    telling: tokio::sync::Mutex<()>,
     /// What the store said when it was asked last, if it was not well.
     store_says: Mutex<Option<String>>,
     store_bytes: AtomicU64,
 }
 
 impl Readiness {
-    pub(crate) fn new(keys: Arc<EpochKeeper>, store: Arc<dyn TallyStore>, drain: CancellationToken) -> Self {
-        let health = HealthReporter::new();
-        Self { keys, store, drain, health, store_says: Mutex::default(), store_bytes: AtomicU64::new(0) }
+    pub(crate) fn new(keys: Arc<EpochKeeper>, store: Arc<dyn TallyStore>, drain: &CancellationToken) -> Self {
+        Self {
+            keys,
+            store,
+            stopping: drain.child_token(),
+            health: HealthReporter::new(),
+            telling: tokio::sync::Mutex::default(),
+            store_says: Mutex::default(),
+            store_bytes: AtomicU64::new(0),
+        }
     }
 
     /// Who tells gRPC's health service.
@@ -73,7 +83,7 @@ impl Readiness {
             told: "no epoch is active whose key is at hand: the log says why the epoch keeper's turn fails".to_owned(),
         });
         let store = self.store_says.lock().clone().map(|told| Unready { reason: "store", told });
-        let stopping = self.drain.is_cancelled().then(stopping);
+        let stopping = self.stopping.is_cancelled().then(stopping);
         [keys, store, stopping].into_iter().flatten().collect()
     }
 
@@ -82,8 +92,12 @@ impl Readiness {
         self.store_bytes.load(Relaxed)
     }
 
-    /// Tells gRPC's health service what stands.
+    /// Tells gRPC's health service what stands, until the end is told.
     pub(crate) async fn announce(&self) {
+        let _telling = self.telling.lock().await;
+        if self.stopping.is_cancelled() {
+            return;
+        }
         let status = match self.standing().is_empty() {
             true => ServingStatus::Serving,
             false => ServingStatus::NotServing,
@@ -93,7 +107,18 @@ impl Readiness {
         }
     }
 
-    /// Asks the store and announces, again and again until the drain.
+    /// Says that the collector is about to end, and ends the streams of those who watch, which would otherwise hold the end up. Nothing else is said
+    /// from here on.
+    pub(crate) async fn end(&self) {
+        self.stopping.cancel();
+        let _telling = self.telling.lock().await;
+        for service in SERVICES {
+            self.health.set_service_status(service, ServingStatus::NotServing).await;
+            self.health.clone().clear_service_status(service).await;
+        }
+    }
+
+    /// Asks the store and announces, again and again until the end.
     pub(crate) async fn keep(&self) {
         let mut sized: Option<Instant> = None;
         loop {
@@ -105,8 +130,8 @@ impl Readiness {
                 sized = Some(Instant::now());
             }
             self.announce().await;
-            if self.drain.run_until_cancelled(sleep(LOOK)).await.is_none() {
-                return self.announce().await;
+            if self.stopping.run_until_cancelled(sleep(LOOK)).await.is_none() {
+                return;
             }
         }
     }

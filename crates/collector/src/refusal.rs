@@ -2,13 +2,14 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use tacita_protocol::policy::Broken;
 use tacita_store::StoreError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::{
     catalogue::Refused,
-    pool::{JobLost, Overload},
+    pool::{JobLost, Limit, Overload},
     registry::RegistryError,
 };
 
@@ -40,11 +41,48 @@ pub(crate) fn invalid(field: &str, problem: impl Into<String>) -> Status {
     invalid_because("INVALID_FIELD", field, problem)
 }
 
+/// One field of the request goes beyond a limit.
+pub(crate) fn beyond(field: &str, limit: Limit, problem: impl Into<String>) -> Status {
+    beyond_because("LIMIT_REACHED", field, limit, problem)
+}
+
+/// The same, by a reason of its own.
+pub(crate) fn beyond_because(reason: &str, field: &str, limit: Limit, problem: impl Into<String>) -> Status {
+    let problem = problem.into();
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, named(limit.name, limit.value));
+    details.add_bad_request_violation(field, problem.as_str());
+    Status::with_error_details(Code::InvalidArgument, format!("{field}: {problem}"), details)
+}
+
+/// A limit is reached, and that is all there is to say.
+pub(crate) fn exhausted(name: &str, value: impl ToString, message: impl Into<String>) -> Status {
+    let details = ErrorDetails::with_error_info("LIMIT_REACHED", DOMAIN, named(name, value));
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
+/// A limit as programs read it.
+fn named(name: &str, value: impl ToString) -> HashMap<String, String> {
+    HashMap::from([("limit".into(), name.into()), ("value".into(), value.to_string())])
+}
+
 /// One field of the request cannot be, for a reason that programs may want to know.
 pub(crate) fn invalid_because(reason: &str, field: &str, problem: impl Into<String>) -> Status {
     let problem = problem.into();
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
     details.add_bad_request_violation(field, problem.as_str());
+    Status::with_error_details(Code::InvalidArgument, format!("{field}: {problem}"), details)
+}
+
+/// A rule of the policy forbids it.
+fn policy_broken(field: &str, broken: Broken, problem: &str) -> Status {
+    let Broken { rule, asked, limit } = broken;
+    let metadata = HashMap::from([
+        ("rule".into(), rule.name().into()),
+        ("limit".into(), rule.written(limit)),
+        ("value".into(), rule.written(asked)),
+    ]);
+    let mut details = ErrorDetails::with_error_info("POLICY_BROKEN", DOMAIN, metadata);
+    details.add_bad_request_violation(field, problem);
     Status::with_error_details(Code::InvalidArgument, format!("{field}: {problem}"), details)
 }
 
@@ -67,7 +105,7 @@ pub(crate) fn internal(cause: impl std::fmt::Display) -> Status {
 impl From<Overload> for Status {
     fn from(overload: Overload) -> Self {
         let Overload(limit) = overload;
-        let named = HashMap::from([("limit".into(), limit.name.into()), ("value".into(), limit.value.to_string())]);
+        let named = named(limit.name, limit.value);
         let mut details = ErrorDetails::with_error_info("LIMIT_REACHED", DOMAIN, named);
         details.set_retry_info(Some(Duration::from_secs(1)));
         Self::with_error_details(Code::ResourceExhausted, overload.to_string(), details)
@@ -97,6 +135,9 @@ impl From<Refused> for Status {
         let message = refused.to_string();
         match refused {
             Refused::Field { field, problem } => invalid(field, problem),
+            Refused::Beyond { field, limit, problem } => beyond(field, limit, problem),
+            Refused::Quota { quota, .. } => exhausted("tokens_per_publisher", quota, message),
+            Refused::Rule { field, broken, problem } => policy_broken(field, broken, &problem),
             Refused::Taken { .. } => status(Code::AlreadyExists, "NAME_TAKEN", message),
             Refused::Unknown { .. } => not_found("UNKNOWN_REFERENCE", message),
             Refused::AlreadySo | Refused::Precondition(_) => failed_precondition("NOT_NOW", message),

@@ -22,6 +22,7 @@ use tacita_proto::v1::{
 use tacita_protocol::{manifest::DevicePolicy, time::Clock};
 use tacita_store::{
     TallyStore,
+    backup::Backup,
     vault::{SecretKeys, Vault},
 };
 use tacita_tls::{Acceptor, incoming};
@@ -43,20 +44,24 @@ use crate::{
     alerts::{AlertKeeper, Messenger, Webhooks},
     auth::ApiKeyText,
     catalogue::{ApiKey, By, Catalogue, NewApiKey, Principal, Refused},
+    connections::Connections,
     dashboard,
     guard::Guard,
     ingest::Ingest,
     keys::{EpochKeeper, FreshKey, random_key},
+    limits,
     metrics::{Look, Metrics},
     opening::{OpenStore, fitting_signing_key, open_store},
     pages::for_pages,
     pool::{CryptoPool, Limit},
+    quota::TokenQuota,
     readiness::{self, Readiness},
     receipts::Receipts,
     record::Record,
     registry::{Registry, RegistryError},
     report::{Desk, Tallies},
-    services::{Admin, Audit, Collection, Manifests, Reporting, Tokens, Transparency},
+    retention::RetentionKeeper,
+    services::{Admin, Audit, Backups, Collection, Manifests, Reporting, Tokens, Transparency},
 };
 
 /// The largest message from an operator, and read from no one else: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
@@ -97,6 +102,8 @@ pub struct RunningCollector {
     alerts: JoinHandle<()>,
     watch: JoinHandle<()>,
     record: JoinHandle<()>,
+    /// Ends with the keeper.
+    retention: JoinHandle<()>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
     patience: Duration,
 }
@@ -106,6 +113,8 @@ struct Foundation {
     config: CollectorConfig,
     clock: Arc<dyn Clock>,
     store: Arc<dyn TallyStore>,
+    backup: Option<Arc<dyn Backup>>,
+    retention: Arc<RetentionKeeper>,
     registry: Arc<Registry>,
     keys: Arc<EpochKeeper>,
     signing_key: Arc<SigningKey>,
@@ -161,20 +170,26 @@ impl Collector {
             let (record, drain) = (foundation.record.clone(), drain.clone());
             async move { record.keep(drain).await }
         });
+        let retention = tokio::spawn({
+            let (retention, stop) = (foundation.retention.clone(), stop.clone());
+            async move { retention.keep(stop).await }
+        });
         let (keys, store, look) = (foundation.keys.clone(), foundation.store.clone(), foundation.look.clone());
         let verifying_key = foundation.signing_key.verifying_key();
-        let connections = foundation.metrics.connections.clone();
+        let (most, open) = (foundation.config.limits, foundation.metrics.connections.clone());
+        let places = Connections::new(most.connections, most.connections_per_peer);
         let router = foundation.router(readiness.health())?;
         let end = drain.clone().cancelled_owned();
         let server = match acceptor {
             Some(acceptor) => {
-                let incoming = incoming(listener, acceptor);
-                let incoming = incoming.map(move |accepted| accepted.map(|stream| connections.count(stream)));
+                let incoming = places.admit(incoming(listener, acceptor), drain.clone());
+                let incoming = incoming.map(move |accepted| accepted.map(|stream| open.count(stream)));
                 tokio::spawn(router.serve_with_incoming_shutdown(incoming, end))
             }
             None => {
                 let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-                let incoming = incoming.map(move |accepted| accepted.map(|stream| connections.count(stream)));
+                let incoming = places.admit(incoming, drain.clone());
+                let incoming = incoming.map(move |accepted| accepted.map(|stream| open.count(stream)));
                 tokio::spawn(router.serve_with_incoming_shutdown(incoming, end))
             }
         };
@@ -206,6 +221,7 @@ impl Collector {
             alerts,
             watch,
             record,
+            retention,
             server,
             patience,
         })
@@ -259,14 +275,16 @@ impl RunningCollector {
     /// # Errors
     /// [`CollectorError::Server`] when the server had failed.
     pub async fn shutdown(mut self) -> Result<(), CollectorError> {
+        // Before anything is refused.
+        self.readiness.end().await;
         self.drain.cancel();
-        self.readiness.announce().await;
         let ended = tokio::time::timeout(self.patience, &mut self.server).await;
         self.stop.cancel();
         let _ = (&mut self.keeper).await;
         let _ = (&mut self.alerts).await;
         let _ = (&mut self.watch).await;
         let _ = (&mut self.record).await;
+        let _ = (&mut self.retention).await;
         let result = match ended {
             Ok(Ok(served)) => served.map_err(|error| CollectorError::Server(error.to_string())),
             Ok(Err(crash)) => Err(CollectorError::Server(crash.to_string())),
@@ -307,7 +325,7 @@ impl Foundation {
     }
 
     async fn lay_on(
-        OpenStore { tallies: store, record, log }: OpenStore,
+        OpenStore { tallies: store, record, log, retention, backup }: OpenStore,
         vault: Arc<dyn SecretKeys>,
         fresh_key: FreshKey,
         config: CollectorConfig,
@@ -330,13 +348,17 @@ impl Foundation {
         let drain = CancellationToken::new();
         let (kept, max_age) = (config.limits.kept_tallies_bytes, config.window_policy.max_age);
         let tallies = Arc::new(Tallies::new(store.clone(), clock.clone(), max_age, kept, metrics.clone()));
+        tallies.forget_before(registry.snapshot().deleted_before());
+        let keep = config.retention.tallies;
+        let retention = RetentionKeeper::new(registry.clone(), retention, tallies.clone(), clock.clone(), keep);
+        let retention = Arc::new(retention);
         let root = Zeroizing::new(signing_key.to_bytes());
         let webhooks = Arc::new(Webhooks::new(root, config.alerts.loopback_webhooks, metrics.webhooks.clone()));
         let step = config.alerts.step;
         let messenger = Messenger::new(registry.clone(), clock.clone(), webhooks.clone(), drain.clone());
         let alerts = AlertKeeper::new(registry.clone(), tallies.clone(), clock.clone(), messenger, step, &metrics);
         let alerts = Arc::new(alerts);
-        let readiness = Arc::new(Readiness::new(keys.clone(), store.clone(), drain.clone()));
+        let readiness = Arc::new(Readiness::new(keys.clone(), store.clone(), &drain));
         let look = Arc::new(Look {
             metrics: metrics.clone(),
             store: store.clone(),
@@ -351,6 +373,8 @@ impl Foundation {
             config,
             clock,
             store,
+            backup,
+            retention,
             registry,
             keys,
             signing_key,
@@ -384,6 +408,7 @@ impl Foundation {
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE))
             .http2_adaptive_window(Some(true))
+            .max_concurrent_streams(self.config.limits.streams_per_connection)
             .add_routes(self.routes(health)?))
     }
 
@@ -410,6 +435,7 @@ impl Foundation {
             .add_service(guard.before(admin))
             .add_service(guard.before(TransparencyServiceServer::new(self.transparency())))
             .add_service(guard.before(AuditServiceServer::new(Audit { registry: self.registry.clone() })));
+        let services = limits::named(services);
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
         Ok(Routes::from(routes.into_axum_router().layer(self.calls)))
     }
@@ -422,7 +448,8 @@ impl Foundation {
         let limit = Limit { name: "issuances_in_flight", value: self.config.limits.issuances_in_flight };
         let pool = self.pool("issue", limit)?;
         let (registry, keys, clock) = (self.registry.clone(), self.keys.clone(), self.clock.clone());
-        Ok(Tokens { registry, keys, clock, pool, metrics: self.metrics.clone() })
+        let quota = TokenQuota::new(registry.clone(), self.config.limits.tokens_per_publisher);
+        Ok(Tokens { registry, keys, clock, pool, metrics: self.metrics.clone(), quota })
     }
 
     fn collection(&self) -> Result<Collection, CollectorError> {
@@ -465,12 +492,13 @@ impl Foundation {
             store: self.store.clone(),
             keys: self.keys.clone(),
             clock: self.clock.clone(),
-            measures: self.config.measure_policy,
+            rules: self.config.rules(),
             metrics: self.metrics.clone(),
             page: self.page.clone(),
             readiness: self.readiness.clone(),
             log: self.config.log.clone(),
             verifying_key: self.signing_key.verifying_key(),
+            backups: Backups::new(self.backup.clone(), self.clock.clone(), self.drain.clone()),
         }
     }
 

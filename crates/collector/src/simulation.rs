@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use tacita_protocol::time::Clock;
-use tacita_store::{ChangeLog, PeriodRecord, TallyStore, vault::SecretKeys};
+use tacita_store::{ChangeLog, PeriodRecord, TallyStore, retention::Retention, vault::SecretKeys};
 use tacita_tokens::EpochKey;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
@@ -41,14 +41,15 @@ impl ByHand {
     /// Those of [`Collector::start`](super::Collector::start).
     pub async fn start<S>(config: CollectorConfig, given: Given<S>) -> Result<Self, CollectorError>
     where
-        S: TallyStore + PeriodRecord + ChangeLog + 'static,
+        S: TallyStore + PeriodRecord + ChangeLog + Retention + 'static,
     {
         config.check()?;
         super::make_directory(&config.data)?;
         let operator_key = config.data.join("operator.key");
         let Given { store, vault, fresh_key, clock } = given;
         let fresh_key = Box::new(move || Ok(fresh_key()));
-        let foundation = Foundation::lay_on(OpenStore::from(store), vault, fresh_key, config, clock).await?;
+        let foundation =
+            Foundation::lay_on(OpenStore::of(Arc::new(store), None), vault, fresh_key, config, clock).await?;
         ensure_operator_key(&foundation, &operator_key).await?;
         let (keys, record) = (foundation.keys.clone(), foundation.record.clone());
         Ok(Self { keys, record, routes: foundation.routes(HealthReporter::new())? })

@@ -82,7 +82,11 @@ async fn each_bad_field_of_a_measure_is_named() {
 
 #[tokio::test]
 async fn a_higher_ceiling_allows_a_larger_epsilon() {
-    let cast = Cast::with(|config| config.measure_policy.epsilon_ceiling_micro = 12_000_000).await;
+    let cast = Cast::with(|config| {
+        config.policy.report_epsilon_micro = 12_000_000;
+        config.device_policy.ledger_bound_micro = 12_000_000;
+    })
+    .await;
     let measure = cast.house.create_measure("acme/spring", "loud", 12_000_000).await;
     assert_eq!(measure.epsilon.micro(), 12_000_000);
 }
@@ -92,8 +96,13 @@ async fn a_campaign_refers_to_what_exists() {
     let cast = Cast::assemble().await;
     let create = async |brand: &str, name: &str, publishers: &[&str]| {
         let publishers = publishers.iter().map(|&name| name.into()).collect();
-        let request =
-            v1::CreateCampaignRequest { brand: brand.into(), name: name.into(), publishers, attribution_seconds: 0 };
+        let request = v1::CreateCampaignRequest {
+            brand: brand.into(),
+            name: name.into(),
+            publishers,
+            attribution_seconds: 0,
+            policy: None,
+        };
         cast.house.admin().create_campaign(request).await.map(|response| response.into_inner().campaign.unwrap())
     };
     assert_eq!(create("nobody", "x", &["daily"]).await.unwrap_err().code(), Code::NotFound);

@@ -304,3 +304,37 @@ async fn a_collector_says_what_to_run_where_the_schema_is_missing() {
     let refused = Collector::start(config, listener, Arc::new(ManualClock::new(NOON))).await.unwrap_err();
     assert!(refused.to_string().contains("run `tacita store init`"), "{refused}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn collectors_at_once_never_issue_more_than_the_quota_of_a_publisher() {
+    let Some(database) = Fresh::new().await else { return };
+    let store = prepare(&database).await;
+    // Ten batches and a part of one: a share is a batch, so what is issued is exact.
+    let Cast { house, daily, .. } = Cast::with(|config| {
+        config.store = store;
+        config.limits.tokens_per_publisher = 10 * 32 + 7;
+    })
+    .await;
+    let other = house.another().await;
+    let epoch = daily.active_epoch().await;
+    let mut buyers = JoinSet::new();
+    for house in [&house, &other] {
+        for _ in 0..4 {
+            let (device, epoch) = (daily.at(house), epoch.clone());
+            buyers.spawn(async move {
+                let mut batches = 0;
+                loop {
+                    match device.tokens_of(&epoch, 32).await {
+                        Ok(_) => batches += 1,
+                        Err(status) if status.code() == Code::ResourceExhausted => return batches,
+                        Err(status) => panic!("{status:?}"),
+                    }
+                }
+            });
+        }
+    }
+    let bought: Vec<u32> = buyers.join_all().await;
+    assert_eq!(bought.iter().sum::<u32>(), 10, "{bought:?}");
+    let house = house.reopen().await;
+    assert!(daily.at(&house).tokens_of(&epoch, 32).await.is_err(), "nor after a restart");
+}

@@ -10,6 +10,7 @@
 //! | [`directory`] | comparing the key directories that relays serve |
 //! | [`measure`] | events, participation, measures |
 //! | [`manifest`] | the signed manifest |
+//! | [`policy`] | what a campaign is held to |
 //! | [`report`] | the 16 bytes that a sealed report carries |
 //! | [`outcome`] | what became of a report: the closed set |
 //! | [`receipt`] | a collector's signed word for what became of a batch |
@@ -33,6 +34,7 @@ pub mod id;
 pub mod manifest;
 pub mod measure;
 pub mod outcome;
+pub mod policy;
 pub mod profile;
 pub mod receipt;
 pub mod record;

@@ -13,11 +13,15 @@ use crate::{
     epoch::{DirectoryError, EpochEntry, EpochId, EpochState, verify_chain},
     id::{BrandId, CampaignId, InvalidName, MeasureId, Name, PublisherId},
     measure::{InvalidMeasure, Measure},
+    policy::CampaignPolicy,
     time::UnixTime,
 };
 
 /// The protocol version that this crate speaks.
 pub const VERSION: u32 = 1;
+
+/// The largest bound of a ledger that anybody takes for one: ε = 1,000. A manifest with another is refused.
+pub const MAX_LEDGER_BOUND_MICRO: u32 = 1_000_000_000;
 
 /// What precedes the manifest's bytes under the signature.
 const SIGNATURE_DOMAIN: &[u8] = b"tacita/manifest/v1";
@@ -50,6 +54,8 @@ pub struct ManifestCampaign {
     pub name: Name,
     /// How long a tagged arrival is remembered for a later conversion.
     pub attribution_seconds: u32,
+    /// What it is held to.
+    pub policy: CampaignPolicy,
 }
 
 /// What a device of a publisher must keep to: the same for all, since a difference would be a mark.
@@ -95,6 +101,9 @@ pub enum ManifestError {
     /// A campaign's name does not hold.
     #[error("campaign {0}: {1}")]
     Campaign(CampaignId, InvalidName),
+    /// A campaign says nothing of what it is held to.
+    #[error("campaign {0} has no policy")]
+    NoPolicy(CampaignId),
     /// The key directory does not hold.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
@@ -134,6 +143,11 @@ impl Manifest {
             }
         }
         named
+    }
+
+    /// Whether a measure keeps to the policy of its campaign. An honest collector names no other; a device answers no other.
+    pub fn is_lawful(&self, measure: &Measure) -> bool {
+        self.campaign(measure.campaign).is_some_and(|one| one.policy.check_epsilon(measure.epsilon).is_ok())
     }
 
     /// The campaign with this number.
@@ -235,7 +249,8 @@ fn measures_of(wire: &v1::Manifest, campaigns: &[ManifestCampaign]) -> Result<Ve
 
 fn policy_of(wire: &v1::Manifest) -> Result<DevicePolicy, ManifestError> {
     let policy = wire.policy.as_ref().ok_or(ManifestError::Policy)?;
-    if !(1..=tacita_tokens::MAX_BATCH as u32).contains(&policy.token_batch) {
+    let sizes = 1..=tacita_tokens::MAX_BATCH as u32;
+    if !sizes.contains(&policy.token_batch) || policy.ledger_bound_micro > MAX_LEDGER_BOUND_MICRO {
         return Err(ManifestError::Policy);
     }
     Ok(DevicePolicy { token_batch: policy.token_batch, ledger_bound_micro: policy.ledger_bound_micro })
@@ -248,6 +263,7 @@ impl From<&ManifestCampaign> for v1::ManifestCampaign {
             brand: campaign.brand.0,
             name: campaign.name.to_string(),
             attribution_seconds: campaign.attribution_seconds,
+            policy: Some((&campaign.policy).into()),
         }
     }
 }
@@ -262,6 +278,7 @@ impl TryFrom<&v1::ManifestCampaign> for ManifestCampaign {
             brand: BrandId(wire.brand),
             name: wire.name.parse().map_err(|error| ManifestError::Campaign(id, error))?,
             attribution_seconds: wire.attribution_seconds,
+            policy: wire.policy.as_ref().ok_or(ManifestError::NoPolicy(id))?.into(),
         })
     }
 }
@@ -306,6 +323,7 @@ mod tests {
                 brand: BrandId(1),
                 name: "spring".parse().unwrap(),
                 attribution_seconds: 604_800,
+                policy: CampaignPolicy::default(),
             }],
             policy: DevicePolicy::default(),
         }
@@ -346,6 +364,8 @@ mod tests {
         assert_eq!(refused(|m| m.policy = None), ManifestError::Policy);
         assert_eq!(refused(|m| m.policy.as_mut().unwrap().token_batch = 0), ManifestError::Policy);
         assert_eq!(refused(|m| m.policy.as_mut().unwrap().token_batch = 129), ManifestError::Policy);
+        assert_eq!(refused(|m| m.policy.as_mut().unwrap().ledger_bound_micro = 1_000_000_001), ManifestError::Policy);
+        assert_eq!(refused(|m| m.campaigns[0].policy = None), ManifestError::NoPolicy(CampaignId(3)));
         assert_eq!(refused(|m| m.campaigns.clear()), ManifestError::NoCampaign(MeasureId(1)));
         assert!(matches!(refused(|m| m.measures[0].epsilon_micro = 0), ManifestError::Measure(..)));
         assert!(matches!(refused(|m| m.epochs[0].public_key[0] ^= 1), ManifestError::Directory(_)));

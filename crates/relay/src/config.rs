@@ -39,6 +39,8 @@ pub struct RelayConfig {
     pub visitor_limit: VisitorLimit,
     /// How many connections are served at a time.
     pub connections: ConnectionLimit,
+    /// What a request may be.
+    pub requests: RequestLimit,
     /// The most bytes of envelopes held at a time; beyond it devices are told to keep theirs.
     pub queue_bytes: u64,
     /// Proxies whose `x-forwarded-for` is believed.
@@ -91,6 +93,25 @@ pub struct ConnectionLimit {
     /// How long one may be silent before and between requests, and how long the head of one may take. Proxies keep idle
     /// connections for about 60 s, and lose a request where the relay closes first.
     pub idle: Duration,
+    /// Streams of one connection over HTTP/2.
+    pub streams: u32,
+    /// After this a connection takes no more requests: who reads or writes a byte at a time does not hold a place for ever.
+    pub age: Duration,
+}
+
+/// What a request may be, whatever it asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RequestLimit {
+    /// Path and query.
+    pub address_bytes: usize,
+    /// Names and values of all headers.
+    pub header_bytes: usize,
+    /// A message and its frame, also in base64.
+    pub body_bytes: usize,
+    /// A message: several times a full `SubmitReports`.
+    pub message_bytes: usize,
+    /// From the end of the headers to the beginning of the answer.
+    pub time: Duration,
 }
 
 impl Default for BatchPolicy {
@@ -108,9 +129,23 @@ impl Default for VisitorLimit {
 }
 
 impl Default for ConnectionLimit {
-    /// 4,096 in all, 256 from one address, 75 s idle.
+    /// 4,096 in all, 256 from one address, 75 s idle, 128 streams, 10 minutes.
     fn default() -> Self {
-        Self { most: 4_096, per_visitor: 256, idle: Duration::from_secs(75) }
+        let (idle, age) = (Duration::from_secs(75), Duration::from_secs(600));
+        Self { most: 4_096, per_visitor: 256, idle, streams: 128, age }
+    }
+}
+
+impl Default for RequestLimit {
+    /// Addresses of 8 KiB, headers of 16, messages of 64 in bodies of 96, 30 s.
+    fn default() -> Self {
+        Self {
+            address_bytes: 8 << 10,
+            header_bytes: 16 << 10,
+            body_bytes: 96 << 10,
+            message_bytes: 64 << 10,
+            time: Duration::from_secs(30),
+        }
     }
 }
 
@@ -138,8 +173,15 @@ pub enum ConfigError {
     #[error("a visitor's limit needs at least 1 token, {MAX_SUBMITTED} envelopes (one request) and a time above zero")]
     VisitorLimit,
     /// Nobody could connect.
-    #[error("connections: allow at least 1 in all and 1 of one address, and more than 0 s of silence")]
+    #[error(
+        "connections: allow at least 1 in all, 1 of one address, 1 stream, and more than 0 s of silence and of age"
+    )]
     Connections,
+    /// A full request of a device would be refused.
+    #[error(
+        "requests: a full one must fit: message-bytes 12000, body-bytes 16000, header-bytes 4096, address-bytes 1024 at least"
+    )]
+    Requests,
     /// Not one request fits into the queue.
     #[error("a queue of {0} bytes: give it at least {least}, one request", least = MAX_SUBMITTED * ENVELOPE_LEN)]
     QueueBytes(u64),
@@ -161,6 +203,7 @@ impl ConfigError {
             Self::Batch { .. } => "batch",
             Self::VisitorLimit => "visitor",
             Self::Connections => "connections",
+            Self::Requests => "requests",
             Self::QueueBytes(_) => "queue.bytes",
             Self::Origin(_) => "allowed-origins",
             Self::ManifestRefresh => "manifest-refresh",
@@ -188,6 +231,7 @@ impl RelayConfig {
             batch: BatchPolicy::default(),
             visitor_limit: VisitorLimit::default(),
             connections: ConnectionLimit::default(),
+            requests: RequestLimit::default(),
             queue_bytes: 1 << 30,
             trusted_proxies: Vec::new(),
             drain: Duration::from_secs(10),
@@ -216,9 +260,15 @@ impl RelayConfig {
         if tokens == 0 || (envelopes as usize) < MAX_SUBMITTED || per.is_zero() {
             problems.push(ConfigError::VisitorLimit);
         }
-        let ConnectionLimit { most, per_visitor, idle } = self.connections;
-        if most == 0 || per_visitor == 0 || idle.is_zero() {
+        let ConnectionLimit { most, per_visitor, idle, streams, age } = self.connections;
+        if most == 0 || per_visitor == 0 || idle.is_zero() || streams == 0 || age.is_zero() {
             problems.push(ConfigError::Connections);
+        }
+        let RequestLimit { address_bytes, header_bytes, body_bytes, message_bytes, time } = self.requests;
+        let full = MAX_SUBMITTED * (ENVELOPE_LEN + 2);
+        let takes_a_full_one = message_bytes >= full && body_bytes >= full / 3 * 4 + 64;
+        if !takes_a_full_one || address_bytes < 1_024 || header_bytes < 4_096 || time.is_zero() {
+            problems.push(ConfigError::Requests);
         }
         if self.capacity() < MAX_SUBMITTED {
             problems.push(ConfigError::QueueBytes(self.queue_bytes));
@@ -262,6 +312,7 @@ impl fmt::Debug for RelayConfig {
             .field("batch", &self.batch)
             .field("visitor_limit", &self.visitor_limit)
             .field("connections", &self.connections)
+            .field("requests", &self.requests)
             .field("queue_bytes", &self.queue_bytes)
             .field("trusted_proxies", &self.trusted_proxies)
             .field("drain", &self.drain)

@@ -132,7 +132,7 @@ async fn app(folder: &Path) -> Router {
     let upstream = Upstream::new(&config).expect("an address");
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::new(&mut registry));
-    let calls = CallLayer::new(&mut registry, web::methods().expect("methods"));
+    let calls = CallLayer::new(&mut registry, web::methods().expect("the services' methods"));
     let (policy, random) = (BatchPolicy::default(), Box::new(rand::make_rng::<StdRng>()));
     let opened = Queue::open(&folder.join("queue"), 4_096, policy, metrics.queue.clone(), random);
     let (queue, _writer) = opened.expect("a queue");
@@ -153,5 +153,6 @@ async fn app(folder: &Path) -> Router {
     let totals = Arc::new(links::Totals::open(folder, clock).expect("totals"));
     let origins = Origins::new(&["https://shop.example".to_owned()]).expect("an origin");
     let links = Some(ShortLinks { shelf, totals });
-    web::app(Arc::new(services), origins, None, links, (HealthReporter::new(), calls)).expect("the services")
+    let watched = (HealthReporter::new(), calls);
+    web::app(Arc::new(services), config.requests, origins, None, links, watched).expect("the services")
 }

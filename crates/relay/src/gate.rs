@@ -33,18 +33,20 @@ const PLACES: u64 = 1 << 21;
 pub(crate) struct Limit {
     most: u32,
     of: &'static str,
+    /// Its name in the settings.
+    name: &'static str,
     per: Duration,
 }
 
 impl VisitorLimit {
     /// What issuance is held to.
     pub(crate) fn of_tokens(self) -> Limit {
-        Limit { most: self.tokens, of: "tokens", per: self.per }
+        Limit { most: self.tokens, of: "tokens", name: "visitor.tokens", per: self.per }
     }
 
     /// What submission is held to.
     pub(crate) fn of_envelopes(self) -> Limit {
-        Limit { most: self.envelopes, of: "envelopes", per: self.per }
+        Limit { most: self.envelopes, of: "envelopes", name: "visitor.envelopes", per: self.per }
     }
 }
 
@@ -52,6 +54,12 @@ impl VisitorLimit {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the limit of {} {} per visitor in {} s is reached; try again later", .0.most, .0.of, .0.per.as_secs())]
 pub(crate) struct OverLimit(Limit);
+
+impl From<OverLimit> for Status {
+    fn from(over: OverLimit) -> Self {
+        refusal::Limit::new(over.0.name, over.0.most.into()).refuse(Code::ResourceExhausted, over.to_string())
+    }
+}
 
 type Limiter = RateLimiter<u64, DashMapStateStore<u64>, LimitClock, NoOpMiddleware<Nanos>>;
 
@@ -155,6 +163,7 @@ fn for_visitor(status: &Status) -> Status {
     match status.code() {
         // Its reason is passed on with it: the message and the details name a limit, an epoch or a field, nobody.
         Code::InvalidArgument | Code::FailedPrecondition | Code::ResourceExhausted => {
+            // With its details: they name the limit.
             Status::with_details(status.code(), status.message(), status.details().to_vec().into())
         }
         Code::Unauthenticated | Code::PermissionDenied => {

@@ -47,7 +47,7 @@ mod upstream;
 mod visitor;
 mod web;
 
-pub use config::{BatchPolicy, ConfigError, ConnectionLimit, RelayConfig, VisitorLimit};
+pub use config::{BatchPolicy, ConfigError, ConnectionLimit, RelayConfig, RequestLimit, VisitorLimit};
 pub use manifest::CacheError;
 pub use queue::QueueError;
 pub use seen::RelaySeen;

@@ -210,7 +210,7 @@ impl Metrics {
         let envelopes =
             "Envelopes by what became of them: refused here, made durable (queued), answered by the collector";
         let small = "Batches sent that are smaller than the policy's least: these hide less";
-        let broken = "Upload streams that broke: refused, unreachable, ended, silent, bad_answer";
+        let broken = "Upload streams that broke: refused, unreachable, ended, silent, bad_answer, receipt";
         let up = "1 if the last thing asked of the collector was answered";
         let fetched = "When the collector last answered with a good one, Unix time; 0 for never";
         let metrics = Self {

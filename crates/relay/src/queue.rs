@@ -24,7 +24,7 @@ use std::{
 };
 
 use rand::CryptoRng;
-use tacita_tokens::Envelope;
+use tacita_tokens::{ENVELOPE_LEN, Envelope};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
@@ -42,14 +42,14 @@ use crate::{
 pub(crate) use self::disk::{Batch, BatchId};
 
 /// Requests that may wait for the writer: each holds at most 128 envelopes, so at most 11 MB wait in memory.
-const COMMANDS: usize = 1_024;
+pub(crate) const WAITING_REQUESTS: usize = 1_024;
 
 /// The queue did not take or give envelopes. Nothing that was acknowledged is lost.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum QueueError {
     /// The configured bound is reached.
-    #[error("queue full: keep the reports and try again later")]
-    Full,
+    #[error("queue full, {0} bytes: keep the reports and try again later")]
+    Full(u64),
     /// The disk has no space left.
     #[error("the relay's disk is full: keep the reports and try again later")]
     DiskFull,
@@ -95,7 +95,7 @@ impl Queue {
     ) -> Result<(Self, JoinHandle<()>), QueueError> {
         let room = Room { held: Arc::default(), capacity };
         let (publish, waiting) = watch::channel(Waiting::default());
-        let (commands, received) = mpsc::channel(COMMANDS);
+        let (commands, received) = mpsc::channel(WAITING_REQUESTS);
         let writer = Writer::open(folder, policy, room.clone(), publish, metrics.clone(), random)?;
         let thread = std::thread::Builder::new()
             .name("relay-queue".into())
@@ -127,7 +127,7 @@ impl Queue {
     /// Whether so many more may be held; says so before a visitor's allowance is spent on them.
     pub(crate) fn check_room(&self, envelopes: usize) -> Result<(), QueueError> {
         let room = self.room.capacity.saturating_sub(self.held());
-        if envelopes > room { Err(QueueError::Full) } else { Ok(()) }
+        if envelopes > room { Err(self.room.full()) } else { Ok(()) }
     }
 
     /// Waits until a batch should leave.
@@ -195,8 +195,12 @@ impl Room {
     /// Sets room aside for `envelopes`; says how much.
     fn reserve(&self, envelopes: usize) -> Result<usize, QueueError> {
         let fits = |held: usize| held.checked_add(envelopes).filter(|&sum| sum <= self.capacity);
-        self.held.fetch_update(Relaxed, Relaxed, fits).map_err(|_| QueueError::Full)?;
+        self.held.fetch_update(Relaxed, Relaxed, fits).map_err(|_| self.full())?;
         Ok(envelopes)
+    }
+
+    fn full(&self) -> QueueError {
+        QueueError::Full((self.capacity * ENVELOPE_LEN) as u64)
     }
 
     fn release(&self, envelopes: usize) {

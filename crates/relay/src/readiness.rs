@@ -8,6 +8,7 @@ use std::{
 
 use tacita_observability::Unready;
 use tacita_proto::v1::{collection_service_server, manifest_service_server, token_service_server};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
@@ -29,8 +30,11 @@ pub(crate) struct Readiness {
     manifest: Arc<ManifestCache>,
     queue: Queue,
     metrics: Arc<Metrics>,
-    stop: CancellationToken,
+    /// Cancelled with the end of the relay, or a moment before.
+    stopping: CancellationToken,
     health: HealthReporter,
+    /// Held while the health service is told, so that nothing older is said after the end.
+    telling: Mutex<()>,
 }
 
 impl Readiness {
@@ -38,9 +42,10 @@ impl Readiness {
         manifest: Arc<ManifestCache>,
         queue: Queue,
         metrics: Arc<Metrics>,
-        stop: CancellationToken,
+        end: &CancellationToken,
     ) -> Self {
-        Self { manifest, queue, metrics, stop, health: HealthReporter::new() }
+        let (stopping, health) = (end.child_token(), HealthReporter::new());
+        Self { manifest, queue, metrics, stopping, health, telling: Mutex::default() }
     }
 
     /// Who tells gRPC's health service.
@@ -61,15 +66,19 @@ impl Readiness {
         [
             unready(self.manifest.signed().is_none(), "manifest", no_manifest),
             queue.and_then(|told| unready(true, "queue", told)),
-            unready(self.stop.is_cancelled(), "stopping", "the relay was told to stop and answers what is open"),
+            unready(self.stopping.is_cancelled(), "stopping", "the relay was told to stop and answers what is open"),
         ]
         .into_iter()
         .flatten()
         .collect()
     }
 
-    /// Tells gRPC's health service what stands.
+    /// Tells gRPC's health service what stands, until the end is told.
     pub(crate) async fn announce(&self) {
+        let _telling = self.telling.lock().await;
+        if self.stopping.is_cancelled() {
+            return;
+        }
         let status = match self.standing().is_empty() {
             true => ServingStatus::Serving,
             false => ServingStatus::NotServing,
@@ -79,11 +88,21 @@ impl Readiness {
         }
     }
 
+    /// Says that the relay is about to end, and ends the streams of those who watch, which would otherwise hold the end up. Nothing else is said
+    /// from here on.
+    pub(crate) async fn end(&self) {
+        self.stopping.cancel();
+        let _telling = self.telling.lock().await;
+        for service in SERVICES {
+            self.health.set_service_status(service, ServingStatus::NotServing).await;
+            self.health.clone().clear_service_status(service).await;
+        }
+    }
+
     /// Announces again and again until the relay stops.
     pub(crate) async fn keep(self: Arc<Self>) {
-        while self.stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+        while self.stopping.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
             self.announce().await;
         }
-        self.announce().await;
     }
 }

@@ -107,6 +107,7 @@ pub struct RunningRelay {
     upload: CancellationToken,
     server: JoinHandle<()>,
     uploader: JoinHandle<()>,
+    readiness: Arc<Readiness>,
     writer: Option<thread::JoinHandle<()>>,
     /// How long a drain waits, twice.
     patience: Duration,
@@ -148,7 +149,7 @@ impl Relay {
         let (manifest, queue, proxies) = (services.manifest.clone(), services.queue.clone(), services.proxies.clone());
 
         let (accept, upload) = (CancellationToken::new(), CancellationToken::new());
-        let readiness = Readiness::new(manifest.clone(), queue.clone(), metrics.clone(), accept.clone());
+        let readiness = Readiness::new(manifest.clone(), queue.clone(), metrics.clone(), &accept);
         let readiness = Arc::new(readiness);
         readiness.announce().await;
         let look = look(readiness.clone(), metrics.clone(), manifest.clone(), queue.clone(), tokens.clone());
@@ -158,10 +159,11 @@ impl Relay {
             let readiness = readiness.clone();
             bound.serve(page, Arc::new(move || readiness.standing()))
         });
-        let origins = Origins::new(&config.allowed_origins)?;
-        let app = web::app(services, origins, sdk.as_ref(), links.clone(), (readiness.health(), calls))?;
-        tokio::spawn(readiness.keep());
-        let connections = Connections::new(config.connections, proxies, metrics.clone(), acceptor);
+        let (origins, requests) = (Origins::new(&config.allowed_origins)?, config.requests);
+        let app = web::app(services, requests, origins, sdk.as_ref(), links.clone(), (readiness.health(), calls))?;
+        tokio::spawn(readiness.clone().keep());
+        let limits = (config.connections, requests);
+        let connections = Connections::new(limits, proxies, metrics.clone(), acceptor);
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
         let uploader = tokio::spawn(uploader.run(upload.clone()));
         tokio::spawn(manifest.clone().keep_fresh(config.manifest_refresh, accept.clone()));
@@ -185,6 +187,7 @@ impl Relay {
             upload,
             server,
             uploader,
+            readiness,
             writer: Some(writer),
             patience: config.drain,
         })
@@ -269,6 +272,8 @@ impl RunningRelay {
     /// Drains: accepts nothing new, answers what is open, waits for the collector's answers to what was sent, closes the
     /// queue. What waits stays on disk for the next start.
     pub async fn shutdown(mut self) {
+        // Before anything is refused.
+        self.readiness.end().await;
         self.accept.cancel();
         end_within(self.patience, &mut self.server, "requests were still open").await;
         if let Some(totals) = &self.totals {

@@ -20,8 +20,8 @@ use crate::{
     gate::{Allowances, IssuerConnection},
     manifest::ManifestCache,
     metrics::Metrics,
-    queue::{Queue, QueueError},
-    refusal,
+    queue::{Queue, QueueError, WAITING_REQUESTS},
+    refusal::{self, Limit},
     visitor::{TrustedProxies, Visitor},
 };
 
@@ -82,7 +82,7 @@ impl TokenService for Services {
         let visitor = self.visitor(&request)?;
         self.tokens.take(visitor, tokens).map_err(|over| {
             self.metrics.over_limit("tokens").inc();
-            refusal::limit(Code::ResourceExhausted, "visitor.tokens", over.to_string())
+            Status::from(over)
         })?;
         let issued = self.issuer.forward(request.into_inner()).await.inspect_err(|status| {
             if status.code() == Code::FailedPrecondition {
@@ -103,12 +103,13 @@ impl CollectionService for Services {
         let reports = request.into_inner().envelopes;
         if reports.len() > MAX_SUBMITTED {
             let told = format!("{} reports in one request: send at most {MAX_SUBMITTED}", reports.len());
-            return Err(refusal::limit(Code::InvalidArgument, "envelopes_per_request", told));
+            let limit = Limit::new("envelopes-per-request", MAX_SUBMITTED as u64);
+            return Err(limit.refuse(Code::InvalidArgument, told));
         }
         self.queue.check_room(reports.len()).map_err(|error| status_of(&error))?;
         self.envelopes.take(visitor, reports.len() as u32).map_err(|over| {
             self.metrics.over_limit("envelopes").inc();
-            refusal::limit(Code::ResourceExhausted, "visitor.envelopes", over.to_string())
+            Status::from(over)
         })?;
         let checked: Vec<_> = reports.iter().map(|report| self.check_report(report)).collect();
         let fit: Vec<Envelope> = checked.iter().flatten().copied().collect();
@@ -178,8 +179,10 @@ fn no_manifest() -> Status {
 fn status_of(error: &QueueError) -> Status {
     let told = error.to_string();
     match error {
-        QueueError::Full => refusal::limit(Code::ResourceExhausted, "queue.bytes", told),
-        QueueError::Busy => refusal::because(Code::ResourceExhausted, "QUEUE_BUSY", told),
+        QueueError::Full(bytes) => Limit::new("queue.bytes", *bytes).refuse(Code::ResourceExhausted, told),
+        QueueError::Busy => {
+            Limit::new("requests-waiting", WAITING_REQUESTS as u64).refuse(Code::ResourceExhausted, told)
+        }
         QueueError::DiskFull => refusal::because(Code::ResourceExhausted, "DISK_FULL", told),
         QueueError::Closed => refusal::because(Code::Unavailable, "SHUTTING_DOWN", told),
         // What failed is in the log, for the operator.

@@ -50,7 +50,7 @@ impl ByHand {
         let calls = CallLayer::new(&mut registry, web::methods()?);
         let Rooms { services, uploader, writer } = Rooms::furnish(&config, upstream, metrics, random, clock).await?;
         let origins = Origins::new(&config.allowed_origins)?;
-        let app = web::app(services.clone(), origins, None, None, (HealthReporter::new(), calls))?;
+        let app = web::app(services.clone(), config.requests, origins, None, None, (HealthReporter::new(), calls))?;
         Ok(Self { services, app, uploader, writer })
     }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `connections` | accepting, how many at a time, how long, the drain |
 //! | `links` | short links |
+//! | `message` | a message that is too long, told by its limit's name |
 //! | `limits` | what a request may be: address, headers, body, time |
 //! | `origins` | pages of other origins (CORS) |
 //! | `sdk` | the SDK's files |
@@ -12,6 +13,7 @@
 mod connections;
 mod limits;
 mod links;
+mod message;
 mod origins;
 mod sdk;
 mod simple;
@@ -40,37 +42,41 @@ use tonic_health::{
 use tonic_web::GrpcWebLayer;
 
 pub(crate) use self::{connections::Connections, links::ShortLinks, origins::Origins};
-use crate::{refusal, sdk::Sdk, services::Services};
-
-/// The largest message taken from a device: five times a full `SubmitReports`.
-const MESSAGE_BYTES: usize = 64 << 10;
+use crate::{config::RequestLimit, refusal::Cause, sdk::Sdk, services::Services};
 
 /// All that is served. Limits stand inside CORS, so that a page may read which one it broke.
 pub(crate) fn app(
     services: Arc<Services>,
+    requests: RequestLimit,
     origins: Origins,
     sdk: Option<&Sdk>,
     links: Option<ShortLinks>,
     (health, count): (HealthReporter, CallLayer),
 ) -> Result<Router, tonic_reflection::server::Error> {
-    let calls = grpc(services, health)?
+    let calls = grpc(services, requests.message_bytes, health)?
         .into_axum_router()
         .reset_fallback()
+        .layer(from_fn(message::name_limit))
         .layer(GrpcWebLayer::new())
         .layer(from_fn_with_state(origins.clone(), simple::take))
-        .layer(from_fn(limits::hold))
+        .layer(from_fn_with_state(requests, limits::hold))
         .layer(origins.layer());
     let pages = sdk.map(sdk::routes).into_iter().chain(links.map(links::routes)).fold(Router::new(), Router::merge);
-    Ok(calls.merge(pages.fallback(nothing_here).layer(from_fn(limits::hold))).layer(count))
+    let pages = pages.fallback(nothing_here).layer(from_fn_with_state(requests, limits::hold));
+    Ok(calls.merge(pages).layer(count))
 }
 
-fn grpc(services: Arc<Services>, health: HealthReporter) -> Result<Routes, tonic_reflection::server::Error> {
+fn grpc(
+    services: Arc<Services>,
+    message_bytes: usize,
+    health: HealthReporter,
+) -> Result<Routes, tonic_reflection::server::Error> {
     let reflection =
         tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
     let health = HealthServer::new(HealthService::from_health_reporter(health));
-    Ok(Routes::new(ManifestServiceServer::from_arc(services.clone()).max_decoding_message_size(MESSAGE_BYTES))
-        .add_service(TokenServiceServer::from_arc(services.clone()).max_decoding_message_size(MESSAGE_BYTES))
-        .add_service(CollectionServiceServer::from_arc(services).max_decoding_message_size(MESSAGE_BYTES))
+    Ok(Routes::new(ManifestServiceServer::from_arc(services.clone()).max_decoding_message_size(message_bytes))
+        .add_service(TokenServiceServer::from_arc(services.clone()).max_decoding_message_size(message_bytes))
+        .add_service(CollectionServiceServer::from_arc(services).max_decoding_message_size(message_bytes))
         .add_service(health)
         .add_service(reflection))
 }
@@ -89,14 +95,14 @@ pub(crate) fn methods() -> Result<Methods, tonic_reflection::server::Error> {
 async fn nothing_here(headers: HeaderMap) -> Response {
     let told = "nothing is served at this address; spec/relay.md lists what is";
     let (status, code) = (StatusCode::NOT_FOUND, Code::Unimplemented);
-    Refusal { status, code, reason: "NOT_SERVED", told: told.into() }.to(&headers)
+    Refusal { status, code, cause: Cause::Reason("NOT_SERVED"), told: told.into() }.to(&headers)
 }
 
 /// Why a request is not served, in HTTP's words and in gRPC's.
 struct Refusal {
     status: StatusCode,
     code: Code,
-    reason: &'static str,
+    cause: Cause,
     told: String,
 }
 
@@ -107,7 +113,7 @@ impl Refusal {
         match grpc {
             // A gRPC-Web answer that holds its status in the headers has no body: both kinds read it.
             Some(media) => {
-                let mut answer = refusal::because(self.code, self.reason, self.told).into_http::<axum::body::Body>();
+                let mut answer = self.cause.refuse(self.code, self.told).into_http::<axum::body::Body>();
                 if let Ok(media) = media.parse() {
                     answer.headers_mut().insert(header::CONTENT_TYPE, media);
                 }

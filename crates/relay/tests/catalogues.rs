@@ -15,6 +15,7 @@ use tacita_protocol::{
     id::{BrandId, CampaignId, MeasureId},
     manifest::{Manifest, ManifestCampaign},
     measure::{Event, Measure, Participation},
+    policy::CampaignPolicy,
     time::WindowLength,
 };
 use tacita_relay::{CacheError, RelayError};
@@ -42,6 +43,7 @@ fn manifest_over(revision: u64, named: CatalogueRef) -> Manifest {
         brand: BrandId(1),
         name: "spring".parse().unwrap(),
         attribution_seconds: 86_400,
+        policy: CampaignPolicy::default(),
     };
     Manifest { measures: vec![shared], campaigns: vec![campaign], ..manifest(revision) }
 }

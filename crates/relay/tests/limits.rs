@@ -4,20 +4,21 @@
 
 mod support;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use support::{
-    http::{answer, exchange, frame, header},
+    http::{answer, exchange, exchange_exactly, frame, header},
     *,
 };
-use tacita_proto::v1;
+use tacita_proto::v1::{self, token_service_client::TokenServiceClient};
 use tacita_relay::{ConnectionLimit, RelayConfig, RunningRelay, VisitorLimit};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
 };
-use tonic::Code;
+use tonic::{Code, Status, transport::Channel};
+use tonic_types::StatusExt as _;
 
 const SUBMIT: &str = "POST /tacita.v1.CollectionService/SubmitReports HTTP/1.1\r\n";
 
@@ -210,4 +211,85 @@ async fn a_trusted_proxy_may_hold_every_connection() {
         is_served([127, 0, 0, 9], address).await.unwrap(),
     ];
     assert!(is_served([127, 0, 0, 9], address).await.unwrap_err().contains("3 connections are open"));
+}
+
+/// Name and value of the limit that a refusal names.
+fn limit(status: &Status) -> (String, u64) {
+    assert!(matches!(status.code(), Code::ResourceExhausted | Code::InvalidArgument), "{status:?}");
+    let info = status.get_details_error_info().unwrap_or_else(|| panic!("no details: {status:?}"));
+    assert_eq!((info.reason.as_str(), info.domain.as_str()), ("LIMIT_REACHED", "tacita.v1"));
+    let value = info.metadata["value"].parse().unwrap();
+    assert!(status.message().contains(&format!("{value}")), "{}", status.message());
+    (info.metadata["limit"].clone(), value)
+}
+
+/// The status that stands in the head of an answer.
+async fn status_of(relay: SocketAddr, head: &str, body: &[u8]) -> Status {
+    let (head, _) = exchange_exactly(relay, head, body).await;
+    let mut headers = ::http::HeaderMap::new();
+    for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
+        headers.insert(::http::HeaderName::try_from(name.to_lowercase()).unwrap(), value.parse().unwrap());
+    }
+    Status::from_header_map(&headers).unwrap_or_else(|| panic!("no status: {head}"))
+}
+
+async fn issue(device: &Channel) -> Result<(), Status> {
+    let blinded_batch = vec![3; 32 * TOKEN_BATCH as usize];
+    let request = v1::IssueTokensRequest { publisher: PUBLISHER.0, epoch: 1, blinded_batch };
+    TokenServiceClient::new(device.clone()).issue_tokens(request).await.map(drop)
+}
+
+fn written() -> BTreeSet<String> {
+    let page = include_str!("../../../spec/limits.md");
+    let section = page.split("\n## ").find(|part| part.starts_with("Relay")).unwrap();
+    let name = |row: &str| Some(row.strip_prefix("| `")?.split_once('`')?.0.to_owned());
+    section.lines().filter_map(name).collect()
+}
+
+#[tokio::test]
+async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
+    let mut met = BTreeSet::new();
+    let mut meet = |status: Status, name: &str, value: u64| {
+        assert_eq!(limit(&status), (name.to_owned(), value));
+        met.insert(name.to_owned());
+    };
+
+    let (_double, _data, small) = relay(|config| {
+        config.visitor_limit = VisitorLimit { tokens: TOKEN_BATCH, envelopes: 128, ..VisitorLimit::default() };
+    })
+    .await;
+    let device = connect(small.address()).await;
+    issue(&device).await.unwrap();
+    meet(issue(&device).await.unwrap_err(), "visitor.tokens", TOKEN_BATCH.into());
+    submit(&device, envelopes(128)).await.unwrap();
+    meet(submit(&device, envelopes(1)).await.unwrap_err(), "visitor.envelopes", 128);
+    meet(submit(&device, envelopes(129)).await.unwrap_err(), "envelopes-per-request", 128);
+    meet(submit(&device, vec![vec![0; 70_000]]).await.unwrap_err(), "requests.message-bytes", 65_536);
+
+    let web = "content-type: application/grpc-web+proto\r\n";
+    let long = "a".repeat(9_000);
+    let post = |query: &str| format!("POST /tacita.v1.CollectionService/SubmitReports?{query} HTTP/1.1\r\n{web}");
+    let by_hand = async |head: String, body: Vec<u8>| status_of(small.address(), &head, &body).await;
+    meet(by_hand(post(&long), vec![]).await, "requests.address-bytes", 8_192);
+    let heads = format!("{}x-one: {long}\r\nx-two: {long}\r\n", post(""));
+    meet(by_hand(heads, vec![]).await, "requests.header-bytes", 16_384);
+    meet(by_hand(post(""), vec![0; 98_305]).await, "requests.body-bytes", 98_304);
+
+    let (away, _data, full) = relay(|config| config.queue_bytes = 150 * 86).await;
+    away.stop().await;
+    let device = connect(full.address()).await;
+    submit(&device, envelopes(128)).await.unwrap();
+    meet(submit(&device, envelopes(128)).await.unwrap_err(), "queue.bytes", 150 * 86);
+
+    for (most, per_visitor, name) in [(1, 9, "connections.most"), (9, 1, "connections.per-visitor")] {
+        let (_double, _data, narrow) = relay(|config| {
+            config.connections = ConnectionLimit { most, per_visitor, ..ConnectionLimit::default() };
+        })
+        .await;
+        let first = connect(narrow.address()).await;
+        submit(&first, vec![]).await.unwrap();
+        let second = connect(narrow.address()).await;
+        meet(submit(&second, vec![]).await.unwrap_err(), name, 1);
+    }
+    assert_eq!(met, written());
 }

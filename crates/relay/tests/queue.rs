@@ -177,7 +177,7 @@ async fn a_full_queue_says_so_and_takes_again_when_there_is_room() {
     submit(&device, envelopes(128)).await.unwrap();
     let refused = submit(&device, envelopes(23)).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
-    assert_eq!(refused.message(), "queue full: keep the reports and try again later");
+    assert_eq!(refused.message(), "queue full, 12900 bytes: keep the reports and try again later");
     submit(&device, envelopes(22)).await.unwrap();
     assert_eq!(relay.seen().held, 150);
 

@@ -244,6 +244,7 @@ async fn create(channel: Channel, operator: &str) -> Result<(BTreeMap<(&'static 
             name: name.into(),
             publishers: vec!["daily-news".into()],
             attribution_seconds: 0,
+            policy: None,
         };
         admin.create_campaign(with_key(operator, request)?).await?;
         for (name, event, dimensions) in MEASURES {

@@ -98,7 +98,18 @@ class Collector {
     const { folder, port, log } = this;
     writeFileSync(
       `${folder}/collector.toml`,
-      `[device]\ntoken-batch = 128\n[windows]\nmax-age = ${JSON.stringify(maxAge)}\n[alerts]\nstep = "2s"\nloopback-webhooks = true\n`,
+      `[device]
+token-batch = 128
+[policy]
+reports-per-window = 1
+[windows]
+max-age = ${JSON.stringify(maxAge)}
+[alerts]
+step = "2s"
+loopback-webhooks = true
+[retention]
+tallies = "1000days"
+`,
     );
     const words = [
       "collector",

@@ -56,6 +56,8 @@ interface Parts {
   revision?: number;
   epochs?: Bytes[];
   measures?: Bytes[];
+  campaignPolicy?: [number, Bytes][];
+  bound?: number;
 }
 
 function manifest({
@@ -64,10 +66,12 @@ function manifest({
   revision = 3,
   epochs = [1, 2].map(epochEntry),
   measures = [],
+  campaignPolicy = [[30, message([1, 6_000_000], [2, 8_000_000])]],
+  bound = 8_000_000,
 }: Parts = {}): Bytes {
-  const campaign = message([1, 5], [2, 9], [3, "spring"], [4, 604_800]);
+  const campaign = message([1, 5], [2, 9], [3, "spring"], [4, 604_800], ...campaignPolicy);
   const many = (at: number, values: Bytes[]) => values.map((value): [number, Bytes] => [at, value]);
-  const policy = message([1, 32], [2, 8_000_000]);
+  const policy = message([1, 32], [2, bound]);
   return message(
     [1, version],
     [2, publisher],
@@ -118,6 +122,20 @@ test("another version, another publisher, a broken chain, an unknown event are r
     "cut short": manifest().slice(0, -1),
   };
   for (const [why, bytes] of Object.entries(refused)) await assert.rejects(verified(bytes), why);
+});
+
+test("a measure that breaks its campaign's policy is left out, and a manifest without one or with an absurd bound is refused", async () => {
+  const measures = [measure(SHARE, CHANNEL)];
+  const policy = (report: number, device: number): [number, Bytes][] => [[30, message([1, report], [2, device])]];
+  const left = async (report: number, device: number) =>
+    (await verified(manifest({ measures, campaignPolicy: policy(report, device) }))).measures.length;
+  assert.deepEqual(
+    [await left(1_000_000, 1_000_000), await left(999_999, 8_000_000), await left(6_000_000, 999_999)],
+    [1, 0, 0],
+  );
+  await assert.rejects(verified(manifest({ campaignPolicy: [] })), "no policy");
+  assert.equal((await verified(manifest({ bound: 1e9 }))).ledgerBoundMicro, 1e9);
+  await assert.rejects(verified(manifest({ bound: 1e9 + 1 })), "nobody's privacy");
 });
 
 test("a measure of contents names them by labels or by a catalogue, of up to 131,071", async () => {

@@ -38,6 +38,11 @@ pub(crate) trait Settings: Serialize + DeserializeOwned + Default {
 
     /// What single values do not tell: whether they fit each other, and the machine.
     fn misfits(&self) -> Vec<Misfit>;
+
+    /// What can be, and is seldom meant.
+    fn doubts(&self) -> Vec<Misfit> {
+        Vec::new()
+    }
 }
 
 /// A setting that cannot be as it is.
@@ -93,6 +98,7 @@ pub(crate) struct Loaded<S> {
     pub(crate) settings: S,
     values: Values,
     problems: Vec<String>,
+    notes: Vec<String>,
 }
 
 /// Everything that is wrong with the settings, each with its place and the remedy.
@@ -127,16 +133,20 @@ fn load_from<S: Settings>(
     values.extend(given::by_flags(flags, &args.set, &known, &mut problems));
     let broken = problems.len();
     let settings: S = settings(&mut values, &defaults, &mut problems);
+    let mut notes = Vec::new();
     // What does not decode stands at its default now: whether that fits is no question.
     if problems.len() == broken {
-        problems.extend(settings.misfits().iter().map(|misfit| place(&values, &misfit.setting, &misfit.remedy)));
+        let placed = |misfit: Misfit| place(&values, &misfit.setting, &misfit.remedy);
+        problems.extend(settings.misfits().into_iter().map(placed));
+        notes.extend(settings.doubts().into_iter().map(placed));
     }
-    Ok(Loaded { settings, values, problems })
+    Ok(Loaded { settings, values, problems, notes })
 }
 
 impl<S: Settings> Loaded<S> {
-    /// The settings, if nothing is wrong with them.
+    /// The settings, if nothing is wrong with them. Says what is doubtful.
     pub(crate) fn checked(self) -> Result<S, Problems> {
+        self.notes.iter().for_each(|note| eprintln!("note: {note}"));
         if self.problems.is_empty() { Ok(self.settings) } else { Err(Problems(self.problems)) }
     }
 
@@ -190,12 +200,15 @@ fn remedy(message: &str, default: Option<&Given>) -> String {
     }
 }
 
-/// A complaint about a setting, at the place where it was set.
+/// A complaint about a setting, at the place where it was set; about a section, at the first of its settings that was.
 fn place(values: &Values, setting: &str, remedy: &str) -> String {
-    match values.get(setting).map(|given| &given.origin) {
-        None if setting.is_empty() => remedy.to_owned(),
-        None | Some(Origin::Default) => format!("{setting}: {remedy}"),
-        Some(origin) => format!("{origin}: {setting}: {remedy}"),
+    let is_within =
+        |name: &str| name.strip_prefix(setting).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let given = values.iter().find(|(name, given)| is_within(name) && given.origin != Origin::Default);
+    match given {
+        _ if setting.is_empty() => remedy.to_owned(),
+        None => format!("{setting}: {remedy}"),
+        Some((_, given)) => format!("{}: {setting}: {remedy}", given.origin),
     }
 }
 

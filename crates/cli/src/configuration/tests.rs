@@ -27,7 +27,9 @@ impl Settings for Sample {
 
     fn misfits(&self) -> Vec<Misfit> {
         let odd = self.listen_on.is_some_and(|port| port % 2 == 1 && port > 1);
-        odd.then(|| Misfit::new("listen-on", "choose an even one")).into_iter().collect()
+        let long = self.windows.max_age.is_some_and(|age| age.0.as_secs() > 100 * 86_400);
+        let odd = odd.then(|| Misfit::new("listen-on", "choose an even one"));
+        odd.into_iter().chain(long.then(|| Misfit::new("windows", "choose shorter ones"))).collect()
     }
 }
 
@@ -93,6 +95,36 @@ fn every_setting_has_a_variable_of_its_own() {
     }
 }
 
+/// The settings that a file has, those included that are commented out as `# name = value`.
+fn named(text: &str) -> BTreeSet<String> {
+    fn gather(table: &Table, within: &str, names: &mut BTreeSet<String>) {
+        for (key, value) in table {
+            match value {
+                Value::Table(inner) => gather(inner, &format!("{within}{key}."), names),
+                _ => drop(names.insert(format!("{within}{key}"))),
+            }
+        }
+    }
+    let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let uncommented = |line: &str| match line.strip_prefix("# ") {
+        Some(rest) if rest.split_once(" = ").is_some_and(|(name, _)| is_name(name)) => format!("{rest}\n"),
+        _ => format!("{line}\n"),
+    };
+    let mut names = BTreeSet::new();
+    gather(&text.lines().map(uncommented).collect::<String>().parse().unwrap(), "", &mut names);
+    names
+}
+
+#[test]
+fn every_setting_is_in_its_example_and_the_example_has_no_other() {
+    fn check<S: Settings>() {
+        let known: BTreeSet<String> = Known::of::<S>().unwrap().names().map(str::to_owned).collect();
+        assert_eq!(named(S::DEFAULTS), known, "examples/{}.toml", S::SERVER);
+    }
+    check::<crate::collector::File>();
+    check::<crate::relay::File>();
+}
+
 #[test]
 fn a_variable_is_read_as_what_the_setting_is() {
     let variables = &[
@@ -133,6 +165,8 @@ fn broken_toml_is_named_line_by_line_and_misfits_where_they_were_set() {
     assert!(broken.iter().any(|problem| problem.starts_with("sample.toml:1:")), "{broken:?}");
     assert!(broken.iter().any(|problem| problem.starts_with("sample.toml:2:")), "{broken:?}");
     assert_eq!(problems(&Source { file: "listen-on = 3", ..NONE }), ["sample.toml:1:1: listen-on: choose an even one"]);
+    let whole = problems(&Source { file: "[windows]\nmax-age = '200days'", ..NONE });
+    assert_eq!(whole, ["sample.toml:2:1: windows: choose shorter ones"]);
     let section = problems(&Source { file: "windows = 3", ..NONE });
     assert_eq!(section, ["sample.toml:1:1: 'windows' is a section: write [windows] on a line of its own"]);
 }

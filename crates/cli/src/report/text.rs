@@ -72,12 +72,27 @@ fn measure(answer: &v1::QueryResponse, about: &v1::MeasureAnswer, truth: Truth<'
         cells.push(format!("{} … {}", count(estimate.low), count(estimate.high)));
         cells.push(scale.bar(estimate.low, estimate.value, estimate.high));
         cells.extend(compared.then(|| row.compared.as_ref().map_or_else(String::new, change)));
-        cells.push(note(estimate, truth));
+        cells.push(match &row.hidden {
+            Some(hidden) if row.reports == 0 => {
+                format!("hidden; {} more reports show it", count(hidden.more_reports as f64))
+            }
+            _ => note(estimate, truth),
+        });
         table.row(cells);
     }
     out.push_str(&table.render());
     if left_out > 0 {
         out.push_str(&format!("and {left_out} rows that cannot be told from zero\n"));
+    }
+    if let Some(lies) = rows.iter().filter_map(|row| row.estimate?.lies).max_by(|a, b| a.up.total_cmp(&b.up)) {
+        out.push_str(&format!(
+            "if 1 report in 100 were a lie ({} of them), no estimate above would be too high by more than {}\n",
+            count(lies.reports as f64),
+            count(lies.up)
+        ));
+    }
+    for fit in about.fits.iter().filter(|fit| fit.suspicious) {
+        out.push_str(&format!("SUSPICIOUS: {}: {}\n", fit.publisher, fit.finding));
     }
     if let Some(none) = about.none.as_ref().filter(|none| none.above_zero) {
         let interval = format!("{} … {}", count(none.low), count(none.high));

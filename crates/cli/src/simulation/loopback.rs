@@ -8,6 +8,7 @@ use tacita_collector::{Collector, CollectorConfig, RunningCollector};
 use tacita_proto::v1;
 use tacita_protocol::{
     id::{CampaignId, PublisherId},
+    manifest::MAX_LEDGER_BOUND_MICRO,
     time::Clock,
 };
 use tacita_relay::{Relay, RelayConfig, RunningRelay};
@@ -61,7 +62,9 @@ impl Loopback {
         let state = tempfile::tempdir().context("cannot make a temporary folder for state")?;
         let mut config = CollectorConfig::new(state.path().join("collector"));
         config.device_policy.token_batch = plan.token_batch;
-        config.device_policy.ledger_bound_micro = plan.ledger_bound_micro;
+        config.device_policy.ledger_bound_micro = plan.ledger_bound_micro.min(MAX_LEDGER_BOUND_MICRO);
+        // A simulation is compared with its truth, however little came.
+        config.policy.reports_per_window = 1;
         let collector = Collector::start(config, loopback_listener().await?, plan.clock.clone()).await?;
         let collector_url = format!("http://{}", collector.address());
         let operator_key = collector.operator_key()?;
@@ -119,6 +122,7 @@ pub(crate) async fn create_party(admin: &mut AdminClient, measures: Vec<v1::Crea
         name: campaign.to_owned(),
         publishers: vec![PUBLISHER.to_owned()],
         attribution_seconds: 0,
+        policy: None,
     };
     let campaign = admin.create_campaign(request).await.map_err(refused)?.into_inner().campaign.unwrap_or_default();
     for measure in measures {

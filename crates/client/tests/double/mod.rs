@@ -19,6 +19,7 @@ use tacita_protocol::{
     manifest::{DevicePolicy, Manifest, ManifestCampaign, SignedManifest},
     measure::{Event, Measure, Participation},
     outcome::{Outcome, Refusal},
+    policy::CampaignPolicy,
     report::Report,
     time::{ManualClock, UnixTime, WindowLength},
 };
@@ -44,13 +45,19 @@ pub fn epoch_key(epoch: u32) -> EpochKey {
     EpochKey::from_bytes(&bytes).unwrap()
 }
 
-/// The directory of the first `count` epochs.
+/// The directory of the first `count` epochs, of a week each.
 pub fn epochs(count: u32) -> Vec<EpochEntry> {
+    epochs_of(EpochSchedule::default().active_seconds, count)
+}
+
+/// The same, of so many seconds each.
+pub fn epochs_of(active_seconds: u64, count: u32) -> Vec<EpochEntry> {
+    let schedule = EpochSchedule { active_seconds, ..EpochSchedule::default() };
     let mut entries: Vec<EpochEntry> = Vec::new();
     for epoch in 1..=count {
         let starts = entries.last().map_or(START, |last| last.ends_at);
         let key = epoch_key(epoch).public_key();
-        entries.push(EpochEntry::following(entries.last(), key, starts, &EpochSchedule::default()));
+        entries.push(EpochEntry::following(entries.last(), key, starts, &schedule));
     }
     entries
 }
@@ -91,6 +98,7 @@ pub fn manifest() -> Manifest {
             brand: BrandId(3),
             name: "spring".parse().unwrap(),
             attribution_seconds: 7 * DAY as u32,
+            policy: CampaignPolicy { device_epsilon_micro: 1_000_000_000, ..CampaignPolicy::default() },
         }],
         policy: DevicePolicy { token_batch: 8, ledger_bound_micro: 1_000_000_000 },
     }
@@ -170,7 +178,7 @@ impl Relay {
 
 /// Opens envelopes as a collector does, and fails if one token has sealed two reports.
 pub fn open_all(envelopes: &[[u8; 86]]) -> Vec<Report> {
-    let directory = epochs(4);
+    let directory = epochs(10);
     let distinct: BTreeSet<_> = envelopes.iter().collect();
     let mut spent = BTreeSet::new();
     let open = |bytes: &&[u8; 86]| {
@@ -210,7 +218,7 @@ impl Transport for Relay {
                 return down("issuance");
             }
             assert_eq!(publisher, PUBLISHER);
-            let directory = epochs(4);
+            let directory = epochs(10);
             let entry = directory.iter().find(|entry| entry.epoch == epoch).unwrap();
             let key = epoch_key(if self.inside().wrong_key { 99 } else { epoch.0 });
             let issued = Issuer::new(&key, &entry.context(publisher)).unwrap().issue(&batch, &mut rand::rng()).unwrap();

@@ -90,7 +90,9 @@ impl AlertKeeper {
                 match self.look_at(counted.clone(), axis, known).await {
                     Ok((seen, surges)) => {
                         watched.insert(counted.measure.id, seen);
-                        self.waiting.lock().extend(surges.into_iter().map(|named| self.surge(counted, axis, named)));
+                        let shown = u64::from(campaign.policy.reports_per_window);
+                        let told = surges.into_iter().filter(|named| named.surge.reports >= shown);
+                        self.waiting.lock().extend(told.map(|named| self.surge(counted, axis, named)));
                     }
                     Err(cause) => {
                         tracing::error!(measure = %counted.measure.name, cause, "a measure is not watched in this turn");

@@ -7,6 +7,7 @@ use tacita_protocol::{
     epoch::EpochId,
     id::{BrandId, CampaignId, Name, PublisherId},
     measure::Measure,
+    policy::CampaignPolicy,
     time::UnixTime,
 };
 
@@ -35,6 +36,9 @@ pub(crate) enum Change {
         name: Name,
         publishers: Vec<PublisherId>,
         attribution_seconds: u32,
+        /// Entries of before there were policies say none: the defaults.
+        #[serde(default)]
+        policy: CampaignPolicy,
     },
     /// What the brand says of its campaign; replaces what it said before.
     CampaignDeclared {
@@ -68,6 +72,13 @@ pub(crate) enum Change {
         token_batch: u32,
         ledger_bound_micro: u32,
     },
+    /// Tokens that one collector may issue to a publisher: its share of the quota, set aside before it issues any of them. No manifest
+    /// says anything of it, so no revision grows by it.
+    TokensSetAside {
+        publisher: PublisherId,
+        epoch: EpochId,
+        tokens: u64,
+    },
     EpochPublished {
         epoch: EpochId,
         #[serde(with = "hex::serde")]
@@ -86,6 +97,16 @@ pub(crate) enum Change {
     EpochDestroyed {
         epoch: EpochId,
     },
+    /// The store was restored to what it had been before. All its epochs are closed, and numbers go on beyond any that were given out in the
+    /// time that is lost.
+    Restored {
+        next_epoch: EpochId,
+        next_revision: u64,
+    },
+    /// The tallies of all windows that had ended by then are deleted.
+    TalliesDeleted {
+        before: UnixTime,
+    },
     /// More came than was expected. Nothing that a manifest depends on.
     SurgeFound {
         surge: Box<Surge>,
@@ -94,12 +115,19 @@ pub(crate) enum Change {
     SurgeTold {
         surge: u64,
     },
+    /// The filter of one collector's log was replaced, until that collector ends.
+    LogFilterSet {
+        filter: String,
+    },
 }
 
 impl Change {
     /// Whether manifests may say something else from here on.
     pub(super) fn concerns_manifests(&self) -> bool {
-        !matches!(self, Self::SurgeFound { .. } | Self::SurgeTold { .. })
+        !matches!(
+            self,
+            Self::SurgeFound { .. } | Self::SurgeTold { .. } | Self::LogFilterSet { .. } | Self::TokensSetAside { .. }
+        )
     }
 }
 

@@ -4,10 +4,10 @@ use tacita_dp::{Confidence, planner};
 use tacita_protocol::{
     domain::{Dimension, Values},
     measure::Measure,
+    policy::{Broken, Rule},
 };
 
 use super::Refused;
-use crate::config::MeasurePolicy;
 
 /// The dimension that tells cohorts apart.
 const COHORT: &str = "cohort";
@@ -25,24 +25,24 @@ pub(crate) struct Cohorts {
 
 impl Cohorts {
     /// Whether a measure may tell these cohorts apart.
-    pub(super) fn check(&self, measure: &Measure, policy: &MeasurePolicy) -> Result<(), Refused> {
+    pub(super) fn check(&self, measure: &Measure, least: u32) -> Result<(), Refused> {
         let labels = labels(measure);
         let refuse = |problem: String| Err(Refused::Field { field: "cohorts", problem });
         if let Some((label, _)) = self.sizes.iter().find(|(label, _)| !labels.contains(&label.as_str())) {
             return refuse(format!("'{}' is no cohort of this measure", label.chars().take(80).collect::<String>()));
         }
         for label in &labels {
-            let least = policy.people_per_cohort;
             match self.sizes.iter().find(|(known, _)| known == label) {
                 None => {
                     return refuse(format!("say how many people cohort '{label}' has: a cohort is never one person"));
                 }
-                Some((_, people)) if *people < least => {
+                Some((_, people)) if *people < u64::from(least) => {
                     let problem = format!(
-                        "cohort '{label}' has {people} people: at least {least}, since a cohort is never one person; \
-                         join it with others"
+                        "cohort '{label}' has {people} people: the policy's rule people-per-cohort asks for at least {least}, \
+                         since a cohort is never one person; join it with others"
                     );
-                    return refuse(problem);
+                    let broken = Broken { rule: Rule::PeoplePerCohort, asked: *people, limit: least.into() };
+                    return Err(Refused::Rule { field: "cohorts", broken, problem });
                 }
                 Some(_) => {}
             }
@@ -104,7 +104,7 @@ mod tests {
     fn check(cohorts: usize, people: u64, reports_per_window: u64) -> Result<(), String> {
         let sizes = (1..=cohorts).map(|number| (number.to_string(), people)).collect();
         let said = Cohorts { sizes, reports_per_window };
-        said.check(&measure(cohorts), &MeasurePolicy::default()).map_err(|refused| refused.to_string())
+        said.check(&measure(cohorts), 50).map_err(|refused| refused.to_string())
     }
 
     #[test]
@@ -124,10 +124,13 @@ mod tests {
 
     #[test]
     fn a_small_cohort_and_one_of_unknown_size_are_refused() {
-        assert!(check(3, 12, 5_000).unwrap_err().contains("cohort '1' has 12 people: at least 50"));
+        assert!(
+            check(3, 12, 5_000)
+                .unwrap_err()
+                .contains("cohort '1' has 12 people: the policy's rule people-per-cohort asks for at least 50")
+        );
         assert!(check(3, 100, 0).unwrap_err().starts_with("reports_per_window: say how many"));
-        let policy = MeasurePolicy::default();
-        let refusal = |said: Cohorts| said.check(&measure(2), &policy).unwrap_err().to_string();
+        let refusal = |said: Cohorts| said.check(&measure(2), 50).unwrap_err().to_string();
         assert!(refusal(Cohorts::default()).contains("say how many people cohort '1' has"));
         let stranger = Cohorts { sizes: vec![("9".into(), 100)], reports_per_window: 9_999 };
         assert!(refusal(stranger).contains("'9' is no cohort"));

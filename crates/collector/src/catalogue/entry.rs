@@ -36,7 +36,7 @@ pub(crate) enum By {
 pub(crate) struct Entry {
     /// Its place in the log, from 0.
     pub(crate) index: u64,
-    /// When it was done. For the audit; nothing is decided by it.
+    /// When it was done. For the audit; nothing is decided by it, but how far numbers go on after a store was restored.
     pub(crate) at: UnixTime,
     pub(crate) by: By,
     /// The head of all entries before it.
@@ -67,24 +67,26 @@ impl Entry {
         bytes
     }
 
-    /// The change of the entry at `index`, whatever version it has.
-    pub(crate) fn decode(index: u64, bytes: &[u8]) -> Result<Change, LogFault> {
+    /// The change of the entry at `index` and when it was made, whatever version it has.
+    pub(crate) fn decode(index: u64, bytes: &[u8]) -> Result<(UnixTime, Change), LogFault> {
         #[derive(Deserialize)]
         struct Version {
             version: u32,
         }
         #[derive(Deserialize)]
-        struct Changed {
+        struct Dated {
+            at: UnixTime,
             change: Change,
         }
         let (public, private) = parts(bytes);
         let Version { version } = parse(index, public)?;
         match version {
-            1 => parse(index, public).map(|Changed { change }| change),
+            1 => parse(index, public).map(|Dated { at, change }| (at, change)),
             VERSION => {
-                let Public { mut change, .. } = parse(index, public)?;
+                let Public { at, mut change, .. } = parse(index, public)?;
                 put_private(&mut change, private).map_err(|cause| malformed(index, cause))?;
-                serde_json::from_value(change).map_err(|cause| malformed(index, cause))
+                let change = serde_json::from_value(change).map_err(|cause| malformed(index, cause))?;
+                Ok((at, change))
             }
             version => Err(LogFault::Version { index, version }),
         }
@@ -182,7 +184,7 @@ mod tests {
     fn an_entry_survives_the_log_and_says_where_it_stands() {
         for change in [Change::EpochDestroyed { epoch: EpochId(3) }, declared()] {
             let bytes = entry(change.clone()).encode();
-            assert_eq!(Entry::decode(3, &bytes).unwrap(), change);
+            assert_eq!(Entry::decode(3, &bytes).unwrap(), (UnixTime(9), change));
             let (public, private) = parts(&bytes);
             assert!(is_whole(public, private) && !is_withheld(public));
             let said = tacita_protocol::audit::Place::After { index: 3, previous: Head([7; 32]) };
@@ -205,7 +207,8 @@ mod tests {
     #[test]
     fn entries_of_version_1_are_read_on() {
         let bytes = br#"{"version":1,"at":5,"change":{"epoch-destroyed":{"epoch":3}}}"#;
-        assert_eq!(Entry::decode(0, bytes).unwrap(), Change::EpochDestroyed { epoch: EpochId(3) });
+        let destroyed = Change::EpochDestroyed { epoch: EpochId(3) };
+        assert_eq!(Entry::decode(0, bytes).unwrap(), (UnixTime(5), destroyed));
         assert!(!is_withheld(bytes));
         let declared = br#"{"version":1,"at":5,"change":{"campaign-declared":{"campaign":1,"declaration":{}}}}"#;
         assert!(is_withheld(declared));

@@ -27,7 +27,7 @@ impl Catalogue {
     pub(crate) fn fold(&mut self, entry: &[u8]) -> Result<(), LogFault> {
         let index = self.length;
         let link = Link::read(parts(entry).0);
-        let change = Entry::decode(index, entry)?;
+        let (at, change) = Entry::decode(index, entry)?;
         let follows = match link.place {
             Place::After { index: said, previous } => said == index && previous == self.head,
             Place::Unsaid => true,
@@ -38,6 +38,7 @@ impl Catalogue {
         }
         self.take_in(change).map_err(|what| LogFault::Sequence { index, what })?;
         self.head = self.head.after(&link.digest);
+        self.changed_at = Some(at);
         Ok(())
     }
 
@@ -57,9 +58,17 @@ impl Catalogue {
                 expect(id.0 == next_number(&self.brands), "the brand's number")?;
                 self.brands.push(Brand { id, name });
             }
-            Change::CampaignCreated { id, brand, name, publishers, attribution_seconds } => {
+            Change::CampaignCreated { id, brand, name, publishers, attribution_seconds, policy } => {
                 let declaration = Arc::default();
-                self.take_in_campaign(Campaign { id, brand, name, publishers, attribution_seconds, declaration })?;
+                self.take_in_campaign(Campaign {
+                    id,
+                    brand,
+                    name,
+                    publishers,
+                    attribution_seconds,
+                    policy,
+                    declaration,
+                })?;
             }
             Change::CampaignDeclared { campaign, declaration } => {
                 let place = campaign.0.checked_sub(1).and_then(|place| self.campaigns.get_mut(place as usize));
@@ -80,9 +89,24 @@ impl Catalogue {
                 self.publish(epoch, &public_key, [starts_at, ends_at, closes_at])?;
             }
             Change::EpochEnded { epoch, at, closes_at } => self.end_early(epoch, at, closes_at)?,
-            Change::EpochDestroyed { epoch } => self.epoch_mut(epoch).ok_or("the epoch's number")?.destroyed = true,
+            Change::EpochDestroyed { epoch } => {
+                self.epoch_mut(epoch).ok_or("the epoch's number")?.destroyed = true;
+                self.tokens_set_aside.retain(|(_, of), _| *of != epoch);
+            }
+            Change::Restored { next_epoch, next_revision } => self.restore(next_epoch, next_revision)?,
+            Change::TalliesDeleted { before } => {
+                expect(before > self.deleted_before(), "the time up to which tallies are deleted")?;
+                self.deleted_before = Some(before);
+            }
+            Change::TokensSetAside { publisher, epoch, tokens } => {
+                expect(self.publisher(publisher).is_some(), "the publisher that tokens are for")?;
+                expect(self.epoch(epoch).is_some(), "the epoch that tokens are of")?;
+                let sum = self.tokens_set_aside.entry((publisher, epoch)).or_default();
+                *sum = sum.saturating_add(tokens);
+            }
             Change::SurgeFound { surge } => self.take_in_surge(*surge)?,
             Change::SurgeTold { surge } => self.take_in_surge_told(surge),
+            Change::LogFilterSet { .. } => {}
         }
         self.length += 1;
         self.revision += u64::from(revises);
@@ -136,7 +160,7 @@ impl Catalogue {
     }
 
     fn publish(&mut self, epoch: EpochId, public_key: &[u8; 32], times: [UnixTime; 3]) -> Result<(), Broken> {
-        expect(epoch.0 == next_number(&self.epochs), "the epoch's number")?;
+        expect(epoch == self.next_epoch(), "the epoch's number")?;
         let [starts_at, ends_at, closes_at] = times;
         expect(starts_at <= ends_at && ends_at <= closes_at, "the epoch's times")?;
         let public_key = PublicKey::from_bytes(public_key).map_err(|_| "the epoch's public key")?;
@@ -144,6 +168,20 @@ impl Catalogue {
         let chain = chain_after(&previous, epoch, &public_key);
         let entry = EpochEntry { epoch, public_key, chain, starts_at, ends_at, closes_at };
         self.epochs.push(Epoch { entry, destroyed: false });
+        self.next_epoch = Some(epoch.next());
+        self.fresh_from_restoring = false;
+        Ok(())
+    }
+
+    fn restore(&mut self, next_epoch: EpochId, next_revision: u64) -> Result<(), Broken> {
+        expect(next_epoch >= self.next_epoch(), "the number of the first epoch after the store was restored")?;
+        expect(next_revision > self.revision(), "the revision after the store was restored")?;
+        // It is this entry that has it.
+        self.revision = next_revision - 1;
+        self.next_epoch = Some(next_epoch);
+        self.fresh_from_restoring = true;
+        self.epochs.iter_mut().for_each(|epoch| epoch.destroyed = true);
+        self.tokens_set_aside.clear();
         Ok(())
     }
 
@@ -161,7 +199,8 @@ impl Catalogue {
     }
 
     fn epoch_mut(&mut self, id: EpochId) -> Option<&mut Epoch> {
-        self.epochs.get_mut(usize::try_from(id.0.checked_sub(1)?).ok()?)
+        let place = self.place_of_epoch(id)?;
+        self.epochs.get_mut(place)
     }
 }
 
@@ -175,9 +214,10 @@ mod tests {
 
     /// A log of one publisher, brand, campaign and measure, with these dimensions.
     fn fold(dimensions: &str) -> Result<Catalogue, LogFault> {
+        // An entry is one line.
+        let fields = r#""id": 1, "campaign": 1, "name": "shares", "event": "share", "participation": "event""#;
         let measure = format!(
-            r#"{{"measure-created": {{"id": 1, "campaign": 1, "name": "shares", "event": "share", "participation": "event",
-                "domain": {dimensions}, "epsilon": 2000000, "window": 86400}}}}"#
+            r#"{{"measure-created": {{{fields}, "domain": {dimensions}, "epsilon": 2000000, "window": 86400}}}}"#
         );
         let changes = [
             r#"{"publisher-created": {"id": 1, "name": "daily"}}"#,

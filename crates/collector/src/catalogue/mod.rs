@@ -11,7 +11,10 @@ mod fold;
 mod propose;
 mod surge;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use tacita_dp::Mechanism;
@@ -22,6 +25,7 @@ use tacita_protocol::{
     id::{BrandId, CampaignId, CampaignName, MeasureId, Name, PublisherId},
     manifest::{DevicePolicy, Manifest, ManifestCampaign},
     measure::Measure,
+    policy::CampaignPolicy,
     time::UnixTime,
 };
 
@@ -32,7 +36,7 @@ pub use change::LogFault;
 pub(crate) use cohorts::Cohorts;
 pub(crate) use declaration::Declaration;
 pub(crate) use entry::{By, Entry};
-pub(crate) use propose::{NewApiKey, NewCampaign, NewMeasure, Refused};
+pub(crate) use propose::{NewApiKey, NewCampaign, NewMeasure, Refused, Rules};
 pub(crate) use surge::{Found, Surge};
 
 /// Whom an API key stands for.
@@ -80,6 +84,8 @@ pub(crate) struct Campaign {
     /// Rising, none twice.
     pub(crate) publishers: Vec<PublisherId>,
     pub(crate) attribution_seconds: u32,
+    /// What it is held to.
+    pub(crate) policy: CampaignPolicy,
     /// The newest; shared, since answers are made from it.
     pub(crate) declaration: Arc<Declaration>,
 }
@@ -131,7 +137,8 @@ impl Epoch {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalogue {
     length: u64,
-    /// Entries that manifests may depend on: all but those of surges.
+    /// Grows with each entry that manifests may depend on: all but those of surges, log filters and tokens set aside. An entry that the store
+    /// was restored says what it is.
     revision: u64,
     head: Head,
     signing_key: Option<[u8; 32]>,
@@ -144,6 +151,14 @@ pub(crate) struct Catalogue {
     api_keys: Vec<ApiKey>,
     epochs: Vec<Epoch>,
     device_policy: Option<DevicePolicy>,
+    /// The number after the last epoch's, unless that is told by the epochs.
+    next_epoch: Option<EpochId>,
+    /// Whether nothing was published since.
+    fresh_from_restoring: bool,
+    changed_at: Option<UnixTime>,
+    deleted_before: Option<UnixTime>,
+    /// How many tokens collectors may have issued to each publisher, of epochs that are not closed.
+    tokens_set_aside: HashMap<(PublisherId, EpochId), u64>,
     /// By rising id.
     surges: Vec<Arc<Found>>,
     /// How many surges each brand had.
@@ -174,6 +189,26 @@ impl Catalogue {
     /// The head of the log's hash chain.
     pub(crate) fn head(&self) -> Head {
         self.head
+    }
+
+    /// When the last entry was written.
+    pub(crate) fn changed_at(&self) -> UnixTime {
+        self.changed_at.unwrap_or(UnixTime(0))
+    }
+
+    /// The number that the next epoch will have.
+    pub(crate) fn next_epoch(&self) -> EpochId {
+        self.next_epoch.unwrap_or(EpochId(1))
+    }
+
+    /// Whether the store was restored and no epoch published since.
+    pub(crate) fn is_fresh_from_restoring(&self) -> bool {
+        self.fresh_from_restoring
+    }
+
+    /// The tallies of windows that had ended by then are gone.
+    pub(crate) fn deleted_before(&self) -> UnixTime {
+        self.deleted_before.unwrap_or(UnixTime(0))
     }
 
     /// The public half of the key that signs manifests, once a collector has started on this log.
@@ -223,7 +258,12 @@ impl Catalogue {
     }
 
     pub(crate) fn epoch(&self, id: EpochId) -> Option<&Epoch> {
-        numbered(&self.epochs, id.0)
+        self.epochs.get(self.place_of_epoch(id)?)
+    }
+
+    /// Numbers of epochs rise, with a gap where a store was restored.
+    fn place_of_epoch(&self, id: EpochId) -> Option<usize> {
+        self.epochs.binary_search_by_key(&id, |epoch| epoch.entry.epoch).ok()
     }
 
     pub(crate) fn publisher_named(&self, name: &str) -> Option<&Publisher> {
@@ -243,6 +283,10 @@ impl Catalogue {
     pub(crate) fn full_name(&self, campaign: &Campaign) -> String {
         let brand = self.brand(campaign.brand).map_or("", |brand| brand.name.as_str());
         format!("{brand}/{}", campaign.name)
+    }
+
+    pub(crate) fn measures(&self) -> &[Arc<CountedMeasure>] {
+        &self.measures
     }
 
     /// The measures of a campaign, in order of creation.
@@ -299,6 +343,7 @@ impl Campaign {
             brand: self.brand,
             name: self.name.clone(),
             attribution_seconds: self.attribution_seconds,
+            policy: self.policy,
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What may be done: each function checks one wish against the catalogue and turns it into the change that grants it.
 
-use tacita_dp::Epsilon;
 use tacita_proto::v1;
 use tacita_protocol::{
     catalogue::{CatalogueRef, Contents},
@@ -9,12 +8,13 @@ use tacita_protocol::{
     id::{CampaignId, CampaignName, MeasureId, Name, PublisherId},
     manifest::DevicePolicy,
     measure::{Event, InvalidMeasure, Measure},
+    policy::{Broken, CampaignPolicy},
     profile::Profile,
     time::{UnixTime, WindowLength},
 };
 
 use super::{Catalogue, Change, Cohorts, Declaration, Principal, next_number};
-use crate::config::MeasurePolicy;
+use crate::pool::Limit;
 
 /// A wish that cannot be granted. Says which field, why, and what to do.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -31,7 +31,19 @@ pub(crate) enum Refused {
     /// It is so already: there is nothing to change.
     #[error("it is so already")]
     AlreadySo,
-    /// Granting it would pass a limit or break the order of things.
+    /// A rule of the policy forbids it.
+    #[error("{field}: {problem}")]
+    Rule { field: &'static str, broken: Broken, problem: String },
+    /// A limit forbids it.
+    #[error("{field}: {problem}")]
+    Beyond { field: &'static str, limit: Limit, problem: String },
+    /// The publisher has had all tokens of the epoch.
+    #[error(
+        "the limit tokens_per_publisher = {quota} of epoch {epoch} is reached: no more tokens are issued to this publisher before the \
+         next epoch"
+    )]
+    Quota { quota: u64, epoch: EpochId },
+    /// Granting it would break the order of things.
     #[error("{0}")]
     Precondition(String),
 }
@@ -39,6 +51,10 @@ pub(crate) enum Refused {
 impl Refused {
     fn field(field: &'static str, problem: impl ToString) -> Self {
         Self::Field { field, problem: problem.to_string() }
+    }
+
+    fn broken(field: &'static str, broken: Broken) -> Self {
+        Self::Rule { field, broken, problem: broken.to_string() }
     }
 }
 
@@ -49,6 +65,17 @@ pub(crate) struct NewCampaign<'a> {
     pub(crate) name: &'a str,
     pub(crate) publishers: &'a [String],
     pub(crate) attribution_seconds: u32,
+    /// Values stricter than the collector's; 0 names none.
+    pub(crate) policy: v1::CampaignPolicy,
+}
+
+/// What the collector asks of a wish.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Rules {
+    /// The loosest policy of a campaign.
+    pub(crate) campaign: CampaignPolicy,
+    /// The most measures of one campaign.
+    pub(crate) measures_per_campaign: usize,
 }
 
 /// The wish for an API key.
@@ -97,7 +124,7 @@ impl Catalogue {
         Ok(Change::BrandCreated { id: tacita_protocol::id::BrandId(next_number(&self.brands)), name })
     }
 
-    pub(crate) fn propose_campaign(&self, wish: &NewCampaign<'_>) -> Result<Change, Refused> {
+    pub(crate) fn propose_campaign(&self, wish: &NewCampaign<'_>, rules: &Rules) -> Result<Change, Refused> {
         let brand = self.brand_named(wish.brand).ok_or_else(|| unknown("brand", "brand", wish.brand, CREATE_BRAND))?;
         let name = CampaignName { brand: brand.name.clone(), campaign: parse_name(wish.name)? };
         if self.campaign_named(&name).is_some() {
@@ -109,6 +136,7 @@ impl Catalogue {
             name: name.campaign,
             publishers: self.publishers_named(wish.publishers)?,
             attribution_seconds: attribution(wish.attribution_seconds)?,
+            policy: rules.campaign.tightened(&wish.policy).map_err(|broken| Refused::broken("policy", broken))?,
         })
     }
 
@@ -148,24 +176,26 @@ impl Catalogue {
     }
 
     /// A measure over listed contents, or over `wish.contents`, which are to be listed before it.
-    pub(crate) fn propose_measure(&self, wish: NewMeasure<'_>, policy: &MeasurePolicy) -> Result<Change, Refused> {
+    pub(crate) fn propose_measure(&self, wish: NewMeasure<'_>, rules: &Rules) -> Result<Change, Refused> {
         let name: CampaignName = wish.campaign.parse().map_err(|error| Refused::field("campaign", error))?;
         let campaign = self
             .campaign_named(&name)
-            .ok_or_else(|| unknown("campaign", "campaign", wish.campaign, CREATE_CAMPAIGN))?
-            .id;
+            .ok_or_else(|| unknown("campaign", "campaign", wish.campaign, CREATE_CAMPAIGN))?;
+        // What the collector allowed when the campaign was made, and what it allows now.
+        let (campaign, policy) = (campaign.id, campaign.policy.and(rules.campaign));
         let wire = v1::Measure { id: next_number(&self.measures), campaign: campaign.0, ..wish.wire };
         let measure = Measure::try_from(&with_defaults(wire)).map_err(refused_measure)?;
-        check_epsilon(measure.epsilon, policy)?;
-        wish.cohorts.check(&measure, policy)?;
+        policy.check_epsilon(measure.epsilon).map_err(|broken| Refused::broken("epsilon_micro", broken))?;
+        wish.cohorts.check(&measure, policy.people_per_cohort)?;
         self.check_contents(measure.domain.catalogue(), wish.contents)?;
         if self.measures_of(campaign).any(|counted| counted.measure.name == measure.name) {
             return Err(Refused::Taken { what: "measure", name: format!("{name}/{}", measure.name) });
         }
-        if self.measures_of(campaign).count() >= policy.measures_per_campaign {
-            let limit = policy.measures_per_campaign;
+        if self.measures_of(campaign).count() >= rules.measures_per_campaign {
+            let limit = rules.measures_per_campaign;
             let problem = format!("campaign '{name}' has {limit} measures, the most it may: begin another campaign");
-            return Err(Refused::Precondition(problem));
+            let limit = Limit { name: "measures_per_campaign", value: limit };
+            return Err(Refused::Beyond { field: "campaign", limit, problem });
         }
         debug_assert_eq!(measure.id, MeasureId(next_number(&self.measures)));
         Ok(Change::MeasureCreated(Box::new(measure)))
@@ -236,6 +266,21 @@ impl Catalogue {
         Ok(Change::ApiKeyRevoked { id })
     }
 
+    /// A share of at most `share` tokens of the publisher's quota for one collector; the last one is what is left.
+    pub(crate) fn propose_tokens(
+        &self,
+        publisher: PublisherId,
+        epoch: EpochId,
+        share: u64,
+        quota: u64,
+    ) -> Result<Change, Refused> {
+        let taken = self.tokens_set_aside.get(&(publisher, epoch)).copied().unwrap_or(0);
+        match share.min(quota.saturating_sub(taken)) {
+            0 => Err(Refused::Quota { quota, epoch }),
+            tokens => Ok(Change::TokensSetAside { publisher, epoch, tokens }),
+        }
+    }
+
     /// The change that makes `policy` the policy of all manifests, unless it is so already.
     pub(crate) fn propose_device_policy(&self, policy: DevicePolicy) -> Result<Change, Refused> {
         if self.device_policy == Some(policy) {
@@ -294,15 +339,6 @@ fn with_defaults(mut wire: v1::Measure) -> v1::Measure {
     wire
 }
 
-fn check_epsilon(epsilon: Epsilon, policy: &MeasurePolicy) -> Result<(), Refused> {
-    if epsilon.micro() <= policy.epsilon_ceiling_micro {
-        return Ok(());
-    }
-    let ceiling = f64::from(policy.epsilon_ceiling_micro) / 1e6;
-    let problem = format!("ε = {epsilon} is above this collector's ceiling of {ceiling}: choose {ceiling} or less");
-    Err(Refused::field("epsilon_micro", problem))
-}
-
 /// Names the request's field. The messages of [`InvalidMeasure`] begin with the measure's own word for it.
 fn refused_measure(error: InvalidMeasure) -> Refused {
     let (field, problem) = match &error {
@@ -332,6 +368,13 @@ fn refused_measure(error: InvalidMeasure) -> Refused {
     Refused::Field { field, problem }
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+impl Default for Rules {
+    fn default() -> Self {
+        crate::CollectorConfig::new("data").rules()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -347,8 +390,14 @@ mod tests {
         let change = catalogue.propose_brand("acme").unwrap();
         catalogue.take_in(change).unwrap();
         let publishers = ["weekly-news".to_owned()];
-        let wish = NewCampaign { brand: "acme", name: "spring", publishers: &publishers, attribution_seconds: 0 };
-        let change = catalogue.propose_campaign(&wish).unwrap();
+        let wish = NewCampaign {
+            brand: "acme",
+            name: "spring",
+            publishers: &publishers,
+            attribution_seconds: 0,
+            policy: <_>::default(),
+        };
+        let change = catalogue.propose_campaign(&wish, &Rules::default()).unwrap();
         catalogue.take_in(change).unwrap();
         catalogue
     }
@@ -365,7 +414,7 @@ mod tests {
     }
 
     fn refusal(wish: NewMeasure<'_>) -> String {
-        catalogue().propose_measure(wish, &MeasurePolicy::default()).unwrap_err().to_string()
+        catalogue().propose_measure(wish, &Rules::default()).unwrap_err().to_string()
     }
 
     #[test]
@@ -381,8 +430,9 @@ mod tests {
         let catalogue = catalogue();
         let refusal = |brand: &str, name: &str, publishers: &[&str], attribution_seconds| {
             let publishers: Vec<String> = publishers.iter().map(|&name| name.to_owned()).collect();
-            let wish = NewCampaign { brand, name, publishers: &publishers, attribution_seconds };
-            catalogue.propose_campaign(&wish).unwrap_err().to_string()
+            let wish =
+                NewCampaign { brand, name, publishers: &publishers, attribution_seconds, policy: <_>::default() };
+            catalogue.propose_campaign(&wish, &Rules::default()).unwrap_err().to_string()
         };
         assert!(refusal("nobody", "x", &["daily-news"], 0).starts_with("brand: "));
         assert!(refusal("acme", "spring", &["daily-news"], 0).starts_with("name: "));
@@ -397,7 +447,7 @@ mod tests {
         assert!(refusal(measure(|m| m.name = "Two Words".into())).starts_with("name: "));
         assert!(refusal(measure(|m| m.event = 0)).starts_with("event: "));
         assert!(refusal(measure(|m| m.epsilon_micro = 0)).starts_with("epsilon_micro: "));
-        assert!(refusal(measure(|m| m.epsilon_micro = 6_000_001)).contains("ceiling of 6"));
+        assert!(refusal(measure(|m| m.epsilon_micro = 6_000_001)).contains("rule report-epsilon: choose 6 or less"));
         assert!(refusal(measure(|m| m.window_seconds = 1)).starts_with("window_seconds: "));
         assert!(refusal(NewMeasure { campaign: "acme", ..measure(|_| ()) }).starts_with("campaign: "));
         assert!(refusal(NewMeasure { campaign: "acme/x", ..measure(|_| ()) }).starts_with("campaign: "));
@@ -406,18 +456,18 @@ mod tests {
     #[test]
     fn a_campaign_has_a_limited_number_of_measures_of_different_names() {
         let mut catalogue = catalogue();
-        let policy = MeasurePolicy { measures_per_campaign: 1, ..MeasurePolicy::default() };
+        let policy = Rules { measures_per_campaign: 1, ..Rules::default() };
         let change = catalogue.propose_measure(measure(|_| ()), &policy).unwrap();
         catalogue.take_in(change).unwrap();
         assert!(matches!(catalogue.propose_measure(measure(|_| ()), &policy), Err(Refused::Taken { .. })));
         let another = measure(|m| m.name = "more".into());
-        assert!(matches!(catalogue.propose_measure(another, &policy), Err(Refused::Precondition(_))));
+        assert!(matches!(catalogue.propose_measure(another, &policy), Err(Refused::Beyond { .. })));
     }
 
     #[test]
     fn only_publishers_of_the_campaign_take_part_in_its_measures() {
         let mut catalogue = catalogue();
-        let change = catalogue.propose_measure(measure(|_| ()), &MeasurePolicy::default()).unwrap();
+        let change = catalogue.propose_measure(measure(|_| ()), &Rules::default()).unwrap();
         catalogue.take_in(change).unwrap();
         assert!(catalogue.measure_for(PublisherId(2), MeasureId(1)).is_some());
         assert!(catalogue.measure_for(PublisherId(1), MeasureId(1)).is_none());
@@ -441,7 +491,7 @@ mod tests {
         let mut catalogue = catalogue();
         let contents = contents_ab();
         let digest = contents.catalogue().digest();
-        let policy = MeasurePolicy::default();
+        let policy = Rules::default();
         let wish = |name: &str, tail, contents| NewMeasure {
             campaign: "acme/spring",
             wire: over(&contents_ab(), name, tail),
@@ -473,6 +523,37 @@ mod tests {
     fn a_content_share_measure_names_its_contents() {
         let wish = NewMeasure { campaign: "acme/spring", wire: content_share(), contents: None, cohorts: &NO_COHORTS };
         assert!(refusal(wish).starts_with("contents: "));
+    }
+
+    #[test]
+    fn the_shares_of_a_quota_add_up_to_it_and_change_no_manifest() {
+        let mut catalogue = catalogue();
+        let (publisher, epoch) = (PublisherId(1), EpochId(1));
+        let times = [1, 2, 3].map(UnixTime);
+        let key = tacita_tokens::EpochKey::generate(&mut rand::rngs::SysRng).unwrap().public_key().to_bytes();
+        let published = Change::EpochPublished {
+            epoch,
+            public_key: key,
+            starts_at: times[0],
+            ends_at: times[1],
+            closes_at: times[2],
+        };
+        catalogue.take_in(published).unwrap();
+        let before = catalogue.manifest(publisher);
+        let mut shares = Vec::new();
+        while let Ok(change) = catalogue.propose_tokens(publisher, epoch, 40, 100) {
+            let Change::TokensSetAside { tokens, .. } = change.clone() else { unreachable!() };
+            shares.push(tokens);
+            catalogue.take_in(change).unwrap();
+        }
+        assert_eq!(shares, [40, 40, 20]);
+        assert_eq!(catalogue.manifest(publisher), before);
+        assert!(
+            catalogue.propose_tokens(PublisherId(2), epoch, 40, 100).is_ok(),
+            "another publisher has a quota of its own"
+        );
+        catalogue.take_in(Change::EpochDestroyed { epoch }).unwrap();
+        assert!(catalogue.tokens_set_aside.is_empty());
     }
 
     #[test]

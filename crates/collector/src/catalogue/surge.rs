@@ -107,10 +107,7 @@ mod tests {
     use tacita_proto::v1;
 
     use super::*;
-    use crate::{
-        catalogue::{By, Cohorts, Declaration, Entry, NewCampaign, NewMeasure},
-        config::MeasurePolicy,
-    };
+    use crate::catalogue::{By, Cohorts, Declaration, Entry, NewCampaign, NewMeasure, Rules};
 
     /// `acme/spring` with one measure.
     fn catalogue() -> Catalogue {
@@ -122,8 +119,10 @@ mod tests {
         take(&|catalogue| catalogue.propose_publisher("daily").unwrap());
         take(&|catalogue| catalogue.propose_brand("acme").unwrap());
         let publishers = ["daily".to_owned()];
-        let wish = NewCampaign { brand: "acme", name: "spring", publishers: &publishers, attribution_seconds: 0 };
-        take(&|catalogue| catalogue.propose_campaign(&wish).unwrap());
+        let policy = v1::CampaignPolicy::default();
+        let wish =
+            NewCampaign { brand: "acme", name: "spring", publishers: &publishers, attribution_seconds: 0, policy };
+        take(&|catalogue| catalogue.propose_campaign(&wish, &Rules::default()).unwrap());
         let wire = || v1::Measure {
             name: "arrivals".into(),
             event: v1::Event::Arrival.into(),
@@ -133,7 +132,7 @@ mod tests {
         take(&|catalogue| {
             let wish =
                 NewMeasure { campaign: "acme/spring", wire: wire(), contents: None, cohorts: &Cohorts::default() };
-            catalogue.propose_measure(wish, &MeasurePolicy::default()).unwrap()
+            catalogue.propose_measure(wish, &Rules::default()).unwrap()
         });
         catalogue
     }

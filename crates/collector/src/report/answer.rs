@@ -4,6 +4,7 @@
 //! cells of that one histogram, with its exact variance. No report at all is no noise at all: every total is then 0 from 0 to 0.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     ops::Range,
     rc::Rc,
@@ -24,6 +25,7 @@ use tonic::Status;
 
 use super::{
     axes::{Groups, PUBLISHER},
+    fit,
     fraction::Fractions,
     merge::Slices,
     number::{self, Amplification},
@@ -31,7 +33,7 @@ use super::{
     question::Question,
     tallies::Series,
 };
-use crate::{catalogue::CountedMeasure, refusal};
+use crate::{catalogue::CountedMeasure, pool::Limit, refusal};
 
 /// The most rows of all pages of an answer.
 const MAX_ROWS: u64 = 1_000_000;
@@ -46,6 +48,8 @@ pub(crate) struct Evidence {
     pub(crate) compared: HashMap<MeasureId, Series>,
     /// The first window of each measure that may still change.
     pub(crate) first_open: HashMap<MeasureId, WindowId>,
+    /// What was counted in windows that had ended by then is deleted.
+    pub(crate) deleted_before: UnixTime,
     pub(crate) now: UnixTime,
 }
 
@@ -91,9 +95,10 @@ pub(crate) struct Answer<'a> {
     pub(crate) periods: Vec<Period>,
     pub(crate) slices: HashMap<MeasureId, Slices>,
     pub(crate) compared: HashMap<MeasureId, Slices>,
-    first_open: &'a HashMap<MeasureId, WindowId>,
+    evidence: &'a Evidence,
     whole: Period,
-    now: UnixTime,
+    /// By measure, found when first asked for: which publishers' reports can be honest.
+    fits: RefCell<HashMap<MeasureId, Vec<v1::PublisherFit>>>,
     state: String,
 }
 
@@ -118,7 +123,8 @@ impl<'a> Answer<'a> {
             let merged = |series: &HashMap<MeasureId, Series>, periods: &[Period]| {
                 let keep = |publisher| question.publishers.iter().any(|(id, _)| *id == publisher);
                 let none = Series::default();
-                Slices::merge(&counted, series.get(&id).unwrap_or(&none), periods, question.by_publisher(), keep)
+                let (least, series) = (question.campaign.policy.reports_per_window, series.get(&id).unwrap_or(&none));
+                Slices::merge(&counted, series, periods, question.by_publisher(), least, keep)
             };
             slices.insert(id, merged(&evidence.series, &periods)?);
             if question.shift.is_some() {
@@ -126,8 +132,8 @@ impl<'a> Answer<'a> {
             }
         }
         let state = state(question, evidence);
-        let (first_open, now) = (&evidence.first_open, evidence.now);
-        Ok(Self { question, amplification, abandoned, periods, slices, compared, first_open, whole, now, state })
+        let fits = RefCell::default();
+        Ok(Self { question, amplification, abandoned, periods, slices, compared, evidence, whole, fits, state })
     }
 
     /// Fails when nobody waits any more.
@@ -155,7 +161,7 @@ impl<'a> Answer<'a> {
 
     /// Whether no window of a period takes reports any more.
     pub(crate) fn is_settled(&self, counted: &CountedMeasure, period: Period) -> bool {
-        let first_open = self.first_open.get(&counted.measure.id).copied().unwrap_or(WindowId(0));
+        let first_open = self.evidence.first_open.get(&counted.measure.id).copied().unwrap_or(WindowId(0));
         period.windows(counted.measure.window).end <= first_open
     }
 
@@ -199,7 +205,7 @@ impl<'a> Answer<'a> {
             ratios,
             next_page_token: if (page.end as u64) < total { self.token(page.end) } else { String::new() },
             total_rows: total,
-            notices: self.notices(),
+            notices: self.notices()?,
             state: self.state.clone(),
         })
     }
@@ -207,6 +213,24 @@ impl<'a> Answer<'a> {
     /// Changes with every count that the answer rests on.
     pub(crate) fn state(&self) -> &str {
         &self.state
+    }
+
+    /// Which publishers' reports of a measure can be honest.
+    fn fits_of(&self, counted: &CountedMeasure) -> Result<Vec<v1::PublisherFit>, Unanswered> {
+        let id = counted.measure.id;
+        if let Some(known) = self.fits.borrow().get(&id) {
+            return Ok(known.clone());
+        }
+        self.go_on()?;
+        let found = match self.evidence.series.get(&id) {
+            Some(series) => {
+                let least = self.question.campaign.policy.reports_per_window;
+                fit::of_publishers(counted, series, self.whole, &self.question.publishers, least)?
+            }
+            None => Vec::new(),
+        };
+        self.fits.borrow_mut().insert(id, found.clone());
+        Ok(found)
     }
 
     fn token(&self, offset: usize) -> String {
@@ -228,17 +252,26 @@ impl<'a> Answer<'a> {
         }
     }
 
-    fn notices(&self) -> Vec<v1::Notice> {
+    fn notices(&self) -> Result<Vec<v1::Notice>, Unanswered> {
         let question = self.question;
         let mut notices = Vec::new();
         let mut say = |code: &str, message: String| notices.push(v1::Notice { code: code.to_owned(), message });
+        let least = question.campaign.policy.reports_per_window;
         let needed = question.needed();
         let reports: u64 = self.slices.values().map(|slices| slices.whole().reports).sum();
-        if self.whole.from > self.now {
+        if self.whole.from > self.evidence.now {
             let day = day_of(self.whole.from);
             say("RANGE_AHEAD", format!("the range begins on {day}, which has not come: nothing can be counted yet"));
         } else if reports == 0 {
             say("NO_REPORTS", "nothing was counted in this range".to_owned());
+        }
+        let asked = question.span.whole();
+        let earliest = question.shift.map_or(asked.from, |shift| asked.earlier(shift).from);
+        if earliest < self.evidence.deleted_before {
+            let day = day_of(self.evidence.deleted_before);
+            let message =
+                format!("what was counted before {day} is deleted, as it is past its time: it is in no number here");
+            say("DELETED", message);
         }
         if needed.iter().any(|counted| !self.is_settled(counted, self.whole)) && reports > 0 {
             say("NOT_SETTLED", "the last windows still take reports: their numbers grow".to_owned());
@@ -272,7 +305,23 @@ impl<'a> Answer<'a> {
                 "inferred arrivals are an upper bound of dark social: bookmarks and links in documents are among them";
             say("INFERRED_IS_A_BOUND", message.to_owned());
         }
-        notices
+        for counted in &needed {
+            let hidden = self.slices.get(&counted.measure.id).and_then(|one| one.whole().hidden(least));
+            if let Some(v1::Hidden { windows, reports, reports_per_window, more_reports }) = hidden {
+                let name = &counted.measure.name;
+                let message = format!(
+                    "{windows} windows of {name} are hidden, {reports} reports in all: each has fewer than {reports_per_window}; \
+                     {more_reports} more reports show the next"
+                );
+                say("HIDDEN_WINDOWS", message);
+            }
+            for fit in self.fits_of(counted)?.iter().filter(|fit| fit.suspicious) {
+                let (publisher, measure, finding) = (&fit.publisher, &counted.measure.name, &fit.finding);
+                let message = format!("{publisher}'s reports of {measure} can hardly be honest: {finding}");
+                say("SUSPICIOUS_REPORTS", message);
+            }
+        }
+        Ok(notices)
     }
 }
 
@@ -322,7 +371,8 @@ fn state(question: &Question, evidence: &Evidence) -> String {
 fn too_many_rows() -> Status {
     let problem =
         format!("the answer has more than {MAX_ROWS} rows: take a coarser granularity, a shorter range, or 'top'");
-    refusal::invalid_because("TOO_MANY_ROWS", "granularity", problem)
+    let limit = Limit { name: "rows", value: MAX_ROWS as usize };
+    refusal::beyond_because("TOO_MANY_ROWS", "granularity", limit, problem)
 }
 
 /// The rows of one measure: by period, then by publisher, then by group.
@@ -440,10 +490,12 @@ impl<'a> Table<'a> {
         let cells = self.groups.cells(group);
         let slice = self.answer.slices[&id].get(period, publisher);
         let found = histograms.get(publisher)?.subset_sum(cells)?;
+        let leverage = self.groups.leverage(&self.counted.mechanism, group)?;
         let compared = match (compared, self.answer.compared_with(period)) {
             (Some(histograms), Some(earlier)) => {
                 let that = histograms.get(publisher)?.subset_sum(cells)?;
-                Some(compared_row(found, that, earlier, histograms.reports(publisher)))
+                let told = number::total(that, histograms.reports(publisher), leverage);
+                Some(compared_row(found, that, earlier, told, histograms.reports(publisher)))
             }
             _ => None,
         };
@@ -452,13 +504,14 @@ impl<'a> Table<'a> {
             measure: self.counted.measure.name.to_string(),
             period: Some(self.answer.periods[period].into()),
             labels: self.answer.with_publisher(self.groups.labels(group), publisher),
-            estimate: Some(number::estimate(found, slice.reports)),
+            estimate: Some(number::total(found, slice.reports, leverage)),
             reports: slice.reports,
             share: if slice.reports == 0 { 0.0 } else { found.count / slice.reports as f64 },
             amplified_epsilon: amplified,
             settled: self.answer.is_settled(self.counted, self.answer.periods[period]),
             compared,
             cell: if let [only] = cells { Some(only.get()) } else { None },
+            hidden: slice.hidden(self.answer.question.campaign.policy.reports_per_window),
         })
     }
 
@@ -478,6 +531,8 @@ impl<'a> Table<'a> {
             windows: whole.windows,
             none: Some(number::estimate(none, whole.reports)),
             privacy: Some(self.answer.amplification.privacy(id, mechanism, whole.smallest)?),
+            fits: self.answer.fits_of(self.counted)?,
+            hidden: whole.hidden(self.answer.question.campaign.policy.reports_per_window),
         })
     }
 }
@@ -487,10 +542,10 @@ pub(crate) fn told_measure(measure: &Measure) -> v1::Measure {
     v1::Measure { id: 0, ..measure.into() }
 }
 
-fn compared_row(this: Estimate, that: Estimate, period: Period, reports: u64) -> v1::ComparedRow {
+fn compared_row(this: Estimate, that: Estimate, period: Period, told: v1::Estimate, reports: u64) -> v1::ComparedRow {
     v1::ComparedRow {
         period: Some(period.into()),
-        estimate: Some(number::estimate(that, reports)),
+        estimate: Some(told),
         reports,
         difference: Some(number::change(this, that)),
         ratio: Some(number::ratio(tacita_dp::fieller(this, that, number::LEVEL), reports)),

@@ -4,12 +4,12 @@
 //! `content`). Cells with the same labels on all axes asked for are one group, which becomes one row. The cell `none` has no labels and
 //! is in no group. The publisher is no axis of cells: every publisher has tallies of its own.
 
-use std::{borrow::Cow, collections::HashMap, ops::Range, str::FromStr as _};
+use std::{borrow::Cow, cell::OnceCell, collections::HashMap, ops::Range, str::FromStr as _};
 
-use tacita_dp::CellIndex;
+use tacita_dp::{CellIndex, Error, Leverage, Mechanism};
 use tacita_protocol::{
     channel::Channel,
-    domain::{Dimension, Values},
+    domain::{Dimension, Domain, Values},
 };
 use tonic::Status;
 
@@ -202,6 +202,8 @@ pub(crate) struct Groups<'a> {
     /// Of each group, its labels as one number and its part of `cells`.
     groups: Vec<(u64, Range<usize>)>,
     cells: Vec<CellIndex>,
+    /// Of each group, what one lie can do to it; found when it is first asked for.
+    leverages: Vec<OnceCell<Leverage>>,
 }
 
 /// Whether a measure has an axis of this name.
@@ -209,6 +211,18 @@ pub(crate) fn has_axis(counted: &CountedMeasure, name: &str) -> bool {
     let dimensions = counted.measure.domain.dimensions();
     let has = |source: &&str| dimensions.iter().any(|dimension| dimension.name.as_str() == *source);
     name == PUBLISHER || sources(name).iter().all(has)
+}
+
+/// The labels of a cell, as one.
+pub(crate) fn name_of_cell(counted: &CountedMeasure, cell: CellIndex) -> String {
+    if cell.get() == Domain::NONE as u32 {
+        return "none".to_owned();
+    }
+    let label = |dimension: &Dimension| {
+        let axis = Axis::own(counted, &[dimension.name.as_str()])?;
+        Some(axis.label(axis.of(cell.get())).into_owned())
+    };
+    counted.measure.domain.dimensions().iter().filter_map(label).collect::<Vec<_>>().join(" × ")
 }
 
 /// The names of a measure's own dimensions.
@@ -255,7 +269,8 @@ impl<'a> Groups<'a> {
                 _ => groups.push((key, place..place + 1)),
             }
         }
-        Self { axes, groups, cells: keyed.into_iter().map(|(_, cell)| cell).collect() }
+        let leverages = vec![OnceCell::new(); groups.len()];
+        Self { axes, groups, cells: keyed.into_iter().map(|(_, cell)| cell).collect(), leverages }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -265,6 +280,15 @@ impl<'a> Groups<'a> {
     /// The cells of one group.
     pub(crate) fn cells(&self, group: usize) -> &[CellIndex] {
         &self.cells[self.groups[group].1.clone()]
+    }
+
+    /// What one lie can do to the total of a group.
+    pub(crate) fn leverage(&self, mechanism: &Mechanism, group: usize) -> Result<Leverage, Error> {
+        if let Some(known) = self.leverages[group].get() {
+            return Ok(*known);
+        }
+        let found = mechanism.leverage(self.cells(group))?;
+        Ok(*self.leverages[group].get_or_init(|| found))
     }
 
     /// What each cell of one group is worth by its label on another axis; cells without a worth are left out.

@@ -21,7 +21,7 @@ use super::{
     question::Question,
     tallies::Tallies,
 };
-use crate::refusal;
+use crate::{pool::Limit, refusal};
 
 /// Rows of a page when nobody says.
 const PAGE: usize = 1_000;
@@ -110,7 +110,8 @@ impl Desk {
                 compared.insert(measure.id, self.tallies.read(measure, earlier).await?);
             }
         }
-        Ok(Evidence { series, compared, first_open, now: self.clock.now() })
+        let deleted_before = self.tallies.deleted_before();
+        Ok(Evidence { series, compared, first_open, deleted_before, now: self.clock.now() })
     }
 }
 
@@ -118,6 +119,9 @@ fn page_size_of(asked: u32) -> Result<usize, Status> {
     match asked as usize {
         0 => Ok(PAGE),
         size if size <= MAX_PAGE => Ok(size),
-        size => Err(refusal::invalid("page_size", format!("{size}: at most {MAX_PAGE}"))),
+        size => {
+            let limit = Limit { name: "page_size", value: MAX_PAGE };
+            Err(refusal::beyond("page_size", limit, format!("{size}: at most {MAX_PAGE}")))
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::HashMap, ops::Range};
 
-use tacita_dp::{CellIndex, Estimate, fieller_correlated};
+use tacita_dp::{CellIndex, Estimate, Leverage, fieller_correlated};
 use tacita_proto::v1;
 use tacita_protocol::{domain::Dimension, id::PublisherId};
 
@@ -37,6 +37,17 @@ enum Part<'a> {
 struct Found {
     estimate: Estimate,
     reports: u64,
+    /// What one lie can do, where it is a total of cells.
+    leverage: Option<Leverage>,
+}
+
+impl Found {
+    fn told(&self) -> v1::Estimate {
+        match self.leverage {
+            Some(leverage) => number::total(self.estimate, self.reports, leverage),
+            None => number::estimate(self.estimate, self.reports),
+        }
+    }
 }
 
 impl<'a> Part<'a> {
@@ -96,8 +107,8 @@ impl<'a> Part<'a> {
         histograms: Option<&mut Histograms<'_>>,
         cost: f64,
     ) -> Result<Found, Unanswered> {
-        let (Self::Cells { groups, worth, .. }, Some(histograms)) = (self, histograms) else {
-            return Ok(Found { estimate: Estimate { count: cost, variance: 0.0 }, reports: 0 });
+        let (Self::Cells { counted, groups, worth }, Some(histograms)) = (self, histograms) else {
+            return Ok(Found { estimate: Estimate { count: cost, variance: 0.0 }, reports: 0, leverage: None });
         };
         let histogram = histograms.get(publisher)?;
         let estimate = match worth {
@@ -107,7 +118,11 @@ impl<'a> Part<'a> {
                 Estimate { count: value.count - cost, ..value }
             }
         };
-        Ok(Found { estimate, reports: histograms.reports(publisher) })
+        let leverage = match worth {
+            None => Some(groups.leverage(&counted.mechanism, group)?),
+            Some(_) => None,
+        };
+        Ok(Found { estimate, reports: histograms.reports(publisher), leverage })
     }
 }
 
@@ -210,8 +225,8 @@ impl<'a> Fractions<'a> {
             period: Some(whole.into()),
             labels: [self.ratio.prefix.clone(), labels].concat(),
             estimate: Some(this),
-            numerator: Some(number::estimate(numerator.estimate, numerator.reports)),
-            denominator: Some(number::estimate(denominator.estimate, denominator.reports)),
+            numerator: Some(numerator.told()),
+            denominator: Some(denominator.told()),
             numerator_measure: name(&self.numerator),
             denominator_measure: name(&self.denominator),
             settled: settled(&self.numerator) && settled(&self.denominator),

@@ -76,7 +76,7 @@ fn answer(question: &Question, size: usize, token: &str) -> Option<v1::QueryResp
     };
     let first_open = question.needed().iter().map(|one| (one.measure.id, one.measure.window.window_at(NOW))).collect();
     let compared = question.shift.map(tallies).unwrap_or_default();
-    let evidence = Evidence { series: tallies(0), compared, first_open, now: NOW };
+    let evidence = Evidence { series: tallies(0), compared, first_open, deleted_before: UnixTime(0), now: NOW };
     let abandoned = AtomicBool::new(false);
     let answer = Answer::new(question, &evidence, &AMPLIFICATION, &abandoned).ok()?;
     answer.page(size.min(MAX_PAGE), token).ok()

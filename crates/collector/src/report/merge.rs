@@ -6,6 +6,7 @@
 use std::{cell::OnceCell, collections::BTreeMap, rc::Rc};
 
 use tacita_dp::{Error, Histogram, Tally};
+use tacita_proto::v1;
 use tacita_protocol::{id::PublisherId, time::WindowId};
 
 use super::{period::Period, tallies::Series};
@@ -22,6 +23,25 @@ pub(crate) struct Slice {
     pub(crate) smallest: u64,
     /// The window that is being added, and what it holds so far.
     last: Option<(WindowId, u64)>,
+    /// What is left out.
+    hidden: Hidden,
+}
+
+/// Tallies that have fewer reports than are shown.
+#[derive(Clone, Copy, Default, PartialEq, Debug)]
+struct Hidden {
+    tallies: u32,
+    reports: u64,
+    /// Of the largest of them.
+    most: u64,
+}
+
+impl Hidden {
+    fn add(&mut self, reports: u64) {
+        self.tallies += 1;
+        self.reports += reports;
+        self.most = self.most.max(reports);
+    }
 }
 
 impl Slice {
@@ -46,6 +66,18 @@ impl Slice {
             self.windows += 1;
             self.smallest = if self.windows == 1 { reports } else { self.smallest.min(reports) };
         }
+    }
+
+    /// What is left out, if anything is; from `least` reports on a tally is shown.
+    pub(crate) fn hidden(&self, least: u32) -> Option<v1::Hidden> {
+        let Hidden { tallies, reports, most } = self.hidden;
+        let told = v1::Hidden {
+            windows: tallies,
+            reports,
+            reports_per_window: least,
+            more_reports: u64::from(least).saturating_sub(most),
+        };
+        (tallies > 0).then_some(told)
     }
 
     fn estimated(&self, counted: &CountedMeasure) -> Result<Histogram, Error> {
@@ -73,11 +105,15 @@ const TOGETHER: PublisherId = PublisherId(0);
 
 impl Slices {
     /// Adds up the tallies of the publishers that `keep` keeps. Periods don't overlap and rise.
+    ///
+    /// A tally (a publisher's part of a window) of fewer than `least` reports enters no sum of any question, so that none is the
+    /// difference of two answers.
     pub(crate) fn merge(
         counted: &CountedMeasure,
         series: &Series,
         periods: &[Period],
         by_publisher: bool,
+        least: u32,
         keep: impl Fn(PublisherId) -> bool,
     ) -> Result<Self, Error> {
         let mut by_period: BTreeMap<(usize, PublisherId), Slice> = BTreeMap::new();
@@ -93,6 +129,11 @@ impl Slices {
             let slice = by_period
                 .entry((place, publisher))
                 .or_insert_with(|| Slice { counters: vec![0; counted.mechanism.tally_len()], ..Slice::default() });
+            if tally.reports < u64::from(least) {
+                slice.hidden.add(tally.reports);
+                whole.hidden.add(tally.reports);
+                continue;
+            }
             slice.add(tally.window, tally.reports, &tally.counters)?;
             whole.add(tally.window, tally.reports, &[])?;
         }

@@ -15,6 +15,8 @@
 //! | `answer`, `fraction` | rows of counts, rows of ratios |
 //! | `funnel`, `reconciliation` | views: ratios and rows of queries, put side by side |
 //! | `plan` | what a measure will be able to tell |
+//! | `fit` | which publishers' reports can be honest |
+//! | `privacy` | what is guaranteed, with the numbers of an answer |
 //! | `number` | estimates, intervals, privacy as they are told |
 //! | `desk` | takes questions in: reads, then answers on a thread of its own |
 
@@ -24,6 +26,7 @@ mod axes;
 #[cfg(test)]
 mod coverage;
 mod desk;
+mod fit;
 mod fraction;
 pub(crate) mod funnel;
 #[cfg(feature = "fuzzing")]
@@ -32,6 +35,7 @@ mod merge;
 mod number;
 mod period;
 mod plan;
+pub(crate) mod privacy;
 mod question;
 mod ratio;
 pub(crate) mod reconciliation;

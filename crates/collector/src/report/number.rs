@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
-use tacita_dp::{Confidence, Difference, Error, Estimate, Mechanism, Ratio, amplification};
+use tacita_dp::{Confidence, Difference, Error, Estimate, Leverage, Mechanism, Ratio, amplification};
 use tacita_proto::v1;
 use tacita_protocol::id::MeasureId;
 
@@ -12,6 +12,9 @@ pub(crate) const DELTA: f64 = 1e-6;
 
 /// The level of all intervals.
 pub(crate) const LEVEL: Confidence = Confidence::P95;
+
+/// One report in so many is taken for a lie, where it is told what lies could have done.
+const REPORTS_PER_LIE: u64 = 100;
 
 /// An estimate out of so many reports.
 pub(crate) fn estimate(estimate: Estimate, reports: u64) -> v1::Estimate {
@@ -24,7 +27,15 @@ pub(crate) fn estimate(estimate: Estimate, reports: u64) -> v1::Estimate {
         high: interval.high,
         above_zero,
         reports_needed: if above_zero { None } else { reports_needed(estimate, reports) },
+        lies: None,
     }
+}
+
+/// The same for a total of cells, with what lies could have done to it.
+pub(crate) fn total(found: Estimate, reports: u64, leverage: Leverage) -> v1::Estimate {
+    let liars = reports.div_ceil(REPORTS_PER_LIE);
+    let lies = v1::Lies { reports: liars, up: leverage.up * liars as f64, down: leverage.down * liars as f64 };
+    v1::Estimate { lies: Some(lies), ..estimate(found, reports) }
 }
 
 /// How many more reports would tell the estimate from zero if its share and its noise per report stayed as they are: count and

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     catalogue::{Campaign, Catalogue, CountedMeasure},
+    pool::Limit,
     refusal,
 };
 
@@ -293,7 +294,8 @@ pub(crate) fn read_filters(filters: Vec<v1::Filter>) -> Result<Vec<LabelFilter>,
     let read = |filter: v1::Filter| {
         if filter.values.is_empty() || filter.values.len() > MAX_VALUES {
             let problem = format!("'{}': give 1 to {MAX_VALUES} values", filter.dimension);
-            return Err(refusal::invalid("filters", problem));
+            let limit = Limit { name: "filter_values", value: MAX_VALUES };
+            return Err(refusal::beyond("filters", limit, problem));
         }
         Ok(LabelFilter { dimension: filter.dimension, values: filter.values, exclude: filter.exclude })
     };
@@ -302,7 +304,10 @@ pub(crate) fn read_filters(filters: Vec<v1::Filter>) -> Result<Vec<LabelFilter>,
 
 fn check_number(field: &str, number: usize) -> Result<(), Status> {
     match number > MAX_PARTS {
-        true => Err(refusal::invalid(field, format!("{number} of them: at most {MAX_PARTS}"))),
+        true => {
+            let limit = Limit { name: "query_parts", value: MAX_PARTS };
+            Err(refusal::beyond(field, limit, format!("{number} of them: at most {MAX_PARTS}")))
+        }
         false => Ok(()),
     }
 }

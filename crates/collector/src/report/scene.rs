@@ -17,15 +17,19 @@ use super::{
     question::Question,
     tallies::Series,
 };
-use crate::{
-    catalogue::{Catalogue, Cohorts, Declaration, NewCampaign, NewMeasure},
-    config::MeasurePolicy,
-};
+use crate::catalogue::{Catalogue, Cohorts, Declaration, NewCampaign, NewMeasure, Rules};
 
 /// 1970-01-01 plus 20,000 days: a Monday… of the test's own calendar, at midnight.
 pub(super) const MIDNIGHT: u64 = 20_000 * 86_400;
 pub(super) const DAY: u64 = 86_400;
 const CAMPAIGN: &str = "acme/spring";
+
+/// The defaults, but for the least reports of a window that is shown.
+fn rules(least: u32) -> Rules {
+    let mut rules = Rules::default();
+    rules.campaign.reports_per_window = least;
+    rules
+}
 
 pub(super) struct Scene {
     pub(super) catalogue: Catalogue,
@@ -33,11 +37,17 @@ pub(super) struct Scene {
     amplification: Amplification,
     pub(super) rng: ChaCha20Rng,
     pub(super) now: UnixTime,
+    pub(super) deleted_before: UnixTime,
 }
 
 impl Scene {
-    /// A campaign at these publishers.
+    /// A campaign at these publishers, whose windows are shown however small they are.
     pub(super) fn at(publishers: &[&str], seed: u64) -> Self {
+        Self::with_least(publishers, seed, 1)
+    }
+
+    /// A campaign at these publishers, whose windows are shown from so many reports on.
+    pub(super) fn with_least(publishers: &[&str], seed: u64, least: u32) -> Self {
         let mut catalogue = Catalogue::default();
         let mut made = Vec::new();
         for name in publishers {
@@ -47,8 +57,14 @@ impl Scene {
         }
         let change = catalogue.propose_brand("acme").unwrap();
         catalogue.take_in(change).unwrap();
-        let wish = NewCampaign { brand: "acme", name: "spring", publishers: &made, attribution_seconds: 0 };
-        let change = catalogue.propose_campaign(&wish).unwrap();
+        let wish = NewCampaign {
+            brand: "acme",
+            name: "spring",
+            publishers: &made,
+            attribution_seconds: 0,
+            policy: <_>::default(),
+        };
+        let change = catalogue.propose_campaign(&wish, &rules(least)).unwrap();
         catalogue.take_in(change).unwrap();
         Self {
             catalogue,
@@ -56,6 +72,7 @@ impl Scene {
             amplification: Amplification::default(),
             rng: ChaCha20Rng::seed_from_u64(seed),
             now: UnixTime(MIDNIGHT + 400 * DAY),
+            deleted_before: UnixTime(0),
         }
     }
 
@@ -74,7 +91,7 @@ impl Scene {
         };
         let cohorts = Cohorts::default();
         let wish = NewMeasure { campaign: CAMPAIGN, wire, contents: None, cohorts: &cohorts };
-        let change = self.catalogue.propose_measure(wish, &MeasurePolicy::default()).unwrap();
+        let change = self.catalogue.propose_measure(wish, &rules(1)).unwrap();
         self.catalogue.take_in(change).unwrap();
         let campaign = self.catalogue.campaigns()[0].id;
         self.catalogue.measures_of(campaign).last().unwrap().measure.id
@@ -158,6 +175,7 @@ impl Scene {
                 .iter()
                 .map(|one| (one.measure.id, one.measure.window.window_at(self.now)))
                 .collect(),
+            deleted_before: self.deleted_before,
             now: self.now,
         };
         let abandoned = AtomicBool::new(false);

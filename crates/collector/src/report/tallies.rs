@@ -4,7 +4,15 @@
 //! kept in memory and a question over 400 days reads two of them from the store. Collectors that share a database must
 //! agree on the age up to which they count.
 
-use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tacita_protocol::{
@@ -54,6 +62,8 @@ pub(crate) struct Tallies {
     budget: usize,
     kept: Mutex<Kept>,
     metrics: Arc<Metrics>,
+    /// Windows that had ended by then are deleted, or about to be.
+    deleted_before: AtomicU64,
 }
 
 #[derive(Default, Debug)]
@@ -81,7 +91,19 @@ impl Tallies {
         budget: usize,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { store, clock, max_age, budget, kept: Mutex::default(), metrics }
+        let (kept, deleted_before) = (Mutex::default(), AtomicU64::new(0));
+        Self { store, clock, max_age, budget, kept, deleted_before, metrics }
+    }
+
+    /// Windows that had ended by then are in no answer from now on.
+    pub(crate) fn forget_before(&self, time: UnixTime) {
+        self.deleted_before.fetch_max(time.0, Relaxed);
+        *self.kept.lock() = Kept::default();
+    }
+
+    /// Windows that had ended by then are in no answer.
+    pub(crate) fn deleted_before(&self) -> UnixTime {
+        UnixTime(self.deleted_before.load(Relaxed))
     }
 
     /// The first window of a measure that may still change.
@@ -95,6 +117,7 @@ impl Tallies {
     /// The tallies of a measure in a range of windows, by rising (window, publisher).
     pub(crate) async fn read(&self, measure: &Measure, windows: Range<WindowId>) -> Result<Series, StoreError> {
         let first_open = self.first_open(measure);
+        let windows = windows.start.max(measure.window.window_at(self.deleted_before()))..windows.end;
         let settled = windows.start..windows.end.min(first_open);
         let mut tallies = match settled.is_empty() {
             true => Vec::new(),

@@ -11,13 +11,13 @@ use tacita_protocol::{
 use tacita_store::TallyStore;
 use tonic::{Request, Response, Status};
 
+use super::{Backups, backup::BackupStream};
 use crate::{
     auth::ApiKeyText,
     catalogue::{
         ApiKey, Brand, By, Catalogue, Change, Cohorts, NewApiKey, NewCampaign, NewMeasure, Principal, Publisher,
-        Refused,
+        Refused, Rules,
     },
-    config::MeasurePolicy,
     guard::Caller,
     keys::{EpochKeeper, KeeperError},
     metrics::{Metrics, StoreCall},
@@ -32,12 +32,13 @@ pub(crate) struct Admin {
     pub(crate) store: Arc<dyn TallyStore>,
     pub(crate) keys: Arc<EpochKeeper>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) measures: MeasurePolicy,
+    pub(crate) rules: Rules,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) page: Arc<Page>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) log: Option<LogFilter>,
     pub(crate) verifying_key: VerifyingKey,
+    pub(crate) backups: Backups,
 }
 
 /// Makes the key that is asked for: its text for its holder, its hash for the log.
@@ -140,6 +141,13 @@ impl Admin {
 
 #[tonic::async_trait]
 impl AdminService for Admin {
+    type BackupStream = BackupStream;
+
+    async fn backup(&self, request: Request<v1::BackupRequest>) -> Result<Response<BackupStream>, Status> {
+        let backup = self.backups.begin()?;
+        Ok(Response::new(Box::pin(Caller::of(&request)?.while_admitted(backup))))
+    }
+
     async fn create_publisher(
         &self,
         request: Request<v1::CreatePublisherRequest>,
@@ -181,9 +189,11 @@ impl AdminService for Admin {
         request: Request<v1::CreateCampaignRequest>,
     ) -> Result<Response<v1::CreateCampaignResponse>, Status> {
         let by = Caller::of(&request)?.by();
-        let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds } = request.into_inner();
-        let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds };
-        let (_, catalogue) = self.registry.apply(by, |catalogue| catalogue.propose_campaign(&wish)).await?;
+        let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds, policy } = request.into_inner();
+        let policy = policy.unwrap_or_default();
+        let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds, policy };
+        let propose = |catalogue: &Catalogue| catalogue.propose_campaign(&wish, &self.rules);
+        let (_, catalogue) = self.registry.apply(by, propose).await?;
         let campaign = catalogue.campaigns().last().map(|campaign| (&campaign.for_manifest()).into());
         Ok(Response::new(v1::CreateCampaignResponse { campaign }))
     }
@@ -209,7 +219,7 @@ impl AdminService for Admin {
         let sizes = asked.cohorts.into_iter().map(|cohort| (cohort.label, cohort.people)).collect();
         let cohorts = Cohorts { sizes, reports_per_window: asked.reports_per_window };
         let wish = || NewMeasure { campaign: &asked.campaign, wire: wire.clone(), contents, cohorts: &cohorts };
-        let propose = |catalogue: &Catalogue| catalogue.propose_measure(wish(), &self.measures);
+        let propose = |catalogue: &Catalogue| catalogue.propose_measure(wish(), &self.rules);
         // What is refused lists no contents.
         propose(&self.registry.snapshot())?;
         if let Some(contents) = contents {
@@ -289,9 +299,16 @@ impl AdminService for Admin {
                 "this collector writes no log of its own: ask whoever runs its process",
             )
         })?;
+        let by = Caller::of(&request)?.by();
         let (asked, before) = (request.into_inner().filter, log.text());
         if !asked.is_empty() {
             log.set(&asked).map_err(|error| refusal::invalid("filter", error.to_string()))?;
+            let change = || Change::LogFilterSet { filter: asked.clone() };
+            if let Err(unwritten) = self.registry.apply(by, |_| Ok(change())).await {
+                // No administrative act without its entry.
+                log.set(&before).map_err(refusal::internal)?;
+                return Err(unwritten.into());
+            }
             tracing::warn!(filter = asked, before, "an operator replaced the log's filter");
         }
         Ok(Response::new(v1::SetLogFilterResponse { filter: log.text(), before }))

@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::{
     guard::Caller,
     ingest::{Answered, Ingest, IngestError},
+    limits,
     pool::{Limit, Overload},
     receipts::Receipts,
     refusal,
@@ -45,7 +46,10 @@ impl Collection {
 impl From<IngestError> for Status {
     fn from(error: IngestError) -> Self {
         match error {
-            IngestError::TooMany { .. } => refusal::invalid("envelopes", error.to_string()),
+            IngestError::TooMany { limit, .. } => {
+                let named = Limit { name: "reports_per_batch", value: limit };
+                refusal::beyond("envelopes", named, error.to_string())
+            }
             IngestError::Overload(overload) => overload.into(),
             IngestError::Registry(error) => error.into(),
             IngestError::Store(error) => refusal::store(error),
@@ -65,7 +69,7 @@ async fn answer(
     publisher: PublisherId,
     request: Result<v1::UploadReportsRequest, Status>,
 ) -> Result<v1::UploadReportsResponse, Status> {
-    let v1::UploadReportsRequest { batch, envelopes } = request?;
+    let v1::UploadReportsRequest { batch, envelopes } = request.map_err(limits::of_message)?;
     let leave = ingest.enter_in_turn().await?;
     let Answered { outcomes, counts } = ingest.take_in(publisher, &envelopes, leave).await?;
     let receipt = receipts.give(publisher, &envelopes, counts);

@@ -2,6 +2,7 @@
 
 mod admin;
 mod audit;
+mod backup;
 mod collection;
 mod manifest;
 mod reporting;
@@ -12,6 +13,7 @@ pub(crate) use admin::Admin;
 #[cfg(feature = "fuzzing")]
 pub(crate) use admin::with_contents;
 pub(crate) use audit::Audit;
+pub(crate) use backup::Backups;
 pub(crate) use collection::Collection;
 pub(crate) use manifest::Manifests;
 pub(crate) use reporting::Reporting;

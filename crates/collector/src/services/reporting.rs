@@ -20,7 +20,7 @@ use crate::{
     report::{
         Desk, Question,
         funnel::{self, Funnel},
-        plan_measure,
+        plan_measure, privacy,
         reconciliation::{self, Reconciliation},
         told_measure,
     },
@@ -229,6 +229,22 @@ impl ReportingService for Reporting {
         let parts = self.answer(view.parts, VIEW_ROWS, String::new()).await?;
         let ratios = self.answer(view.ratios, VIEW_ROWS, String::new()).await?;
         Ok(Response::new(reconciliation::view(groups, parts, ratios)))
+    }
+
+    async fn get_privacy(
+        &self,
+        request: Request<v1::GetPrivacyRequest>,
+    ) -> Result<Response<v1::GetPrivacyResponse>, Status> {
+        let (_, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
+        let has_measures = catalogue.measures_of(campaign.id).next().is_some();
+        let answer = match has_measures {
+            true => {
+                let question = privacy::question(&catalogue, &campaign, request.into_inner().range)?;
+                Some(self.answer(Arc::new(question), VIEW_ROWS, String::new()).await?)
+            }
+            false => None,
+        };
+        Ok(Response::new(privacy::statement(&catalogue, &campaign, answer)))
     }
 
     async fn plan_measure(

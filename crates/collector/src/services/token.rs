@@ -14,6 +14,7 @@ use crate::{
     keys::{EpochKeeper, PublisherKeys, is_issued},
     metrics::Metrics,
     pool::CryptoPool,
+    quota::TokenQuota,
     refusal,
     registry::Registry,
 };
@@ -25,6 +26,7 @@ pub(crate) struct Tokens {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pool: CryptoPool,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) quota: TokenQuota,
 }
 
 impl Tokens {
@@ -76,7 +78,10 @@ impl TokenService for Tokens {
         let tokens = (blinded_batch.len() / 32) as u64;
         let epoch = self.issuing_epoch(&catalogue, EpochId(epoch))?;
         let keys = self.keys.of(&epoch.entry, publisher).map_err(refusal::internal)?;
-        let issued_batch = self.issue(keys, blinded_batch).await?;
+        let epoch = epoch.entry.epoch;
+        self.quota.take(publisher, epoch, tokens).await?;
+        let issued = self.issue(keys, blinded_batch).await;
+        let issued_batch = issued.inspect_err(|_| self.quota.give_back(publisher, epoch, tokens))?;
         self.metrics.tokens_issued(publisher).inc_by(tokens);
         Ok(Response::new(v1::IssueTokensResponse { issued_batch }))
     }

@@ -67,6 +67,8 @@ impl House {
     pub async fn open(change: impl FnOnce(&mut CollectorConfig)) -> Self {
         let dir = TempDir::new().unwrap();
         let mut config = CollectorConfig::new(dir.path().join("data"));
+        // A test counts few reports, and looks at them.
+        config.policy.reports_per_window = 1;
         change(&mut config);
         let clock = ManualClock::new(NOON);
         let (collector, channel) = start(&config, &clock).await;
@@ -87,6 +89,15 @@ impl House {
     pub async fn reopen(self) -> Self {
         let Self { dir, clock, config, collector, operator, .. } = self;
         collector.shutdown().await.unwrap();
+        let (collector, channel) = start(&config, &clock).await;
+        Self { dir, clock, config, collector, channel, operator }
+    }
+
+    /// Ends the collector, has something done to its data, and starts another one there.
+    pub async fn reopen_after(self, between: impl AsyncFnOnce(&CollectorConfig, &ManualClock)) -> Self {
+        let Self { dir, clock, config, collector, operator, .. } = self;
+        collector.shutdown().await.unwrap();
+        between(&config, &clock).await;
         let (collector, channel) = start(&config, &clock).await;
         Self { dir, clock, config, collector, channel, operator }
     }
@@ -114,8 +125,13 @@ impl House {
 
     pub async fn create_campaign(&self, brand: &str, name: &str, publishers: &[&str]) {
         let publishers = publishers.iter().map(|&name| name.into()).collect();
-        let request =
-            v1::CreateCampaignRequest { brand: brand.into(), name: name.into(), publishers, attribution_seconds: 0 };
+        let request = v1::CreateCampaignRequest {
+            brand: brand.into(),
+            name: name.into(),
+            publishers,
+            attribution_seconds: 0,
+            policy: None,
+        };
         self.admin().create_campaign(request).await.unwrap();
     }
 

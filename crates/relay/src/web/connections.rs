@@ -10,6 +10,7 @@ use std::{
 };
 
 use axum::{Router, response::Response};
+use http::{HeaderValue, StatusCode, header};
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -17,32 +18,32 @@ use hyper_util::{
 };
 use tacita_tls::Acceptor;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::TcpConnectInfo;
+use tonic::{Code, transport::server::TcpConnectInfo};
 use tower::ServiceExt as _;
 
-use super::limits::{HEADER_BYTES, REQUEST_TIME};
+use super::Refusal;
 use crate::{
-    config::ConnectionLimit,
+    config::{ConnectionLimit, RequestLimit},
     metrics::Metrics,
+    refusal::{Cause, Limit},
     visitor::{TrustedProxies, Visitor},
 };
 
 /// A peer over HTTP/2 that does not answer a ping for as long again is gone.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
-/// After this a connection takes no more requests: who reads or writes a byte at a time does not hold a place for ever.
-const CONNECTION_AGE: Duration = Duration::from_secs(600);
+/// How long who is turned away may take to read why.
+const FAREWELL: Duration = Duration::from_secs(1);
 
-const STREAMS_PER_CONNECTION: u32 = 128;
-
-/// The room for a head: past [`HEADER_BYTES`] it is still read, so that the refusal can name the limit.
-const HEAD_BUFFER: usize = 4 * HEADER_BYTES;
+/// How many are told why at a time; others find their connection closed.
+const FAREWELLS: usize = 256;
 
 /// The pause after the operating system gave no connection (no descriptors are left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -53,6 +54,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The open connections, and how many there may be.
 pub(crate) struct Connections {
     limit: ConnectionLimit,
+    requests: RequestLimit,
     proxies: TrustedProxies,
     metrics: Arc<Metrics>,
     /// None: without TLS.
@@ -74,17 +76,18 @@ struct Place {
 
 impl Connections {
     pub(crate) fn new(
-        limit: ConnectionLimit,
+        (limit, requests): (ConnectionLimit, RequestLimit),
         proxies: TrustedProxies,
         metrics: Arc<Metrics>,
         acceptor: Option<Arc<Acceptor>>,
     ) -> Self {
-        Self { limit, proxies, metrics, acceptor, open: Arc::default() }
+        Self { limit, requests, proxies, metrics, acceptor, open: Arc::default() }
     }
 
     /// Serves `app` until told to stop, then lets open requests end.
     pub(crate) async fn serve(self, listener: TcpListener, app: Router, stop: CancellationToken) {
         let mut conversations = JoinSet::new();
+        let farewells = Arc::new(Semaphore::new(FAREWELLS));
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
@@ -94,8 +97,8 @@ impl Connections {
             match accepted {
                 Ok((stream, peer)) => match self.take_place(peer) {
                     Ok(place) => {
-                        let acceptor = self.acceptor.clone();
-                        let conversation = begin(stream, peer, acceptor, app.clone(), self.limit.idle, stop.clone());
+                        let (acceptor, limits) = (self.acceptor.clone(), (self.limit, self.requests));
+                        let conversation = begin(stream, peer, acceptor, app.clone(), limits, stop.clone());
                         let open = self.metrics.connections.opened();
                         conversations.spawn(async move {
                             conversation.await;
@@ -105,8 +108,13 @@ impl Connections {
                     Err(told) => {
                         self.metrics.connections_refused.inc();
                         // Over TLS it would take a handshake to say so.
-                        if self.acceptor.is_none() {
-                            conversations.spawn(turn_away(stream, told));
+                        let place = self.acceptor.is_none().then(|| farewells.clone().try_acquire_owned().ok());
+                        if let Some(place) = place.flatten() {
+                            let limits = (ConnectionLimit { idle: FAREWELL, ..self.limit }, self.requests);
+                            conversations.spawn(async move {
+                                turn_away(stream, told, limits).await;
+                                drop(place);
+                            });
                         }
                     }
                 },
@@ -121,17 +129,19 @@ impl Connections {
     }
 
     /// A place for a connection from `peer`, or which limit leaves none.
-    fn take_place(&self, peer: SocketAddr) -> Result<Place, String> {
+    fn take_place(&self, peer: SocketAddr) -> Result<Place, (Limit, String)> {
         let ConnectionLimit { most, per_visitor, .. } = self.limit;
         let visitor = (!self.proxies.trusts(peer.ip().to_canonical())).then(|| Visitor::from(peer.ip()));
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.all >= most {
-            return Err(format!("{most} connections are open, as many as may be; try again later"));
+            let told = format!("{most} connections are open, as many as may be; try again later");
+            return Err((Limit::new("connections.most", most as u64), told));
         }
         if let Some(visitor) = visitor {
             let of_visitor = open.by_visitor.entry(visitor).or_default();
             if *of_visitor >= per_visitor {
-                return Err(format!("{per_visitor} connections of one address are open, as many as may be"));
+                let told = format!("{per_visitor} connections of one address are open, as many as may be");
+                return Err((Limit::new("connections.per-visitor", per_visitor as u64), told));
             }
             *of_visitor += 1;
         }
@@ -161,15 +171,15 @@ async fn begin(
     peer: SocketAddr,
     acceptor: Option<Arc<Acceptor>>,
     app: Router,
-    idle: Duration,
+    limits: (ConnectionLimit, RequestLimit),
     stop: CancellationToken,
 ) {
     stream.set_nodelay(true).ok();
     let info = TcpConnectInfo { local_addr: stream.local_addr().ok(), remote_addr: Some(peer) };
     match acceptor {
         None => {
-            let Ok(Some(version)) = timeout(idle, version_of(&stream)).await else { return };
-            converse(stream, version, info, app, idle, stop).await;
+            let Ok(Some(version)) = timeout(limits.0.idle, version_of(&stream)).await else { return };
+            converse(stream, version, info, app, limits, stop).await;
         }
         Some(acceptor) => {
             let Ok(stream) = acceptor.accept(stream).await else { return };
@@ -177,7 +187,7 @@ async fn begin(
                 Some(b"h2") => Version::Http2,
                 _ => Version::Http1,
             };
-            converse(stream, version, info, app, idle, stop).await;
+            converse(stream, version, info, app, limits, stop).await;
         }
     }
 }
@@ -187,7 +197,7 @@ async fn converse(
     version: Version,
     info: TcpConnectInfo,
     app: Router,
-    idle: Duration,
+    limits: (ConnectionLimit, RequestLimit),
     stop: CancellationToken,
 ) {
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -195,15 +205,16 @@ async fn converse(
         let app = app.clone();
         async move { Ok::<Response, Infallible>(app.oneshot(request).await.unwrap_or_else(|never| match never {})) }
     });
-    let builder = builder(version, idle);
+    let (age, time) = (limits.0.age, limits.1.time);
+    let builder = builder(version, limits);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         _ = connection.as_mut() => return,
         () = stop.cancelled() => {}
-        () = sleep(CONNECTION_AGE) => {}
+        () = sleep(age) => {}
     }
     connection.as_mut().graceful_shutdown();
-    timeout(REQUEST_TIME, connection).await.ok();
+    timeout(time, connection).await.ok();
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -225,34 +236,43 @@ async fn version_of(stream: &TcpStream) -> Option<Version> {
     }
 }
 
-fn builder(version: Version, idle: Duration) -> auto::Builder<TokioExecutor> {
+fn builder(version: Version, (limit, requests): (ConnectionLimit, RequestLimit)) -> auto::Builder<TokioExecutor> {
+    // Past the limit of headers a head is still read, so that the refusal can name the limit.
+    let head = 4 * requests.header_bytes;
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle).max_buf_size(HEAD_BUFFER);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limit.idle).max_buf_size(head);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_EVERY)
-        .max_concurrent_streams(STREAMS_PER_CONNECTION)
-        .max_header_list_size(HEAD_BUFFER as u32);
+        .max_concurrent_streams(limit.streams)
+        .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX));
     match version {
         Version::Http1 => builder.http1_only(),
         Version::Http2 => builder.http2_only(),
     }
 }
 
-/// Says why, and closes. A peer over HTTP/2 finds its connection closed.
-async fn turn_away(mut stream: TcpStream, told: String) {
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain; charset=utf-8\r\nretry-after: 10\r\n\
-         connection: close\r\ncontent-length: {}\r\n\r\n{told}\n",
-        told.len() + 1
-    );
-    let farewell = async {
-        stream.write_all(answer.as_bytes()).await?;
-        stream.shutdown().await?;
-        // Closing on unread bytes would reset the connection and take the answer with it.
-        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
-    };
-    timeout(Duration::from_secs(1), farewell).await.ok();
+/// Says why to the first request, in the words that it speaks, and closes.
+async fn turn_away(stream: TcpStream, (limit, told): (Limit, String), limits: (ConnectionLimit, RequestLimit)) {
+    let Ok(Some(version)) = timeout(FAREWELL, version_of(&stream)).await else { return };
+    let service = service_fn(move |request: Request<Incoming>| {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let refusal = Refusal { status, code: Code::ResourceExhausted, told: told.clone(), cause: Cause::Limit(limit) };
+        let mut answer = refusal.to(request.headers());
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+        if request.version() <= http::Version::HTTP_11 {
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        async move { Ok::<Response, Infallible>(answer) }
+    });
+    let builder = builder(version, limits);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = sleep(FAREWELL) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    timeout(FAREWELL, connection).await.ok();
 }

@@ -13,6 +13,7 @@ use http::{HeaderValue, StatusCode, header};
 use tonic::Code;
 
 use super::{Origins, Refusal, media_type};
+use crate::refusal::Cause;
 
 const SUBMIT: &str = "/tacita.v1.CollectionService/SubmitReports";
 const GRPC_WEB_TEXT: HeaderValue = HeaderValue::from_static("application/grpc-web-text");
@@ -29,13 +30,14 @@ pub(super) async fn take(State(origins): State<Origins>, mut request: Request, n
              for SubmitReports, text/plain"
         );
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Refusal { status, code: Code::InvalidArgument, reason: "MEDIA_TYPE", told }.to(request.headers());
+        let cause = Cause::Reason("MEDIA_TYPE");
+        return Refusal { status, code: Code::InvalidArgument, cause, told }.to(request.headers());
     }
     if !origins.allow(request.uri(), request.headers()) {
         let told =
             "this origin may not submit here; the relay's operator lists those that may in allowed-origins".into();
-        let (status, code) = (StatusCode::FORBIDDEN, Code::PermissionDenied);
-        return Refusal { status, code, reason: "ORIGIN", told }.to(request.headers());
+        let (status, code, cause) = (StatusCode::FORBIDDEN, Code::PermissionDenied, Cause::Reason("ORIGIN"));
+        return Refusal { status, code, cause, told }.to(request.headers());
     }
     request.headers_mut().insert(header::CONTENT_TYPE, GRPC_WEB_TEXT);
     next.run(request).await

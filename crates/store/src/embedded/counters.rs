@@ -201,7 +201,7 @@ impl Counters {
         }
     }
 
-    /// Ends a group that failed: what is in memory is no longer what the disk holds.
+    /// What is in memory is no longer what the disk holds: a group failed, or tallies were deleted.
     pub(super) fn forget(&mut self) {
         self.rows.clear();
         self.dirty.clear();

@@ -181,6 +181,26 @@ impl Disk {
         self.db.snapshot()
     }
 
+    /// Every keyspace but the spent sets, with its name.
+    pub(super) fn kept_keyspaces(&self) -> Result<Vec<(String, Keyspace)>, StoreError> {
+        let names = self.db.list_keyspace_names();
+        let kept = names.iter().filter(|name| layout::epoch_of_name(name).is_none());
+        // They exist: nothing is made.
+        kept.map(|name| Ok((name.to_string(), self.db.keyspace(name, || small_keyspace(&self.options))?))).collect()
+    }
+
+    /// Brings the tallies in memory into tables, and merges all tables of tallies into new ones.
+    pub(super) fn rewrite_tallies(&self) -> Result<(), StoreError> {
+        if self.tallies.rotate_memtable()? {
+            while self.tallies.sealed_memtable_count() > 0 {
+                // Fails if the thread that would bring them there has failed.
+                self.db.persist(PersistMode::Buffer)?;
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        Ok(self.tallies.major_compact()?)
+    }
+
     /// Refuses while less than the reserve is free.
     pub(super) fn require_room(&self) -> Result<(), StoreError> {
         let disk = rustix::fs::statvfs(&self.path).map_err(io::Error::from)?;
@@ -245,7 +265,7 @@ fn create(path: &Path, engine: &Path, options: &EmbeddedOptions) -> Result<(), S
     Ok(File::open(path)?.sync_all()?)
 }
 
-fn open_database(engine: &Path, options: &EmbeddedOptions) -> Result<Database, StoreError> {
+pub(super) fn open_database(engine: &Path, options: &EmbeddedOptions) -> Result<Database, StoreError> {
     Ok(Database::builder(engine)
         .cache_size(options.cache_bytes)
         .max_journaling_size(options.journal_bytes.max(64 << 20))

@@ -10,11 +10,14 @@
 //! | `spent` | the spent set of an epoch, in generations |
 //! | `filter` | which nullifiers a generation may hold |
 //! | `disk` | the directory and its keyspaces |
+//! | `backup` | the store handed out while it goes on, and made from that |
+//! | `retention` | deleting tallies |
 //! | `layout` | names and keys, to the byte |
 //! | `migrate` | stores of older versions |
 //! | `fault` | what the engine's errors mean |
 //! | `options` | bounds |
 
+mod backup;
 mod counters;
 mod disk;
 mod fault;
@@ -25,6 +28,7 @@ mod migrate;
 mod options;
 mod read;
 mod record;
+mod retention;
 mod spent;
 mod writer;
 
@@ -49,6 +53,8 @@ use self::{
 use crate::{
     ChangeLog, Closing, Committed, Entry, LogError, Partition, PeriodCounts, PeriodRecord, SeriesTally, StoreError,
     Syncs, TallyStore,
+    backup::{Backup, Cut, Part},
+    retention::Retention,
 };
 
 /// How many nullifiers are looked for in memory on the caller's own thread: some microseconds.
@@ -81,6 +87,20 @@ impl EmbeddedStore {
         let writer =
             thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(jobs, &OwnThread))?;
         Ok(Self { queue: Some(queue), disk, writer: Some(writer) })
+    }
+
+    /// Makes the store in the directory `path` out of the parts of a [`Backup`] of layout `schema`. Blocks. A crash leaves no store.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Schema`] for a layout of a newer version; [`StoreError::Engine`] if there is a store already, or for parts that no
+    /// backup has.
+    pub fn restore(
+        path: impl AsRef<Path>,
+        schema: u32,
+        parts: impl Iterator<Item = Result<Part, StoreError>>,
+    ) -> Result<(), StoreError> {
+        backup::restore(path.as_ref(), schema, parts)
     }
 
     /// Has the writer do a job and waits for its answer.
@@ -207,6 +227,28 @@ impl ChangeLog for EmbeddedStore {
     async fn append(&self, expected: u64, entry: &[u8]) -> Result<(), LogError> {
         let entry = entry.to_vec();
         self.ask(|answer| Job::Append(Append { expected, entry, answer })).await
+    }
+}
+
+#[async_trait]
+impl Backup for EmbeddedStore {
+    async fn back_up(&self, parts: mpsc::Sender<Part>) -> Result<Cut, StoreError> {
+        self.on_blocking_thread(move |disk| backup::back_up(disk, &parts)).await
+    }
+}
+
+#[async_trait]
+impl Retention for EmbeddedStore {
+    async fn oldest_window(&self, measure: MeasureId) -> Result<Option<WindowId>, StoreError> {
+        self.on_blocking_thread(move |disk| retention::oldest_window(disk, measure)).await
+    }
+
+    async fn delete_windows(&self, measure: MeasureId, before: WindowId) -> Result<u64, StoreError> {
+        self.ask(|answer| Job::DeleteWindows { measure, before, answer }).await
+    }
+
+    async fn shed(&self) -> Result<(), StoreError> {
+        self.on_blocking_thread(retention::shed).await
     }
 }
 

@@ -6,14 +6,20 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use fjall::OwnedWriteBatch;
-use tacita_protocol::{epoch::EpochId, id::PublisherId, outcome::Outcome, record::PeriodId};
+use tacita_protocol::{
+    epoch::EpochId,
+    id::{MeasureId, PublisherId},
+    outcome::Outcome,
+    record::PeriodId,
+    time::WindowId,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     counters::Counters,
     disk::Disk,
     judge::{Judgement, judge},
-    layout, record,
+    layout, record, retention,
 };
 use crate::{Closing, Committed, Entry, LogError, StoreError, Verdict};
 
@@ -27,6 +33,7 @@ pub(super) enum Job {
     Append(Append),
     DropEpoch { epoch: EpochId, answer: Answer<()> },
     ClosePeriod { closing: Closing, answer: Answer<()> },
+    DeleteWindows { measure: MeasureId, before: WindowId, answer: Answer<u64> },
 }
 
 /// See [`TallyStore::commit`](crate::TallyStore::commit).
@@ -70,7 +77,9 @@ impl Group {
             }
             Job::AddOutcomes(outcomes) => self.outcomes.push(outcomes),
             Job::Append(append) => self.appends.push(append),
-            apart @ (Job::DropEpoch { .. } | Job::ClosePeriod { .. }) => return Some(apart),
+            apart @ (Job::DropEpoch { .. } | Job::ClosePeriod { .. } | Job::DeleteWindows { .. }) => {
+                return Some(apart);
+            }
         }
         self.size += 1;
         None
@@ -139,12 +148,23 @@ impl Writer {
             if !group.is_empty() {
                 self.write(group, pace);
             }
-            match apart {
-                // Whoever asked may have left: the work is done all the same. So with every answer below.
-                Some(Job::DropEpoch { epoch, answer }) => drop(answer.send(self.disk.drop_epoch(epoch))),
-                Some(Job::ClosePeriod { closing, answer }) => drop(answer.send(self.close_period(closing))),
-                _ => {}
+            if let Some(job) = apart {
+                self.do_apart(job);
             }
+        }
+    }
+
+    /// Does a job that shares no batch. Whoever asked may have left: the work is done all the same. So with every answer below.
+    fn do_apart(&mut self, job: Job) {
+        match job {
+            Job::DropEpoch { epoch, answer } => drop(answer.send(self.disk.drop_epoch(epoch))),
+            Job::ClosePeriod { closing, answer } => drop(answer.send(self.close_period(closing))),
+            Job::DeleteWindows { measure, before, answer } => {
+                let deleted = retention::delete_windows(&self.disk, measure, before);
+                self.counters.forget();
+                drop(answer.send(deleted));
+            }
+            Job::Commit(_) | Job::AddOutcomes(_) | Job::Append(_) => {}
         }
     }
 

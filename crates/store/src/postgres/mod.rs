@@ -8,6 +8,7 @@
 //! | `database` | the pool of connections, and trying again |
 //! | `batch` | a commit as the function's arguments |
 //! | `read` | rows of reads |
+//! | `retention` | deleting tallies |
 //! | `fault` | what errors mean |
 //! | `types` | values as PostgreSQL takes them |
 //! | `tls` | encrypted connections |
@@ -24,6 +25,7 @@ mod database;
 mod fault;
 mod options;
 mod read;
+mod retention;
 mod schema;
 #[cfg(feature = "scratch-server")]
 pub mod scratch;

@@ -170,6 +170,11 @@ pub async fn query(url: &PostgresUrl, sql: &str) -> Result<Vec<String>, StoreErr
     Ok(messages.into_iter().filter_map(first).collect())
 }
 
+/// Where a program of PostgreSQL's is, for tests that call it.
+pub fn program(name: &str) -> Option<PathBuf> {
+    programs().map(|programs| programs.join(name))
+}
+
 fn is_zombie(pid: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
 }

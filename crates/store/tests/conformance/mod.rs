@@ -1,7 +1,7 @@
 //! What every engine must pass, whatever it keeps its data in.
 //!
 //! An engine's test says where its data lives ([`Home`]) and calls [`suite!`]; each case of [`spending`], [`tallying`],
-//! [`recording`], [`dropping`] and
+//! [`recording`], [`dropping`], [`retaining`] and
 //! [`logging`] becomes one test. [`crash`] is for a test of its own, as it needs a process to kill.
 //! The oracle throughout: each report raises a counter that no other one raises, so that a counter of 2 is a double count and a
 //! missing one a loss.
@@ -14,15 +14,16 @@ pub mod dropping;
 pub mod logging;
 pub mod recording;
 pub mod reports;
+pub mod retaining;
 pub mod spending;
 pub mod tallying;
 
-use tacita_store::{ChangeLog, PeriodRecord, TallyStore};
+use tacita_store::{ChangeLog, PeriodRecord, TallyStore, retention::Retention};
 
 /// Where one test's data lives. Opening it again, after the store was dropped, finds what was there.
 pub trait Home: Send + Sync {
     /// The engine.
-    type Store: TallyStore + PeriodRecord + ChangeLog + 'static;
+    type Store: TallyStore + PeriodRecord + ChangeLog + Retention + 'static;
 
     /// An empty one, or none where the engine cannot be had; then it has said that the test is skipped.
     fn new() -> impl Future<Output = Option<Self>> + Send
@@ -66,6 +67,11 @@ macro_rules! suite {
             dropping_again_or_what_never_was_changes_nothing
             tallies_outlive_their_epoch
             an_epoch_dropped_under_load_loses_nothing_that_was_answered
+        }
+        $crate::conformance::cases! { $home, retaining:
+            windows_before_a_window_are_gone_and_the_others_are_not
+            deleting_changes_nothing_that_is_spent_and_counting_goes_on
+            windows_deleted_under_load_lose_nothing_of_the_others
         }
         $crate::conformance::cases! { $home, logging:
             entries_are_read_in_order_from_any_index

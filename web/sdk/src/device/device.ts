@@ -139,7 +139,9 @@ export class Device {
   async ledger(): Promise<LedgerLine[]> {
     const boundMicro = this.#context.manifest?.ledgerBoundMicro ?? 0;
     const ledger = await this.#context.storage.look(({ ledger }) => ledger);
-    return ledger.map(({ querier, epoch, micro }) => ({ brand: +querier, epoch, spentMicro: micro, boundMicro }));
+    return ledger.flatMap(({ querier, epoch, micro }) =>
+      typeof querier === "number" ? { brand: querier, epoch, spentMicro: micro, boundMicro } : [],
+    );
   }
 
   /** Where this device remembers to have shared, in the present and the last window of each length. */
@@ -156,7 +158,7 @@ export class Device {
       const spentThrough = Math.max(state.spentThrough, state.secret?.epoch ?? 0);
       delete state.manifest;
       delete state.secret;
-      Object.assign(state, newState(), { optedOut: true, spentThrough });
+      Object.assign(state, newState(), { optedOut: true, spentThrough, budgetSince: state.budgetSince });
     });
     this.#context.manifest = undefined;
     await this.#context.storage.dropCatalogues([]);

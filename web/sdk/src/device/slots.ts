@@ -1,7 +1,7 @@
 // Slots: opened before their value is known, paid for, closed with exactly one report (spec/device.md §3–4).
 
 import { type Bytes, concat, u32, u64 } from "../bytes.js";
-import { charge } from "../dp/ledger.js";
+import { charge, type Spent } from "../dp/ledger.js";
 import { randomize } from "../dp/mechanism.js";
 import { memoWords } from "../dp/memo.js";
 import { NONE } from "../protocol/domain.js";
@@ -14,6 +14,9 @@ const MAX_AGE_SECONDS = 2 * 86_400;
 
 /** How long a slot count outlives its window: a clock that is set back a day repeats no ordinal. */
 const COUNT_KEPT_SECONDS = 86_400;
+
+/** At most so often a budget begins anew, however short the epochs are. */
+const BUDGET_SECONDS = 6 * 86_400;
 
 /** The circumstances in which a slot opens. */
 export interface Moment {
@@ -72,7 +75,7 @@ const isClosedWithSession = ({ bySession, event }: Measure) => bySession && even
 
 function openSlot(state: DeviceState, { manifest, epoch, now }: Moment, measure: Measure): OpenSlot {
   if (!hasRoom(state, 1, now)) throw new Error("full");
-  const chargedEpoch = beginEpoch(state, epoch.epoch);
+  const chargedEpoch = beginEpoch(state, epoch);
   const window = Math.floor(now / measure.windowSeconds);
   const ordinal = nextOrdinal(state, measure, window, now);
   const exhausted = !pay(state, manifest, measure, chargedEpoch);
@@ -103,18 +106,26 @@ function nextOrdinal(state: DeviceState, measure: Measure, window: number, now: 
 
 /**
  * The epoch to charge: with the first slot of a new one, the secret is drawn anew and older expenses are forgotten. It
- * never goes back, so that a clock that does cannot spend a forgotten budget again.
+ * never goes back, so that a clock that does cannot spend a forgotten budget again; and what was spent goes on into an
+ * epoch that begins too soon, so that many short epochs mint no budgets.
  */
-function beginEpoch(state: DeviceState, epoch: number): number {
+function beginEpoch(state: DeviceState, { epoch, startsAt }: Epoch): number {
   if (state.secret && state.secret.epoch >= epoch) return state.secret.epoch;
   state.secret = { epoch, bytes: crypto.getRandomValues(new Uint8Array(32)) };
-  state.ledger = state.ledger.filter((spent) => spent.epoch >= epoch);
+  if (startsAt < state.budgetSince + BUDGET_SECONDS) {
+    state.ledger = state.ledger.map((spent) => ({ ...spent, epoch }));
+    state.spentThrough &&= epoch;
+  } else Object.assign(state, { ledger: [], budgetSince: startsAt });
   return epoch;
 }
 
-/** Charges a slot to its brand's budget; false, and nothing is charged, if that is exhausted. */
+/** Charges a slot to its brand's budget and to its campaign's; false, and nothing is charged, if one is exhausted. */
 function pay(state: DeviceState, { campaigns, ledgerBoundMicro }: Manifest, measure: Measure, epoch: number): boolean {
   const campaign = campaigns.find(({ id }) => id === measure.campaign);
   if (!campaign || epoch <= state.spentThrough) return false;
-  return charge(state.ledger, ledgerBoundMicro, [{ querier: campaign.brand, epoch, micro: measure.epsilonMicro }]);
+  const micro = measure.epsilonMicro;
+  const pays = (ledger: Spent[]) =>
+    charge(ledger, ledgerBoundMicro, [{ querier: campaign.brand, epoch, micro }]) &&
+    charge(ledger, campaign.deviceMicro, [{ querier: `c${campaign.id}`, epoch, micro }]);
+  return pays(state.ledger.map((spent) => ({ ...spent }))) && pays(state.ledger);
 }

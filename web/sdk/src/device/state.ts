@@ -20,6 +20,8 @@ export interface DeviceState {
   /** Unspent tokens, each of 106 bytes. */
   wallet: { epoch: number; bytes: Bytes }[];
   ledger: Spent[];
+  /** When the epoch began with which the budgets last began anew, in Unix seconds. */
+  budgetSince: number;
   counts: SlotCount[];
   sessions: OpenSession[];
   /** Slots whose value is final, to be randomized. */
@@ -77,6 +79,7 @@ export const newState = (): DeviceState => ({
   fetchedAt: 0,
   wallet: [],
   ledger: [],
+  budgetSince: 0,
   counts: [],
   sessions: [],
   closing: [],

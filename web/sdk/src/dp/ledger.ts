@@ -4,7 +4,7 @@
 // The filter of Cookie Monster (Tholoniat et al., SOSP 2024, §4). Micro-ε are whole numbers far below 2⁵³.
 
 export interface Spent {
-  /** Who learns from the answer: the brand. */
+  /** Whose budget: a brand's number, or `c` and a campaign's. */
   readonly querier: string | number;
   readonly epoch: number;
   micro: number;

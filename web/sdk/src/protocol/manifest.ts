@@ -20,6 +20,9 @@ const CONTENT = "content";
 /** The most cells of a measure, `none` included. */
 const MAX_CELLS = 131_072;
 
+/** The largest bound of a ledger that anybody takes for one: ε = 1,000. */
+const MAX_LEDGER_BOUND_MICRO = 1e9;
+
 /** One epoch of the key directory. Times are Unix seconds. */
 export interface Epoch {
   readonly epoch: number;
@@ -48,6 +51,10 @@ export interface Campaign {
   readonly brand: number;
   readonly name: string;
   readonly attributionSeconds: number;
+  /** The largest ε of one report. */
+  readonly reportMicro: number;
+  /** What a device may spend on the campaign in an epoch. */
+  readonly deviceMicro: number;
 }
 
 export interface Manifest {
@@ -55,6 +62,7 @@ export interface Manifest {
   readonly bytes: Bytes;
   readonly revision: number;
   readonly epochs: readonly Epoch[];
+  /** Those that keep to the policy of their campaign; the others are not answered. */
   readonly measures: readonly Measure[];
   readonly campaigns: readonly Campaign[];
   readonly tokenBatch: number;
@@ -131,11 +139,15 @@ async function read(bytes: Bytes, fields: Fields): Promise<Manifest> {
     check(!previous || (entry.epoch === previous.epoch + 1 && equal(entry.chain, await chainAfter(previous, entry))));
   }
   const campaigns = all(6, readCampaign);
-  const measures = all(5, readMeasure);
-  check(measures.every((measure) => campaigns.some(({ id }) => id === measure.campaign)));
+  const measures = all(5, readMeasure).filter(({ campaign, epsilonMicro }) => {
+    const known = campaigns.find(({ id }) => id === campaign);
+    check(known);
+    return epsilonMicro <= Math.min(known.reportMicro, known.deviceMicro);
+  });
   const policy = readFields(oneOf(fields, 7));
   const tokenBatch = numberOf(policy, 1);
-  check(tokenBatch >= 1 && tokenBatch <= 128);
+  const ledgerBoundMicro = numberOf(policy, 2);
+  check(tokenBatch >= 1 && tokenBatch <= 128 && ledgerBoundMicro <= MAX_LEDGER_BOUND_MICRO);
   return {
     bytes,
     revision: numberOf(fields, 3),
@@ -143,7 +155,7 @@ async function read(bytes: Bytes, fields: Fields): Promise<Manifest> {
     measures,
     campaigns,
     tokenBatch,
-    ledgerBoundMicro: numberOf(policy, 2),
+    ledgerBoundMicro,
   };
 }
 
@@ -198,12 +210,18 @@ function readCatalogueRef(fields: Fields): CatalogueRef {
   return named;
 }
 
-const readCampaign = (fields: Fields): Campaign => ({
-  id: numberOf(fields, 1),
-  brand: numberOf(fields, 2),
-  name: textOf(fields, 3),
-  attributionSeconds: numberOf(fields, 4),
-});
+function readCampaign(fields: Fields): Campaign {
+  check(bytesOf(fields, 30).length);
+  const policy = readFields(oneOf(fields, 30));
+  return {
+    id: numberOf(fields, 1),
+    brand: numberOf(fields, 2),
+    name: textOf(fields, 3),
+    attributionSeconds: numberOf(fields, 4),
+    reportMicro: numberOf(policy, 1),
+    deviceMicro: numberOf(policy, 2),
+  };
+}
 
 function check(holds: unknown): asserts holds {
   if (!holds) throw new Error("manifest");

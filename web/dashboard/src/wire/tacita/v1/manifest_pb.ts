@@ -1,4 +1,4 @@
-// proto/tacita/v1/manifest.proto, SHA-256 b9a36d8f6dab9b9880027bd593c6d9df469052abcb9a3f8f5f174ea5cb32ca90
+// proto/tacita/v1/manifest.proto, SHA-256 d1d1412ef819e6106a707bd7fd2272b73e943b87baaca10f465eebfc1609750a
 // What a device must know before it can report: keys, measures, policy.
 // The relay serves the same bytes to every visitor (spec/manifest.md).
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tacita/v1/manifest.proto.
  */
 export const file_tacita_v1_manifest: GenFile = /*@__PURE__*/
-  fileDesc("Chh0YWNpdGEvdjEvbWFuaWZlc3QucHJvdG8SCXRhY2l0YS52MSInChJHZXRNYW5pZmVzdFJlcXVlc3QSEQoJcHVibGlzaGVyGAEgASgNIkkKE0dldE1hbmlmZXN0UmVzcG9uc2USMgoPc2lnbmVkX21hbmlmZXN0GAEgASgLMhkudGFjaXRhLnYxLlNpZ25lZE1hbmlmZXN0IjgKE0dldENhdGFsb2d1ZVJlcXVlc3QSEQoJcHVibGlzaGVyGAEgASgNEg4KBmRpZ2VzdBgCIAEoDCIpChRHZXRDYXRhbG9ndWVSZXNwb25zZRIRCgljYXRhbG9ndWUYASABKAwiNQoOU2lnbmVkTWFuaWZlc3QSEAoIbWFuaWZlc3QYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIuYBCghNYW5pZmVzdBIPCgd2ZXJzaW9uGAEgASgNEhEKCXB1Ymxpc2hlchgCIAEoDRIQCghyZXZpc2lvbhgDIAEoBBIlCgZlcG9jaHMYBCADKAsyFS50YWNpdGEudjEuRXBvY2hFbnRyeRIkCghtZWFzdXJlcxgFIAMoCzISLnRhY2l0YS52MS5NZWFzdXJlEi4KCWNhbXBhaWducxgGIAMoCzIbLnRhY2l0YS52MS5NYW5pZmVzdENhbXBhaWduEicKBnBvbGljeRgHIAEoCzIXLnRhY2l0YS52MS5EZXZpY2VQb2xpY3kidQoKRXBvY2hFbnRyeRINCgVlcG9jaBgBIAEoDRISCgpwdWJsaWNfa2V5GAIgASgMEg0KBWNoYWluGAMgASgMEhEKCXN0YXJ0c19hdBgEIAEoBBIPCgdlbmRzX2F0GAUgASgEEhEKCWNsb3Nlc19hdBgGIAEoBCLgAQoHTWVhc3VyZRIKCgJpZBgBIAEoDRIQCghjYW1wYWlnbhgCIAEoDRIMCgRuYW1lGAMgASgJEh8KBWV2ZW50GAQgASgOMhAudGFjaXRhLnYxLkV2ZW50Ei8KDXBhcnRpY2lwYXRpb24YBSABKA4yGC50YWNpdGEudjEuUGFydGljaXBhdGlvbhIoCgpkaW1lbnNpb25zGAYgAygLMhQudGFjaXRhLnYxLkRpbWVuc2lvbhIVCg1lcHNpbG9uX21pY3JvGAcgASgNEhYKDndpbmRvd19zZWNvbmRzGAggASgNIlUKCURpbWVuc2lvbhIMCgRuYW1lGAEgASgJEg4KBmxhYmVscxgCIAMoCRIqCgljYXRhbG9ndWUYAyABKAsyFy50YWNpdGEudjEuQ2F0YWxvZ3VlUmVmIj4KDENhdGFsb2d1ZVJlZhIOCgZkaWdlc3QYASABKAwSEAoIY29udGVudHMYAiABKA0SDAoEdGFpbBgDIAEoDSJYChBNYW5pZmVzdENhbXBhaWduEgoKAmlkGAEgASgNEg0KBWJyYW5kGAIgASgNEgwKBG5hbWUYAyABKAkSGwoTYXR0cmlidXRpb25fc2Vjb25kcxgEIAEoDSI/CgxEZXZpY2VQb2xpY3kSEwoLdG9rZW5fYmF0Y2gYASABKA0SGgoSbGVkZ2VyX2JvdW5kX21pY3JvGAIgASgNKpwBCgVFdmVudBIVChFFVkVOVF9VTlNQRUNJRklFRBAAEhEKDUVWRU5UX0FSUklWQUwQARIPCgtFVkVOVF9SRUFDSBACEg8KC0VWRU5UX1NIQVJFEAMSFAoQRVZFTlRfQ09OVkVSU0lPThAEEhcKE0VWRU5UX0NPTlRFTlRfU0hBUkUQBRIYChRFVkVOVF9TSEFSRVJfUFJPRklMRRAGKmIKDVBhcnRpY2lwYXRpb24SHQoZUEFSVElDSVBBVElPTl9VTlNQRUNJRklFRBAAEhcKE1BBUlRJQ0lQQVRJT05fRVZFTlQQARIZChVQQVJUSUNJUEFUSU9OX1NFU1NJT04QAjKwAQoPTWFuaWZlc3RTZXJ2aWNlEkwKC0dldE1hbmlmZXN0Eh0udGFjaXRhLnYxLkdldE1hbmlmZXN0UmVxdWVzdBoeLnRhY2l0YS52MS5HZXRNYW5pZmVzdFJlc3BvbnNlEk8KDEdldENhdGFsb2d1ZRIeLnRhY2l0YS52MS5HZXRDYXRhbG9ndWVSZXF1ZXN0Gh8udGFjaXRhLnYxLkdldENhdGFsb2d1ZVJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("Chh0YWNpdGEvdjEvbWFuaWZlc3QucHJvdG8SCXRhY2l0YS52MSInChJHZXRNYW5pZmVzdFJlcXVlc3QSEQoJcHVibGlzaGVyGAEgASgNIkkKE0dldE1hbmlmZXN0UmVzcG9uc2USMgoPc2lnbmVkX21hbmlmZXN0GAEgASgLMhkudGFjaXRhLnYxLlNpZ25lZE1hbmlmZXN0IjgKE0dldENhdGFsb2d1ZVJlcXVlc3QSEQoJcHVibGlzaGVyGAEgASgNEg4KBmRpZ2VzdBgCIAEoDCIpChRHZXRDYXRhbG9ndWVSZXNwb25zZRIRCgljYXRhbG9ndWUYASABKAwiNQoOU2lnbmVkTWFuaWZlc3QSEAoIbWFuaWZlc3QYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMIuYBCghNYW5pZmVzdBIPCgd2ZXJzaW9uGAEgASgNEhEKCXB1Ymxpc2hlchgCIAEoDRIQCghyZXZpc2lvbhgDIAEoBBIlCgZlcG9jaHMYBCADKAsyFS50YWNpdGEudjEuRXBvY2hFbnRyeRIkCghtZWFzdXJlcxgFIAMoCzISLnRhY2l0YS52MS5NZWFzdXJlEi4KCWNhbXBhaWducxgGIAMoCzIbLnRhY2l0YS52MS5NYW5pZmVzdENhbXBhaWduEicKBnBvbGljeRgHIAEoCzIXLnRhY2l0YS52MS5EZXZpY2VQb2xpY3kidQoKRXBvY2hFbnRyeRINCgVlcG9jaBgBIAEoDRISCgpwdWJsaWNfa2V5GAIgASgMEg0KBWNoYWluGAMgASgMEhEKCXN0YXJ0c19hdBgEIAEoBBIPCgdlbmRzX2F0GAUgASgEEhEKCWNsb3Nlc19hdBgGIAEoBCLgAQoHTWVhc3VyZRIKCgJpZBgBIAEoDRIQCghjYW1wYWlnbhgCIAEoDRIMCgRuYW1lGAMgASgJEh8KBWV2ZW50GAQgASgOMhAudGFjaXRhLnYxLkV2ZW50Ei8KDXBhcnRpY2lwYXRpb24YBSABKA4yGC50YWNpdGEudjEuUGFydGljaXBhdGlvbhIoCgpkaW1lbnNpb25zGAYgAygLMhQudGFjaXRhLnYxLkRpbWVuc2lvbhIVCg1lcHNpbG9uX21pY3JvGAcgASgNEhYKDndpbmRvd19zZWNvbmRzGAggASgNIlUKCURpbWVuc2lvbhIMCgRuYW1lGAEgASgJEg4KBmxhYmVscxgCIAMoCRIqCgljYXRhbG9ndWUYAyABKAsyFy50YWNpdGEudjEuQ2F0YWxvZ3VlUmVmIj4KDENhdGFsb2d1ZVJlZhIOCgZkaWdlc3QYASABKAwSEAoIY29udGVudHMYAiABKA0SDAoEdGFpbBgDIAEoDSKDAQoQTWFuaWZlc3RDYW1wYWlnbhIKCgJpZBgBIAEoDRINCgVicmFuZBgCIAEoDRIMCgRuYW1lGAMgASgJEhsKE2F0dHJpYnV0aW9uX3NlY29uZHMYBCABKA0SKQoGcG9saWN5GB4gASgLMhkudGFjaXRhLnYxLkNhbXBhaWduUG9saWN5IoMBCg5DYW1wYWlnblBvbGljeRIcChRyZXBvcnRfZXBzaWxvbl9taWNybxgBIAEoDRIcChRkZXZpY2VfZXBzaWxvbl9taWNybxgCIAEoDRIZChFwZW9wbGVfcGVyX2NvaG9ydBgDIAEoDRIaChJyZXBvcnRzX3Blcl93aW5kb3cYBCABKA0iPwoMRGV2aWNlUG9saWN5EhMKC3Rva2VuX2JhdGNoGAEgASgNEhoKEmxlZGdlcl9ib3VuZF9taWNybxgCIAEoDSqcAQoFRXZlbnQSFQoRRVZFTlRfVU5TUEVDSUZJRUQQABIRCg1FVkVOVF9BUlJJVkFMEAESDwoLRVZFTlRfUkVBQ0gQAhIPCgtFVkVOVF9TSEFSRRADEhQKEEVWRU5UX0NPTlZFUlNJT04QBBIXChNFVkVOVF9DT05URU5UX1NIQVJFEAUSGAoURVZFTlRfU0hBUkVSX1BST0ZJTEUQBipiCg1QYXJ0aWNpcGF0aW9uEh0KGVBBUlRJQ0lQQVRJT05fVU5TUEVDSUZJRUQQABIXChNQQVJUSUNJUEFUSU9OX0VWRU5UEAESGQoVUEFSVElDSVBBVElPTl9TRVNTSU9OEAIysAEKD01hbmlmZXN0U2VydmljZRJMCgtHZXRNYW5pZmVzdBIdLnRhY2l0YS52MS5HZXRNYW5pZmVzdFJlcXVlc3QaHi50YWNpdGEudjEuR2V0TWFuaWZlc3RSZXNwb25zZRJPCgxHZXRDYXRhbG9ndWUSHi50YWNpdGEudjEuR2V0Q2F0YWxvZ3VlUmVxdWVzdBofLnRhY2l0YS52MS5HZXRDYXRhbG9ndWVSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message tacita.v1.GetManifestRequest
@@ -407,6 +407,13 @@ export type ManifestCampaign = Message<"tacita.v1.ManifestCampaign"> & {
    * @generated from field: uint32 attribution_seconds = 4;
    */
   attributionSeconds: number;
+
+  /**
+   * What the campaign is held to. A device opens no slot of a measure that breaks it.
+   *
+   * @generated from field: tacita.v1.CampaignPolicy policy = 30;
+   */
+  policy?: CampaignPolicy | undefined;
 };
 
 /**
@@ -415,6 +422,48 @@ export type ManifestCampaign = Message<"tacita.v1.ManifestCampaign"> & {
  */
 export const ManifestCampaignSchema: GenMessage<ManifestCampaign> = /*@__PURE__*/
   messageDesc(file_tacita_v1_manifest, 10);
+
+/**
+ * The privacy policy of a campaign (spec/administration.md).
+ *
+ * @generated from message tacita.v1.CampaignPolicy
+ */
+export type CampaignPolicy = Message<"tacita.v1.CampaignPolicy"> & {
+  /**
+   * The largest ε of one report, in millionths.
+   *
+   * @generated from field: uint32 report_epsilon_micro = 1;
+   */
+  reportEpsilonMicro: number;
+
+  /**
+   * What a device may spend on the campaign in an epoch, in millionths of ε: a part of `DevicePolicy.ledger_bound_micro`.
+   *
+   * @generated from field: uint32 device_epsilon_micro = 2;
+   */
+  deviceEpsilonMicro: number;
+
+  /**
+   * The least people of a cohort.
+   *
+   * @generated from field: uint32 people_per_cohort = 3;
+   */
+  peoplePerCohort: number;
+
+  /**
+   * A publisher's part of a window enters no number before it has so many reports.
+   *
+   * @generated from field: uint32 reports_per_window = 4;
+   */
+  reportsPerWindow: number;
+};
+
+/**
+ * Describes the message tacita.v1.CampaignPolicy.
+ * Use `create(CampaignPolicySchema)` to create a new message.
+ */
+export const CampaignPolicySchema: GenMessage<CampaignPolicy> = /*@__PURE__*/
+  messageDesc(file_tacita_v1_manifest, 11);
 
 /**
  * @generated from message tacita.v1.DevicePolicy
@@ -440,7 +489,7 @@ export type DevicePolicy = Message<"tacita.v1.DevicePolicy"> & {
  * Use `create(DevicePolicySchema)` to create a new message.
  */
 export const DevicePolicySchema: GenMessage<DevicePolicy> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_manifest, 11);
+  messageDesc(file_tacita_v1_manifest, 12);
 
 /**
  * @generated from enum tacita.v1.Event

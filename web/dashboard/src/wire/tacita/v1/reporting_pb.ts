@@ -1,4 +1,4 @@
-// proto/tacita/v1/reporting.proto, SHA-256 340db2d5635262fdc67c1d45e2bfababce8f2ad1ab8a124431eac3b415ea130e
+// proto/tacita/v1/reporting.proto, SHA-256 54f71f3120bc2425ce7a84e5e4516f00862e41edf77d82f68569ebf1516faa44
 // What a brand may ask: totals with intervals (spec/reporting.md).
 //
 // Times are Unix seconds; days, weeks (from Monday) and months are those of UTC. Intervals are of 95 %. Every number of the service is
@@ -13,7 +13,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Measure } from "./manifest_pb.js";
+import type { CampaignPolicy, Event, Measure, Participation } from "./manifest_pb.js";
 import { file_tacita_v1_manifest } from "./manifest_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file tacita/v1/reporting.proto.
  */
 export const file_tacita_v1_reporting: GenFile = /*@__PURE__*/
-  fileDesc("Chl0YWNpdGEvdjEvcmVwb3J0aW5nLnByb3RvEgl0YWNpdGEudjEiFgoUTGlzdENhbXBhaWduc1JlcXVlc3QiRgoVTGlzdENhbXBhaWduc1Jlc3BvbnNlEi0KCWNhbXBhaWducxgBIAMoCzIaLnRhY2l0YS52MS5DYW1wYWlnblN1bW1hcnkihgEKD0NhbXBhaWduU3VtbWFyeRIMCgRuYW1lGAEgASgJEhIKCnB1Ymxpc2hlcnMYAiADKAkSJAoIbWVhc3VyZXMYAyADKAsyEi50YWNpdGEudjEuTWVhc3VyZRIrCgtkZWNsYXJhdGlvbhgEIAEoCzIWLnRhY2l0YS52MS5EZWNsYXJhdGlvbiKRAgoFUXVlcnkSEAoIY2FtcGFpZ24YASABKAkSEAoIbWVhc3VyZXMYAiADKAkSJwoGcmF0aW9zGAMgAygLMhcudGFjaXRhLnYxLlJhdGlvUmVxdWVzdBIjCgVyYW5nZRgEIAEoCzIULnRhY2l0YS52MS5UaW1lUmFuZ2USKwoLZ3JhbnVsYXJpdHkYBSABKA4yFi50YWNpdGEudjEuR3JhbnVsYXJpdHkSEAoIZ3JvdXBfYnkYBiADKAkSIgoHZmlsdGVycxgHIAMoCzIRLnRhY2l0YS52MS5GaWx0ZXISJgoHY29tcGFyZRgIIAEoCzIVLnRhY2l0YS52MS5Db21wYXJpc29uEgsKA3RvcBgJIAEoDSIlCglUaW1lUmFuZ2USDAoEZnJvbRgBIAEoBBIKCgJ0bxgCIAEoBCI8CgZGaWx0ZXISEQoJZGltZW5zaW9uGAEgASgJEg4KBnZhbHVlcxgCIAMoCRIPCgdleGNsdWRlGAMgASgIInEKCkNvbXBhcmlzb24SGQoPcHJldmlvdXNfcGVyaW9kGAEgASgISAASFwoNcHJldmlvdXNfeWVhchgCIAEoCEgAEiUKBXJhbmdlGAMgASgLMhQudGFjaXRhLnYxLlRpbWVSYW5nZUgAQggKBnBlcmlvZCJaCgxSYXRpb1JlcXVlc3QSIgoEa2luZBgBIAEoDjIULnRhY2l0YS52MS5SYXRpb0tpbmQSJgoGY3VzdG9tGAIgASgLMhYudGFjaXRhLnYxLkN1c3RvbVJhdGlvIm8KC0N1c3RvbVJhdGlvEgwKBG5hbWUYASABKAkSJwoJbnVtZXJhdG9yGAIgASgLMhQudGFjaXRhLnYxLlNlbGVjdGlvbhIpCgtkZW5vbWluYXRvchgDIAEoCzIULnRhY2l0YS52MS5TZWxlY3Rpb24iQAoJU2VsZWN0aW9uEg8KB21lYXN1cmUYASABKAkSIgoHZmlsdGVycxgCIAMoCzIRLnRhY2l0YS52MS5GaWx0ZXIiVgoMUXVlcnlSZXF1ZXN0Eh8KBXF1ZXJ5GAEgASgLMhAudGFjaXRhLnYxLlF1ZXJ5EhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJIv8BCg1RdWVyeVJlc3BvbnNlEh8KBXF1ZXJ5GAEgASgLMhAudGFjaXRhLnYxLlF1ZXJ5EioKCG1lYXN1cmVzGAIgAygLMhgudGFjaXRhLnYxLk1lYXN1cmVBbnN3ZXISHAoEcm93cxgDIAMoCzIOLnRhY2l0YS52MS5Sb3cSIwoGcmF0aW9zGAQgAygLMhMudGFjaXRhLnYxLlJhdGlvUm93EhcKD25leHRfcGFnZV90b2tlbhgFIAEoCRISCgp0b3RhbF9yb3dzGAYgASgEEiIKB25vdGljZXMYByADKAsyES50YWNpdGEudjEuTm90aWNlEg0KBXN0YXRlGAggASgJIrABCg1NZWFzdXJlQW5zd2VyEiMKB21lYXN1cmUYASABKAsyEi50YWNpdGEudjEuTWVhc3VyZRIQCghncm91cF9ieRgCIAMoCRIPCgdyZXBvcnRzGAMgASgEEg8KB3dpbmRvd3MYBCABKA0SIQoEbm9uZRgFIAEoCzITLnRhY2l0YS52MS5Fc3RpbWF0ZRIjCgdwcml2YWN5GAYgASgLMhIudGFjaXRhLnYxLlByaXZhY3kihQIKA1JvdxIPCgdtZWFzdXJlGAEgASgJEiQKBnBlcmlvZBgCIAEoCzIULnRhY2l0YS52MS5UaW1lUmFuZ2USDgoGbGFiZWxzGAMgAygJEiUKCGVzdGltYXRlGAQgASgLMhMudGFjaXRhLnYxLkVzdGltYXRlEg8KB3JlcG9ydHMYBSABKAQSDQoFc2hhcmUYBiABKAESGQoRYW1wbGlmaWVkX2Vwc2lsb24YByABKAESDwoHc2V0dGxlZBgIIAEoCBIoCghjb21wYXJlZBgJIAEoCzIWLnRhY2l0YS52MS5Db21wYXJlZFJvdxIRCgRjZWxsGAogASgNSACIAQFCBwoFX2NlbGwiigEKCEVzdGltYXRlEg0KBXZhbHVlGAEgASgBEhAKCHZhcmlhbmNlGAIgASgBEgsKA2xvdxgDIAEoARIMCgRoaWdoGAQgASgBEhIKCmFib3ZlX3plcm8YBSABKAgSGwoOcmVwb3J0c19uZWVkZWQYBiABKARIAIgBAUIRCg9fcmVwb3J0c19uZWVkZWQiuwEKC0NvbXBhcmVkUm93EiQKBnBlcmlvZBgBIAEoCzIULnRhY2l0YS52MS5UaW1lUmFuZ2USJQoIZXN0aW1hdGUYAiABKAsyEy50YWNpdGEudjEuRXN0aW1hdGUSDwoHcmVwb3J0cxgDIAEoBBIlCgpkaWZmZXJlbmNlGAQgASgLMhEudGFjaXRhLnYxLkNoYW5nZRInCgVyYXRpbxgFIAEoCzIYLnRhY2l0YS52MS5SYXRpb0VzdGltYXRlIlgKBkNoYW5nZRINCgV2YWx1ZRgBIAEoARILCgNsb3cYAiABKAESDAoEaGlnaBgDIAEoARITCgtzaWduaWZpY2FudBgEIAEoCBIPCgdwX3ZhbHVlGAUgASgBIqkBCg1SYXRpb0VzdGltYXRlEhIKBXZhbHVlGAEgASgBSACIAQESEAoDbG93GAIgASgBSAGIAQESEQoEaGlnaBgDIAEoAUgCiAEBEg4KAWcYBCABKAFIA4gBARIbCg5yZXBvcnRzX25lZWRlZBgFIAEoBEgEiAEBQggKBl92YWx1ZUIGCgRfbG93QgcKBV9oaWdoQgQKAl9nQhEKD19yZXBvcnRzX25lZWRlZCLCAgoIUmF0aW9Sb3cSDQoFcmF0aW8YASABKAkSJAoGcGVyaW9kGAIgASgLMhQudGFjaXRhLnYxLlRpbWVSYW5nZRIOCgZsYWJlbHMYAyADKAkSKgoIZXN0aW1hdGUYBCABKAsyGC50YWNpdGEudjEuUmF0aW9Fc3RpbWF0ZRImCgludW1lcmF0b3IYBSABKAsyEy50YWNpdGEudjEuRXN0aW1hdGUSKAoLZGVub21pbmF0b3IYBiABKAsyEy50YWNpdGEudjEuRXN0aW1hdGUSGQoRbnVtZXJhdG9yX21lYXN1cmUYByABKAkSGwoTZGVub21pbmF0b3JfbWVhc3VyZRgIIAEoCRIPCgdzZXR0bGVkGAkgASgIEioKCGNvbXBhcmVkGAogASgLMhgudGFjaXRhLnYxLkNvbXBhcmVkUmF0aW8iiAEKDUNvbXBhcmVkUmF0aW8SJAoGcGVyaW9kGAEgASgLMhQudGFjaXRhLnYxLlRpbWVSYW5nZRIqCghlc3RpbWF0ZRgCIAEoCzIYLnRhY2l0YS52MS5SYXRpb0VzdGltYXRlEiUKCmRpZmZlcmVuY2UYAyABKAsyES50YWNpdGEudjEuQ2hhbmdlIm8KB1ByaXZhY3kSEQoJbWVjaGFuaXNtGAEgASgJEg8KB2Vwc2lsb24YAiABKAESGQoRYW1wbGlmaWVkX2Vwc2lsb24YAyABKAESDQoFZGVsdGEYBCABKAESFgoOYW1wbGlmaWVkX292ZXIYBSABKAQiJwoGTm90aWNlEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCSJcChFXYXRjaFF1ZXJ5UmVxdWVzdBIfCgVxdWVyeRgBIAEoCzIQLnRhY2l0YS52MS5RdWVyeRIRCglwYWdlX3NpemUYAiABKA0SEwoLbWluX3NlY29uZHMYAyABKA0iSgoSV2F0Y2hRdWVyeVJlc3BvbnNlEigKBmFuc3dlchgBIAEoCzIYLnRhY2l0YS52MS5RdWVyeVJlc3BvbnNlEgoKAmF0GAIgASgEIn8KEEdldEZ1bm5lbFJlcXVlc3QSEAoIY2FtcGFpZ24YASABKAkSIwoFcmFuZ2UYAiABKAsyFC50YWNpdGEudjEuVGltZVJhbmdlEhAKCGdyb3VwX2J5GAMgASgJEiIKB2ZpbHRlcnMYBCADKAsyES50YWNpdGEudjEuRmlsdGVyItcBChFHZXRGdW5uZWxSZXNwb25zZRImCgZncm91cHMYASADKAsyFi50YWNpdGEudjEuRnVubmVsR3JvdXASKgoLZ2VuZXJhdGlvbnMYAiADKAsyFS50YWNpdGEudjEuR2VuZXJhdGlvbhIVCg1zaGFyZV9tZWFzdXJlGAMgASgJEhcKD2Fycml2YWxfbWVhc3VyZRgEIAEoCRIaChJjb252ZXJzaW9uX21lYXN1cmUYBSABKAkSIgoHbm90aWNlcxgGIAMoCzIRLnRhY2l0YS52MS5Ob3RpY2UivAIKC0Z1bm5lbEdyb3VwEg0KBWxhYmVsGAEgASgJEiMKBnNoYXJlcxgCIAEoCzITLnRhY2l0YS52MS5Fc3RpbWF0ZRIlCghhcnJpdmFscxgDIAEoCzITLnRhY2l0YS52MS5Fc3RpbWF0ZRIoCgtjb252ZXJzaW9ucxgEIAEoCzITLnRhY2l0YS52MS5Fc3RpbWF0ZRI0ChJhcnJpdmFsc19wZXJfc2hhcmUYBSABKAsyGC50YWNpdGEudjEuUmF0aW9Fc3RpbWF0ZRI5Chdjb252ZXJzaW9uc19wZXJfYXJyaXZhbBgGIAEoCzIYLnRhY2l0YS52MS5SYXRpb0VzdGltYXRlEjcKFWNvbnZlcnNpb25zX3Blcl9zaGFyZRgHIAEoCzIYLnRhY2l0YS52MS5SYXRpb0VzdGltYXRlIoQCCgpHZW5lcmF0aW9uEhIKCmdlbmVyYXRpb24YASABKA0SJQoIYXJyaXZhbHMYAiABKAsyEy50YWNpdGEudjEuRXN0aW1hdGUSIwoGc2hhcmVzGAMgASgLMhMudGFjaXRhLnYxLkVzdGltYXRlEjQKEmFycml2YWxzX3Blcl9zaGFyZRgEIAEoCzIYLnRhY2l0YS52MS5SYXRpb0VzdGltYXRlEjYKFHJlc2hhcmVzX3Blcl9hcnJpdmFsGAUgASgLMhgudGFjaXRhLnYxLlJhdGlvRXN0aW1hdGUSKAoGZ3Jvd3RoGAYgASgLMhgudGFjaXRhLnYxLlJhdGlvRXN0aW1hdGUidQoYR2V0UmVjb25jaWxpYXRpb25SZXF1ZXN0EhAKCGNhbXBhaWduGAEgASgJEiMKBXJhbmdlGAIgASgLMhQudGFjaXRhLnYxLlRpbWVSYW5nZRIiCgdmaWx0ZXJzGAMgAygLMhEudGFjaXRhLnYxLkZpbHRlciLzAQoZR2V0UmVjb25jaWxpYXRpb25SZXNwb25zZRIpCgZncm91cHMYASADKAsyGS50YWNpdGEudjEuQW5hbHl0aWNzR3JvdXASDwoHbWVhc3VyZRgCIAEoCRIPCgdyZXBvcnRzGAMgASgEEjIKEGRpcmVjdF9jb25maXJtZWQYBCABKAsyGC50YWNpdGEudjEuUmF0aW9Fc3RpbWF0ZRIxCg9kaXJlY3RfaW5mZXJyZWQYBSABKAsyGC50YWNpdGEudjEuUmF0aW9Fc3RpbWF0ZRIiCgdub3RpY2VzGAYgAygLMhEudGFjaXRhLnYxLk5vdGljZSJuCg5BbmFseXRpY3NHcm91cBIMCgRuYW1lGAEgASgJEiUKCGFycml2YWxzGAIgASgLMhMudGFjaXRhLnYxLkVzdGltYXRlEicKBXBhcnRzGAMgAygLMhgudGFjaXRhLnYxLkFuYWx5dGljc1BhcnQiZAoNQW5hbHl0aWNzUGFydBIPCgdjaGFubmVsGAEgASgJEg0KBWdyYWRlGAIgASgJEiUKCGFycml2YWxzGAMgASgLMhMudGFjaXRhLnYxLkVzdGltYXRlEgwKBGtpbmQYBCABKAkikAEKElBsYW5NZWFzdXJlUmVxdWVzdBIjCgdtZWFzdXJlGAEgASgLMhIudGFjaXRhLnYxLk1lYXN1cmUSGgoScmVwb3J0c19wZXJfd2luZG93GAIgASgEEg8KB3dpbmRvd3MYAyABKA0SKAoGc2hhcmVzGAQgAygLMhgudGFjaXRhLnYxLkV4cGVjdGVkU2hhcmUiLgoNRXhwZWN0ZWRTaGFyZRIOCgZsYWJlbHMYASADKAkSDQoFc2hhcmUYAiABKAEiswEKE1BsYW5NZWFzdXJlUmVzcG9uc2USDQoFY2VsbHMYASABKA0SDwoHcmVwb3J0cxgCIAEoBBIjCgdwcml2YWN5GAMgASgLMhIudGFjaXRhLnYxLlByaXZhY3kSJwoHcGxhbm5lZBgEIAMoCzIWLnRhY2l0YS52MS5QbGFubmVkQ2VsbBIbCg5zbWFsbGVzdF9zaGFyZRgFIAEoAUgAiAEBQhEKD19zbWFsbGVzdF9zaGFyZSLQAQoLUGxhbm5lZENlbGwSDgoGbGFiZWxzGAEgAygJEg0KBXNoYXJlGAIgASgBEiUKCGV4cGVjdGVkGAMgASgLMhMudGFjaXRhLnYxLkVzdGltYXRlEhsKE3JlbGF0aXZlX2hhbGZfd2lkdGgYBCABKAESGwoOZXBzaWxvbl9uZWVkZWQYBSABKAFIAIgBARIbCg53aW5kb3dzX25lZWRlZBgGIAEoBEgBiAEBQhEKD19lcHNpbG9uX25lZWRlZEIRCg9fd2luZG93c19uZWVkZWQiVwoWRGVjbGFyZUNhbXBhaWduUmVxdWVzdBIQCghjYW1wYWlnbhgBIAEoCRIrCgtkZWNsYXJhdGlvbhgCIAEoCzIWLnRhY2l0YS52MS5EZWNsYXJhdGlvbiJGChdEZWNsYXJlQ2FtcGFpZ25SZXNwb25zZRIrCgtkZWNsYXJhdGlvbhgBIAEoCzIWLnRhY2l0YS52MS5EZWNsYXJhdGlvbiLNAQoLRGVjbGFyYXRpb24SDgoGbWFya2V0GAEgASgJEhAKCGN1cnJlbmN5GAIgASgJEh4KBWNvc3RzGAMgAygLMg8udGFjaXRhLnYxLkNvc3QSLQoNYnVja2V0X3ZhbHVlcxgEIAMoCzIWLnRhY2l0YS52MS5CdWNrZXRWYWx1ZRInCgpjYXRlZ29yaWVzGAUgAygLMhMudGFjaXRhLnYxLkNhdGVnb3J5EiQKCHdlYmhvb2tzGAYgAygLMhIudGFjaXRhLnYxLldlYmhvb2siTAoEQ29zdBIjCgVyYW5nZRgBIAEoCzIULnRhY2l0YS52MS5UaW1lUmFuZ2USDgoGYW1vdW50GAIgASgBEg8KB2NoYW5uZWwYAyABKAkiLAoLQnVja2V0VmFsdWUSDgoGYnVja2V0GAEgASgJEg0KBXZhbHVlGAIgASgBIioKCENhdGVnb3J5EgwKBG5hbWUYASABKAkSEAoIY29udGVudHMYAiADKAkiJgoHV2ViaG9vaxILCgN1cmwYASABKAkSDgoGc2VjcmV0GAIgASgJIjQKEUxpc3RBbGVydHNSZXF1ZXN0EhAKCGNhbXBhaWduGAEgASgJEg0KBXNpbmNlGAIgASgEIjYKEkxpc3RBbGVydHNSZXNwb25zZRIgCgZhbGVydHMYASADKAsyEC50YWNpdGEudjEuQWxlcnQiNQoSV2F0Y2hBbGVydHNSZXF1ZXN0EhAKCGNhbXBhaWduGAEgASgJEg0KBXNpbmNlGAIgASgEIjYKE1dhdGNoQWxlcnRzUmVzcG9uc2USHwoFYWxlcnQYASABKAsyEC50YWNpdGEudjEuQWxlcnQi+gEKBUFsZXJ0EgoKAmlkGAEgASgEEhAKCGNhbXBhaWduGAIgASgJEg8KB21lYXN1cmUYAyABKAkSEQoJZGltZW5zaW9uGAQgASgJEg0KBWxhYmVsGAUgASgJEiQKBnBlcmlvZBgGIAEoCzIULnRhY2l0YS52MS5UaW1lUmFuZ2USJQoIb2JzZXJ2ZWQYByABKAsyEy50YWNpdGEudjEuRXN0aW1hdGUSEAoIZXhwZWN0ZWQYCCABKAESDQoFc2lnbWEYCSABKAESDQoFc2NvcmUYCiABKAESEQoJdGhyZXNob2xkGAsgASgBEhAKCGZvdW5kX2F0GAwgASgEKpkBCgtHcmFudWxhcml0eRIbChdHUkFOVUxBUklUWV9VTlNQRUNJRklFRBAAEhUKEUdSQU5VTEFSSVRZX1RPVEFMEAESFAoQR1JBTlVMQVJJVFlfSE9VUhACEhMKD0dSQU5VTEFSSVRZX0RBWRADEhQKEEdSQU5VTEFSSVRZX1dFRUsQBBIVChFHUkFOVUxBUklUWV9NT05USBAFKv8CCglSYXRpb0tpbmQSGgoWUkFUSU9fS0lORF9VTlNQRUNJRklFRBAAEhUKEVJBVElPX0tJTkRfQ1VTVE9NEAESGQoVUkFUSU9fS0lORF9EQVJLX1NIQVJFEAISHwobUkFUSU9fS0lORF9ESVJFQ1RfQ09ORklSTUVEEAMSHgoaUkFUSU9fS0lORF9ESVJFQ1RfSU5GRVJSRUQQBBIeChpSQVRJT19LSU5EX0NPTlZFUlNJT05fUkFURRAFEiIKHlJBVElPX0tJTkRfQ09TVF9QRVJfQ09OVkVSU0lPThAGEhIKDlJBVElPX0tJTkRfUk9JEAcSIQodUkFUSU9fS0lORF9BUlJJVkFMU19QRVJfU0hBUkUQCBIjCh9SQVRJT19LSU5EX1JFU0hBUkVTX1BFUl9BUlJJVkFMEAkSIAocUkFUSU9fS0lORF9HRU5FUkFUSU9OX0dST1dUSBAKEiEKHVJBVElPX0tJTkRfUFJJVkFURV9PTkxZX1NIQVJFEAsy2gUKEFJlcG9ydGluZ1NlcnZpY2USUgoNTGlzdENhbXBhaWducxIfLnRhY2l0YS52MS5MaXN0Q2FtcGFpZ25zUmVxdWVzdBogLnRhY2l0YS52MS5MaXN0Q2FtcGFpZ25zUmVzcG9uc2USOgoFUXVlcnkSFy50YWNpdGEudjEuUXVlcnlSZXF1ZXN0GhgudGFjaXRhLnYxLlF1ZXJ5UmVzcG9uc2USSwoKV2F0Y2hRdWVyeRIcLnRhY2l0YS52MS5XYXRjaFF1ZXJ5UmVxdWVzdBodLnRhY2l0YS52MS5XYXRjaFF1ZXJ5UmVzcG9uc2UwARJGCglHZXRGdW5uZWwSGy50YWNpdGEudjEuR2V0RnVubmVsUmVxdWVzdBocLnRhY2l0YS52MS5HZXRGdW5uZWxSZXNwb25zZRJeChFHZXRSZWNvbmNpbGlhdGlvbhIjLnRhY2l0YS52MS5HZXRSZWNvbmNpbGlhdGlvblJlcXVlc3QaJC50YWNpdGEudjEuR2V0UmVjb25jaWxpYXRpb25SZXNwb25zZRJMCgtQbGFuTWVhc3VyZRIdLnRhY2l0YS52MS5QbGFuTWVhc3VyZVJlcXVlc3QaHi50YWNpdGEudjEuUGxhbk1lYXN1cmVSZXNwb25zZRJYCg9EZWNsYXJlQ2FtcGFpZ24SIS50YWNpdGEudjEuRGVjbGFyZUNhbXBhaWduUmVxdWVzdBoiLnRhY2l0YS52MS5EZWNsYXJlQ2FtcGFpZ25SZXNwb25zZRJJCgpMaXN0QWxlcnRzEhwudGFjaXRhLnYxLkxpc3RBbGVydHNSZXF1ZXN0Gh0udGFjaXRhLnYxLkxpc3RBbGVydHNSZXNwb25zZRJOCgtXYXRjaEFsZXJ0cxIdLnRhY2l0YS52MS5XYXRjaEFsZXJ0c1JlcXVlc3QaHi50YWNpdGEudjEuV2F0Y2hBbGVydHNSZXNwb25zZTABYgZwcm90bzM", [file_tacita_v1_manifest]);
+  fileDesc("Chl0YWNpdGEvdjEvcmVwb3J0aW5nLnByb3RvEgl0YWNpdGEudjEiFgoUTGlzdENhbXBhaWduc1JlcXVlc3QiRgoVTGlzdENhbXBhaWduc1Jlc3BvbnNlEi0KCWNhbXBhaWducxgBIAMoCzIaLnRhY2l0YS52MS5DYW1wYWlnblN1bW1hcnkihgEKD0NhbXBhaWduU3VtbWFyeRIMCgRuYW1lGAEgASgJEhIKCnB1Ymxpc2hlcnMYAiADKAkSJAoIbWVhc3VyZXMYAyADKAsyEi50YWNpdGEudjEuTWVhc3VyZRIrCgtkZWNsYXJhdGlvbhgEIAEoCzIWLnRhY2l0YS52MS5EZWNsYXJhdGlvbiKRAgoFUXVlcnkSEAoIY2FtcGFpZ24YASABKAkSEAoIbWVhc3VyZXMYAiADKAkSJwoGcmF0aW9zGAMgAygLMhcudGFjaXRhLnYxLlJhdGlvUmVxdWVzdBIjCgVyYW5nZRgEIAEoCzIULnRhY2l0YS52MS5UaW1lUmFuZ2USKwoLZ3JhbnVsYXJpdHkYBSABKA4yFi50YWNpdGEudjEuR3JhbnVsYXJpdHkSEAoIZ3JvdXBfYnkYBiADKAkSIgoHZmlsdGVycxgHIAMoCzIRLnRhY2l0YS52MS5GaWx0ZXISJgoHY29tcGFyZRgIIAEoCzIVLnRhY2l0YS52MS5Db21wYXJpc29uEgsKA3RvcBgJIAEoDSIlCglUaW1lUmFuZ2USDAoEZnJvbRgBIAEoBBIKCgJ0bxgCIAEoBCI8CgZGaWx0ZXISEQoJZGltZW5zaW9uGAEgASgJEg4KBnZhbHVlcxgCIAMoCRIPCgdleGNsdWRlGAMgASgIInEKCkNvbXBhcmlzb24SGQoPcHJldmlvdXNfcGVyaW9kGAEgASgISAASFwoNcHJldmlvdXNfeWVhchgCIAEoCEgAEiUKBXJhbmdlGAMgASgLMhQudGFjaXRhLnYxLlRpbWVSYW5nZUgAQggKBnBlcmlvZCJaCgxSYXRpb1JlcXVlc3QSIgoEa2luZBgBIAEoDjIULnRhY2l0YS52MS5SYXRpb0tpbmQSJgoGY3VzdG9tGAIgASgLMhYudGFjaXRhLnYxLkN1c3RvbVJhdGlvIm8KC0N1c3RvbVJhdGlvEgwKBG5hbWUYASABKAkSJwoJbnVtZXJhdG9yGAIgASgLMhQudGFjaXRhLnYxLlNlbGVjdGlvbhIpCgtkZW5vbWluYXRvchgDIAEoCzIULnRhY2l0YS52MS5TZWxlY3Rpb24iQAoJU2VsZWN0aW9uEg8KB21lYXN1cmUYASABKAkSIgoHZmlsdGVycxgCIAMoCzIRLnRhY2l0YS52MS5GaWx0ZXIiVgoMUXVlcnlSZXF1ZXN0Eh8KBXF1ZXJ5GAEgASgLMhAudGFjaXRhLnYxLlF1ZXJ5EhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJIv8BCg1RdWVyeVJlc3BvbnNlEh8KBXF1ZXJ5GAEgASgLMhAudGFjaXRhLnYxLlF1ZXJ5EioKCG1lYXN1cmVzGAIgAygLMhgudGFjaXRhLnYxLk1lYXN1cmVBbnN3ZXISHAoEcm93cxgDIAMoCzIOLnRhY2l0YS52MS5Sb3cSIwoGcmF0aW9zGAQgAygLMhMudGFjaXRhLnYxLlJhdGlvUm93EhcKD25leHRfcGFnZV90b2tlbhgFIAEoCRISCgp0b3RhbF9yb3dzGAYgASgEEiIKB25vdGljZXMYByADKAsyES50YWNpdGEudjEuTm90aWNlEg0KBXN0YXRlGAggASgJIvoBCg1NZWFzdXJlQW5zd2VyEiMKB21lYXN1cmUYASABKAsyEi50YWNpdGEudjEuTWVhc3VyZRIQCghncm91cF9ieRgCIAMoCRIPCgdyZXBvcnRzGAMgASgEEg8KB3dpbmRvd3MYBCABKA0SIQoEbm9uZRgFIAEoCzITLnRhY2l0YS52MS5Fc3RpbWF0ZRIjCgdwcml2YWN5GAYgASgLMhIudGFjaXRhLnYxLlByaXZhY3kSJQoEZml0cxgeIAMoCzIXLnRhY2l0YS52MS5QdWJsaXNoZXJGaXQSIQoGaGlkZGVuGB8gASgLMhEudGFjaXRhLnYxLkhpZGRlbiJcCgZIaWRkZW4SDwoHd2luZG93cxgBIAEoDRIPCgdyZXBvcnRzGAIgASgEEhoKEnJlcG9ydHNfcGVyX3dpbmRvdxgDIAEoDRIUCgxtb3JlX3JlcG9ydHMYBCABKAQiaAoMUHVibGlzaGVyRml0EhEKCXB1Ymxpc2hlchgBIAEoCRIPCgdyZXBvcnRzGAIgASgEEg8KB3BfdmFsdWUYAyABKAESEgoKc3VzcGljaW91cxgEIAEoCBIPCgdmaW5kaW5nGAUgASgJIqgCCgNSb3cSDwoHbWVhc3VyZRgBIAEoCRIkCgZwZXJpb2QYAiABKAsyFC50YWNpdGEudjEuVGltZVJhbmdlEg4KBmxhYmVscxgDIAMoCRIlCghlc3RpbWF0ZRgEIAEoCzITLnRhY2l0YS52MS5Fc3RpbWF0ZRIPCgdyZXBvcnRzGAUgASgEEg0KBXNoYXJlGAYgASgBEhkKEWFtcGxpZmllZF9lcHNpbG9uGAcgASgBEg8KB3NldHRsZWQYCCABKAgSKAoIY29tcGFyZWQYCSABKAsyFi50YWNpdGEudjEuQ29tcGFyZWRSb3cSEQoEY2VsbBgKIAEoDUgAiAEBEiEKBmhpZGRlbhgeIAEoCzIRLnRhY2l0YS52MS5IaWRkZW5CBwoFX2NlbGwiqQEKCEVzdGltYXRlEg0KBXZhbHVlGAEgASgBEhAKCHZhcmlhbmNlGAIgASgBEgsKA2xvdxgDIAEoARIMCgRoaWdoGAQgASgBEhIKCmFib3ZlX3plcm8YBSABKAgSGwoOcmVwb3J0c19uZWVkZWQYBiABKARIAIgBARIdCgRsaWVzGB4gASgLMg8udGFjaXRhLnYxLkxpZXNCEQoPX3JlcG9ydHNfbmVlZGVkIjEKBExpZXMSDwoHcmVwb3J0cxgBIAEoBBIKCgJ1cBgCIAEoARIMCgRkb3duGAMgASgBIrsBCgtDb21wYXJlZFJvdxIkCgZwZXJpb2QYASABKAsyFC50YWNpdGEudjEuVGltZVJhbmdlEiUKCGVzdGltYXRlGAIgASgLMhMudGFjaXRhLnYxLkVzdGltYXRlEg8KB3JlcG9ydHMYAyABKAQSJQoKZGlmZmVyZW5jZRgEIAEoCzIRLnRhY2l0YS52MS5DaGFuZ2USJwoFcmF0aW8YBSABKAsyGC50YWNpdGEudjEuUmF0aW9Fc3RpbWF0ZSJYCgZDaGFuZ2USDQoFdmFsdWUYASABKAESCwoDbG93GAIgASgBEgwKBGhpZ2gYAyABKAESEwoLc2lnbmlmaWNhbnQYBCABKAgSDwoHcF92YWx1ZRgFIAEoASKpAQoNUmF0aW9Fc3RpbWF0ZRISCgV2YWx1ZRgBIAEoAUgAiAEBEhAKA2xvdxgCIAEoAUgBiAEBEhEKBGhpZ2gYAyABKAFIAogBARIOCgFnGAQgASgBSAOIAQESGwoOcmVwb3J0c19uZWVkZWQYBSABKARIBIgBAUIICgZfdmFsdWVCBgoEX2xvd0IHCgVfaGlnaEIECgJfZ0IRCg9fcmVwb3J0c19uZWVkZWQiwgIKCFJhdGlvUm93Eg0KBXJhdGlvGAEgASgJEiQKBnBlcmlvZBgCIAEoCzIULnRhY2l0YS52MS5UaW1lUmFuZ2USDgoGbGFiZWxzGAMgAygJEioKCGVzdGltYXRlGAQgASgLMhgudGFjaXRhLnYxLlJhdGlvRXN0aW1hdGUSJgoJbnVtZXJhdG9yGAUgASgLMhMudGFjaXRhLnYxLkVzdGltYXRlEigKC2Rlbm9taW5hdG9yGAYgASgLMhMudGFjaXRhLnYxLkVzdGltYXRlEhkKEW51bWVyYXRvcl9tZWFzdXJlGAcgASgJEhsKE2Rlbm9taW5hdG9yX21lYXN1cmUYCCABKAkSDwoHc2V0dGxlZBgJIAEoCBIqCghjb21wYXJlZBgKIAEoCzIYLnRhY2l0YS52MS5Db21wYXJlZFJhdGlvIogBCg1Db21wYXJlZFJhdGlvEiQKBnBlcmlvZBgBIAEoCzIULnRhY2l0YS52MS5UaW1lUmFuZ2USKgoIZXN0aW1hdGUYAiABKAsyGC50YWNpdGEudjEuUmF0aW9Fc3RpbWF0ZRIlCgpkaWZmZXJlbmNlGAMgASgLMhEudGFjaXRhLnYxLkNoYW5nZSJvCgdQcml2YWN5EhEKCW1lY2hhbmlzbRgBIAEoCRIPCgdlcHNpbG9uGAIgASgBEhkKEWFtcGxpZmllZF9lcHNpbG9uGAMgASgBEg0KBWRlbHRhGAQgASgBEhYKDmFtcGxpZmllZF9vdmVyGAUgASgEIicKBk5vdGljZRIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiXAoRV2F0Y2hRdWVyeVJlcXVlc3QSHwoFcXVlcnkYASABKAsyEC50YWNpdGEudjEuUXVlcnkSEQoJcGFnZV9zaXplGAIgASgNEhMKC21pbl9zZWNvbmRzGAMgASgNIkoKEldhdGNoUXVlcnlSZXNwb25zZRIoCgZhbnN3ZXIYASABKAsyGC50YWNpdGEudjEuUXVlcnlSZXNwb25zZRIKCgJhdBgCIAEoBCJ/ChBHZXRGdW5uZWxSZXF1ZXN0EhAKCGNhbXBhaWduGAEgASgJEiMKBXJhbmdlGAIgASgLMhQudGFjaXRhLnYxLlRpbWVSYW5nZRIQCghncm91cF9ieRgDIAEoCRIiCgdmaWx0ZXJzGAQgAygLMhEudGFjaXRhLnYxLkZpbHRlciLXAQoRR2V0RnVubmVsUmVzcG9uc2USJgoGZ3JvdXBzGAEgAygLMhYudGFjaXRhLnYxLkZ1bm5lbEdyb3VwEioKC2dlbmVyYXRpb25zGAIgAygLMhUudGFjaXRhLnYxLkdlbmVyYXRpb24SFQoNc2hhcmVfbWVhc3VyZRgDIAEoCRIXCg9hcnJpdmFsX21lYXN1cmUYBCABKAkSGgoSY29udmVyc2lvbl9tZWFzdXJlGAUgASgJEiIKB25vdGljZXMYBiADKAsyES50YWNpdGEudjEuTm90aWNlIrwCCgtGdW5uZWxHcm91cBINCgVsYWJlbBgBIAEoCRIjCgZzaGFyZXMYAiABKAsyEy50YWNpdGEudjEuRXN0aW1hdGUSJQoIYXJyaXZhbHMYAyABKAsyEy50YWNpdGEudjEuRXN0aW1hdGUSKAoLY29udmVyc2lvbnMYBCABKAsyEy50YWNpdGEudjEuRXN0aW1hdGUSNAoSYXJyaXZhbHNfcGVyX3NoYXJlGAUgASgLMhgudGFjaXRhLnYxLlJhdGlvRXN0aW1hdGUSOQoXY29udmVyc2lvbnNfcGVyX2Fycml2YWwYBiABKAsyGC50YWNpdGEudjEuUmF0aW9Fc3RpbWF0ZRI3ChVjb252ZXJzaW9uc19wZXJfc2hhcmUYByABKAsyGC50YWNpdGEudjEuUmF0aW9Fc3RpbWF0ZSKEAgoKR2VuZXJhdGlvbhISCgpnZW5lcmF0aW9uGAEgASgNEiUKCGFycml2YWxzGAIgASgLMhMudGFjaXRhLnYxLkVzdGltYXRlEiMKBnNoYXJlcxgDIAEoCzITLnRhY2l0YS52MS5Fc3RpbWF0ZRI0ChJhcnJpdmFsc19wZXJfc2hhcmUYBCABKAsyGC50YWNpdGEudjEuUmF0aW9Fc3RpbWF0ZRI2ChRyZXNoYXJlc19wZXJfYXJyaXZhbBgFIAEoCzIYLnRhY2l0YS52MS5SYXRpb0VzdGltYXRlEigKBmdyb3d0aBgGIAEoCzIYLnRhY2l0YS52MS5SYXRpb0VzdGltYXRlInUKGEdldFJlY29uY2lsaWF0aW9uUmVxdWVzdBIQCghjYW1wYWlnbhgBIAEoCRIjCgVyYW5nZRgCIAEoCzIULnRhY2l0YS52MS5UaW1lUmFuZ2USIgoHZmlsdGVycxgDIAMoCzIRLnRhY2l0YS52MS5GaWx0ZXIi8wEKGUdldFJlY29uY2lsaWF0aW9uUmVzcG9uc2USKQoGZ3JvdXBzGAEgAygLMhkudGFjaXRhLnYxLkFuYWx5dGljc0dyb3VwEg8KB21lYXN1cmUYAiABKAkSDwoHcmVwb3J0cxgDIAEoBBIyChBkaXJlY3RfY29uZmlybWVkGAQgASgLMhgudGFjaXRhLnYxLlJhdGlvRXN0aW1hdGUSMQoPZGlyZWN0X2luZmVycmVkGAUgASgLMhgudGFjaXRhLnYxLlJhdGlvRXN0aW1hdGUSIgoHbm90aWNlcxgGIAMoCzIRLnRhY2l0YS52MS5Ob3RpY2UibgoOQW5hbHl0aWNzR3JvdXASDAoEbmFtZRgBIAEoCRIlCghhcnJpdmFscxgCIAEoCzITLnRhY2l0YS52MS5Fc3RpbWF0ZRInCgVwYXJ0cxgDIAMoCzIYLnRhY2l0YS52MS5BbmFseXRpY3NQYXJ0ImQKDUFuYWx5dGljc1BhcnQSDwoHY2hhbm5lbBgBIAEoCRINCgVncmFkZRgCIAEoCRIlCghhcnJpdmFscxgDIAEoCzITLnRhY2l0YS52MS5Fc3RpbWF0ZRIMCgRraW5kGAQgASgJIpABChJQbGFuTWVhc3VyZVJlcXVlc3QSIwoHbWVhc3VyZRgBIAEoCzISLnRhY2l0YS52MS5NZWFzdXJlEhoKEnJlcG9ydHNfcGVyX3dpbmRvdxgCIAEoBBIPCgd3aW5kb3dzGAMgASgNEigKBnNoYXJlcxgEIAMoCzIYLnRhY2l0YS52MS5FeHBlY3RlZFNoYXJlIi4KDUV4cGVjdGVkU2hhcmUSDgoGbGFiZWxzGAEgAygJEg0KBXNoYXJlGAIgASgBIrMBChNQbGFuTWVhc3VyZVJlc3BvbnNlEg0KBWNlbGxzGAEgASgNEg8KB3JlcG9ydHMYAiABKAQSIwoHcHJpdmFjeRgDIAEoCzISLnRhY2l0YS52MS5Qcml2YWN5EicKB3BsYW5uZWQYBCADKAsyFi50YWNpdGEudjEuUGxhbm5lZENlbGwSGwoOc21hbGxlc3Rfc2hhcmUYBSABKAFIAIgBAUIRCg9fc21hbGxlc3Rfc2hhcmUi0AEKC1BsYW5uZWRDZWxsEg4KBmxhYmVscxgBIAMoCRINCgVzaGFyZRgCIAEoARIlCghleHBlY3RlZBgDIAEoCzITLnRhY2l0YS52MS5Fc3RpbWF0ZRIbChNyZWxhdGl2ZV9oYWxmX3dpZHRoGAQgASgBEhsKDmVwc2lsb25fbmVlZGVkGAUgASgBSACIAQESGwoOd2luZG93c19uZWVkZWQYBiABKARIAYgBAUIRCg9fZXBzaWxvbl9uZWVkZWRCEQoPX3dpbmRvd3NfbmVlZGVkIlcKFkRlY2xhcmVDYW1wYWlnblJlcXVlc3QSEAoIY2FtcGFpZ24YASABKAkSKwoLZGVjbGFyYXRpb24YAiABKAsyFi50YWNpdGEudjEuRGVjbGFyYXRpb24iRgoXRGVjbGFyZUNhbXBhaWduUmVzcG9uc2USKwoLZGVjbGFyYXRpb24YASABKAsyFi50YWNpdGEudjEuRGVjbGFyYXRpb24izQEKC0RlY2xhcmF0aW9uEg4KBm1hcmtldBgBIAEoCRIQCghjdXJyZW5jeRgCIAEoCRIeCgVjb3N0cxgDIAMoCzIPLnRhY2l0YS52MS5Db3N0Ei0KDWJ1Y2tldF92YWx1ZXMYBCADKAsyFi50YWNpdGEudjEuQnVja2V0VmFsdWUSJwoKY2F0ZWdvcmllcxgFIAMoCzITLnRhY2l0YS52MS5DYXRlZ29yeRIkCgh3ZWJob29rcxgGIAMoCzISLnRhY2l0YS52MS5XZWJob29rIkwKBENvc3QSIwoFcmFuZ2UYASABKAsyFC50YWNpdGEudjEuVGltZVJhbmdlEg4KBmFtb3VudBgCIAEoARIPCgdjaGFubmVsGAMgASgJIiwKC0J1Y2tldFZhbHVlEg4KBmJ1Y2tldBgBIAEoCRINCgV2YWx1ZRgCIAEoASIqCghDYXRlZ29yeRIMCgRuYW1lGAEgASgJEhAKCGNvbnRlbnRzGAIgAygJIiYKB1dlYmhvb2sSCwoDdXJsGAEgASgJEg4KBnNlY3JldBgCIAEoCSJKChFHZXRQcml2YWN5UmVxdWVzdBIQCghjYW1wYWlnbhgBIAEoCRIjCgVyYW5nZRgCIAEoCzIULnRhY2l0YS52MS5UaW1lUmFuZ2UiiwIKEkdldFByaXZhY3lSZXNwb25zZRIQCghjYW1wYWlnbhgBIAEoCRIpCgZwb2xpY3kYAiABKAsyGS50YWNpdGEudjEuQ2FtcGFpZ25Qb2xpY3kSGgoSbGVkZ2VyX2JvdW5kX21pY3JvGAMgASgNEhUKDWVwb2NoX3NlY29uZHMYBCABKAQSFgoOYnVkZ2V0X3NlY29uZHMYBSABKAQSKwoIbWVhc3VyZXMYBiADKAsyGS50YWNpdGEudjEuTWVhc3VyZVByaXZhY3kSKAoKZ3VhcmFudGVlcxgHIAMoCzIULnRhY2l0YS52MS5HdWFyYW50ZWUSFgoObm90X2d1YXJhbnRlZWQYCCADKAki6AEKDk1lYXN1cmVQcml2YWN5Eg8KB21lYXN1cmUYASABKAkSHwoFZXZlbnQYAiABKA4yEC50YWNpdGEudjEuRXZlbnQSLwoNcGFydGljaXBhdGlvbhgDIAEoDjIYLnRhY2l0YS52MS5QYXJ0aWNpcGF0aW9uEg0KBWNlbGxzGAQgASgNEhYKDndpbmRvd19zZWNvbmRzGAUgASgNEiMKB3ByaXZhY3kYBiABKAsyEi50YWNpdGEudjEuUHJpdmFjeRIWCg5kZXZpY2VfZXBzaWxvbhgHIAEoARIPCgdyZXBvcnRzGAggASgEIjwKCUd1YXJhbnRlZRIMCgR3aGF0GAEgASgJEg8KB2FnYWluc3QYAiABKAkSEAoIcmVzdHNfb24YAyABKAkiNAoRTGlzdEFsZXJ0c1JlcXVlc3QSEAoIY2FtcGFpZ24YASABKAkSDQoFc2luY2UYAiABKAQiNgoSTGlzdEFsZXJ0c1Jlc3BvbnNlEiAKBmFsZXJ0cxgBIAMoCzIQLnRhY2l0YS52MS5BbGVydCI1ChJXYXRjaEFsZXJ0c1JlcXVlc3QSEAoIY2FtcGFpZ24YASABKAkSDQoFc2luY2UYAiABKAQiNgoTV2F0Y2hBbGVydHNSZXNwb25zZRIfCgVhbGVydBgBIAEoCzIQLnRhY2l0YS52MS5BbGVydCL6AQoFQWxlcnQSCgoCaWQYASABKAQSEAoIY2FtcGFpZ24YAiABKAkSDwoHbWVhc3VyZRgDIAEoCRIRCglkaW1lbnNpb24YBCABKAkSDQoFbGFiZWwYBSABKAkSJAoGcGVyaW9kGAYgASgLMhQudGFjaXRhLnYxLlRpbWVSYW5nZRIlCghvYnNlcnZlZBgHIAEoCzITLnRhY2l0YS52MS5Fc3RpbWF0ZRIQCghleHBlY3RlZBgIIAEoARINCgVzaWdtYRgJIAEoARINCgVzY29yZRgKIAEoARIRCgl0aHJlc2hvbGQYCyABKAESEAoIZm91bmRfYXQYDCABKAQqmQEKC0dyYW51bGFyaXR5EhsKF0dSQU5VTEFSSVRZX1VOU1BFQ0lGSUVEEAASFQoRR1JBTlVMQVJJVFlfVE9UQUwQARIUChBHUkFOVUxBUklUWV9IT1VSEAISEwoPR1JBTlVMQVJJVFlfREFZEAMSFAoQR1JBTlVMQVJJVFlfV0VFSxAEEhUKEUdSQU5VTEFSSVRZX01PTlRIEAUq/wIKCVJhdGlvS2luZBIaChZSQVRJT19LSU5EX1VOU1BFQ0lGSUVEEAASFQoRUkFUSU9fS0lORF9DVVNUT00QARIZChVSQVRJT19LSU5EX0RBUktfU0hBUkUQAhIfChtSQVRJT19LSU5EX0RJUkVDVF9DT05GSVJNRUQQAxIeChpSQVRJT19LSU5EX0RJUkVDVF9JTkZFUlJFRBAEEh4KGlJBVElPX0tJTkRfQ09OVkVSU0lPTl9SQVRFEAUSIgoeUkFUSU9fS0lORF9DT1NUX1BFUl9DT05WRVJTSU9OEAYSEgoOUkFUSU9fS0lORF9ST0kQBxIhCh1SQVRJT19LSU5EX0FSUklWQUxTX1BFUl9TSEFSRRAIEiMKH1JBVElPX0tJTkRfUkVTSEFSRVNfUEVSX0FSUklWQUwQCRIgChxSQVRJT19LSU5EX0dFTkVSQVRJT05fR1JPV1RIEAoSIQodUkFUSU9fS0lORF9QUklWQVRFX09OTFlfU0hBUkUQCzKlBgoQUmVwb3J0aW5nU2VydmljZRJSCg1MaXN0Q2FtcGFpZ25zEh8udGFjaXRhLnYxLkxpc3RDYW1wYWlnbnNSZXF1ZXN0GiAudGFjaXRhLnYxLkxpc3RDYW1wYWlnbnNSZXNwb25zZRI6CgVRdWVyeRIXLnRhY2l0YS52MS5RdWVyeVJlcXVlc3QaGC50YWNpdGEudjEuUXVlcnlSZXNwb25zZRJLCgpXYXRjaFF1ZXJ5EhwudGFjaXRhLnYxLldhdGNoUXVlcnlSZXF1ZXN0Gh0udGFjaXRhLnYxLldhdGNoUXVlcnlSZXNwb25zZTABEkYKCUdldEZ1bm5lbBIbLnRhY2l0YS52MS5HZXRGdW5uZWxSZXF1ZXN0GhwudGFjaXRhLnYxLkdldEZ1bm5lbFJlc3BvbnNlEl4KEUdldFJlY29uY2lsaWF0aW9uEiMudGFjaXRhLnYxLkdldFJlY29uY2lsaWF0aW9uUmVxdWVzdBokLnRhY2l0YS52MS5HZXRSZWNvbmNpbGlhdGlvblJlc3BvbnNlEkwKC1BsYW5NZWFzdXJlEh0udGFjaXRhLnYxLlBsYW5NZWFzdXJlUmVxdWVzdBoeLnRhY2l0YS52MS5QbGFuTWVhc3VyZVJlc3BvbnNlElgKD0RlY2xhcmVDYW1wYWlnbhIhLnRhY2l0YS52MS5EZWNsYXJlQ2FtcGFpZ25SZXF1ZXN0GiIudGFjaXRhLnYxLkRlY2xhcmVDYW1wYWlnblJlc3BvbnNlEkkKCkdldFByaXZhY3kSHC50YWNpdGEudjEuR2V0UHJpdmFjeVJlcXVlc3QaHS50YWNpdGEudjEuR2V0UHJpdmFjeVJlc3BvbnNlEkkKCkxpc3RBbGVydHMSHC50YWNpdGEudjEuTGlzdEFsZXJ0c1JlcXVlc3QaHS50YWNpdGEudjEuTGlzdEFsZXJ0c1Jlc3BvbnNlEk4KC1dhdGNoQWxlcnRzEh0udGFjaXRhLnYxLldhdGNoQWxlcnRzUmVxdWVzdBoeLnRhY2l0YS52MS5XYXRjaEFsZXJ0c1Jlc3BvbnNlMAFiBnByb3RvMw", [file_tacita_v1_manifest]);
 
 /**
  * @generated from message tacita.v1.ListCampaignsRequest
@@ -492,6 +492,20 @@ export type MeasureAnswer = Message<"tacita.v1.MeasureAnswer"> & {
    * @generated from field: tacita.v1.Privacy privacy = 6;
    */
   privacy?: Privacy | undefined;
+
+  /**
+   * For each publisher that has reports here: whether they can be honest.
+   *
+   * @generated from field: repeated tacita.v1.PublisherFit fits = 30;
+   */
+  fits: PublisherFit[];
+
+  /**
+   * What is in no number of this measure; absent where nothing is left out.
+   *
+   * @generated from field: tacita.v1.Hidden hidden = 31;
+   */
+  hidden?: Hidden | undefined;
 };
 
 /**
@@ -500,6 +514,95 @@ export type MeasureAnswer = Message<"tacita.v1.MeasureAnswer"> & {
  */
 export const MeasureAnswerSchema: GenMessage<MeasureAnswer> = /*@__PURE__*/
   messageDesc(file_tacita_v1_reporting, 12);
+
+/**
+ * Windows that have fewer reports than the campaign's policy shows, publisher by publisher. They enter no number at all, so that no
+ * difference of two answers tells them.
+ *
+ * @generated from message tacita.v1.Hidden
+ */
+export type Hidden = Message<"tacita.v1.Hidden"> & {
+  /**
+   * How many (publisher, window) are left out.
+   *
+   * @generated from field: uint32 windows = 1;
+   */
+  windows: number;
+
+  /**
+   * The reports of these.
+   *
+   * @generated from field: uint64 reports = 2;
+   */
+  reports: bigint;
+
+  /**
+   * From so many on, one is shown.
+   *
+   * @generated from field: uint32 reports_per_window = 3;
+   */
+  reportsPerWindow: number;
+
+  /**
+   * How many more reports would show the next one.
+   *
+   * @generated from field: uint64 more_reports = 4;
+   */
+  moreReports: bigint;
+};
+
+/**
+ * Describes the message tacita.v1.Hidden.
+ * Use `create(HiddenSchema)` to create a new message.
+ */
+export const HiddenSchema: GenMessage<Hidden> = /*@__PURE__*/
+  messageDesc(file_tacita_v1_reporting, 13);
+
+/**
+ * Whether the reports of a publisher can come from honest devices, whatever these have to say (spec/statistics/poisoning.md). Lies that
+ * are told as the truth would be are never found.
+ *
+ * @generated from message tacita.v1.PublisherFit
+ */
+export type PublisherFit = Message<"tacita.v1.PublisherFit"> & {
+  /**
+   * @generated from field: string publisher = 1;
+   */
+  publisher: string;
+
+  /**
+   * @generated from field: uint64 reports = 2;
+   */
+  reports: bigint;
+
+  /**
+   * Honest reports look so odd at most so often; 1 where nothing is odd.
+   *
+   * @generated from field: double p_value = 3;
+   */
+  pValue: number;
+
+  /**
+   * `p_value` is at most 0.0001.
+   *
+   * @generated from field: bool suspicious = 4;
+   */
+  suspicious: boolean;
+
+  /**
+   * What is odd, for people; empty unless suspicious.
+   *
+   * @generated from field: string finding = 5;
+   */
+  finding: string;
+};
+
+/**
+ * Describes the message tacita.v1.PublisherFit.
+ * Use `create(PublisherFitSchema)` to create a new message.
+ */
+export const PublisherFitSchema: GenMessage<PublisherFit> = /*@__PURE__*/
+  messageDesc(file_tacita_v1_reporting, 14);
 
 /**
  * A total.
@@ -572,6 +675,13 @@ export type Row = Message<"tacita.v1.Row"> & {
    * @generated from field: optional uint32 cell = 10;
    */
   cell?: number | undefined;
+
+  /**
+   * What of the period (of the publisher, if grouped by it) is left out; absent where nothing is.
+   *
+   * @generated from field: tacita.v1.Hidden hidden = 30;
+   */
+  hidden?: Hidden | undefined;
 };
 
 /**
@@ -579,7 +689,7 @@ export type Row = Message<"tacita.v1.Row"> & {
  * Use `create(RowSchema)` to create a new message.
  */
 export const RowSchema: GenMessage<Row> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 13);
+  messageDesc(file_tacita_v1_reporting, 15);
 
 /**
  * An unbiased count, or sum, with its noise.
@@ -624,6 +734,13 @@ export type Estimate = Message<"tacita.v1.Estimate"> & {
    * @generated from field: optional uint64 reports_needed = 6;
    */
   reportsNeeded?: bigint | undefined;
+
+  /**
+   * What lies could have done to `value`, whatever they were; absent where a total is not of cells alone.
+   *
+   * @generated from field: tacita.v1.Lies lies = 30;
+   */
+  lies?: Lies | undefined;
 };
 
 /**
@@ -631,7 +748,42 @@ export type Estimate = Message<"tacita.v1.Estimate"> & {
  * Use `create(EstimateSchema)` to create a new message.
  */
 export const EstimateSchema: GenMessage<Estimate> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 14);
+  messageDesc(file_tacita_v1_reporting, 16);
+
+/**
+ * The worst that a coalition can do to a total: each report is one token, and each format bounds what one report can say.
+ *
+ * @generated from message tacita.v1.Lies
+ */
+export type Lies = Message<"tacita.v1.Lies"> & {
+  /**
+   * How many of the reports are taken for lies: one in a hundred, rounded up.
+   *
+   * @generated from field: uint64 reports = 1;
+   */
+  reports: bigint;
+
+  /**
+   * By how much they could make the total too high at most.
+   *
+   * @generated from field: double up = 2;
+   */
+  up: number;
+
+  /**
+   * By how much too low.
+   *
+   * @generated from field: double down = 3;
+   */
+  down: number;
+};
+
+/**
+ * Describes the message tacita.v1.Lies.
+ * Use `create(LiesSchema)` to create a new message.
+ */
+export const LiesSchema: GenMessage<Lies> = /*@__PURE__*/
+  messageDesc(file_tacita_v1_reporting, 17);
 
 /**
  * The same row in the period compared with.
@@ -674,7 +826,7 @@ export type ComparedRow = Message<"tacita.v1.ComparedRow"> & {
  * Use `create(ComparedRowSchema)` to create a new message.
  */
 export const ComparedRowSchema: GenMessage<ComparedRow> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 15);
+  messageDesc(file_tacita_v1_reporting, 18);
 
 /**
  * A difference of two independent estimates.
@@ -717,7 +869,7 @@ export type Change = Message<"tacita.v1.Change"> & {
  * Use `create(ChangeSchema)` to create a new message.
  */
 export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 16);
+  messageDesc(file_tacita_v1_reporting, 19);
 
 /**
  * A ratio of two totals, by Fieller's theorem.
@@ -764,7 +916,7 @@ export type RatioEstimate = Message<"tacita.v1.RatioEstimate"> & {
  * Use `create(RatioEstimateSchema)` to create a new message.
  */
 export const RatioEstimateSchema: GenMessage<RatioEstimate> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 17);
+  messageDesc(file_tacita_v1_reporting, 20);
 
 /**
  * A ratio.
@@ -836,7 +988,7 @@ export type RatioRow = Message<"tacita.v1.RatioRow"> & {
  * Use `create(RatioRowSchema)` to create a new message.
  */
 export const RatioRowSchema: GenMessage<RatioRow> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 18);
+  messageDesc(file_tacita_v1_reporting, 21);
 
 /**
  * @generated from message tacita.v1.ComparedRatio
@@ -865,7 +1017,7 @@ export type ComparedRatio = Message<"tacita.v1.ComparedRatio"> & {
  * Use `create(ComparedRatioSchema)` to create a new message.
  */
 export const ComparedRatioSchema: GenMessage<ComparedRatio> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 19);
+  messageDesc(file_tacita_v1_reporting, 22);
 
 /**
  * What one report of a measure reveals, and to whom.
@@ -913,7 +1065,7 @@ export type Privacy = Message<"tacita.v1.Privacy"> & {
  * Use `create(PrivacySchema)` to create a new message.
  */
 export const PrivacySchema: GenMessage<Privacy> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 20);
+  messageDesc(file_tacita_v1_reporting, 23);
 
 /**
  * Something to know before the numbers are read.
@@ -922,8 +1074,8 @@ export const PrivacySchema: GenMessage<Privacy> = /*@__PURE__*/
  */
 export type Notice = Message<"tacita.v1.Notice"> & {
   /**
-   * NO_REPORTS, RANGE_AHEAD, NOT_SETTLED, MEASURES_LEFT_OUT, LARGEST_OF_MANY, GROSS_REACH, BUCKET_VALUES, INFERRED_IS_A_BOUND,
-   * RETURNING_DEVICES.
+   * NO_REPORTS, RANGE_AHEAD, DELETED, NOT_SETTLED, MEASURES_LEFT_OUT, LARGEST_OF_MANY, GROSS_REACH, BUCKET_VALUES,
+   * INFERRED_IS_A_BOUND, SUSPICIOUS_REPORTS, HIDDEN_WINDOWS, RETURNING_DEVICES.
    *
    * @generated from field: string code = 1;
    */
@@ -942,7 +1094,7 @@ export type Notice = Message<"tacita.v1.Notice"> & {
  * Use `create(NoticeSchema)` to create a new message.
  */
 export const NoticeSchema: GenMessage<Notice> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 21);
+  messageDesc(file_tacita_v1_reporting, 24);
 
 /**
  * @generated from message tacita.v1.WatchQueryRequest
@@ -973,7 +1125,7 @@ export type WatchQueryRequest = Message<"tacita.v1.WatchQueryRequest"> & {
  * Use `create(WatchQueryRequestSchema)` to create a new message.
  */
 export const WatchQueryRequestSchema: GenMessage<WatchQueryRequest> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 22);
+  messageDesc(file_tacita_v1_reporting, 25);
 
 /**
  * @generated from message tacita.v1.WatchQueryResponse
@@ -997,7 +1149,7 @@ export type WatchQueryResponse = Message<"tacita.v1.WatchQueryResponse"> & {
  * Use `create(WatchQueryResponseSchema)` to create a new message.
  */
 export const WatchQueryResponseSchema: GenMessage<WatchQueryResponse> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 23);
+  messageDesc(file_tacita_v1_reporting, 26);
 
 /**
  * @generated from message tacita.v1.GetFunnelRequest
@@ -1033,7 +1185,7 @@ export type GetFunnelRequest = Message<"tacita.v1.GetFunnelRequest"> & {
  * Use `create(GetFunnelRequestSchema)` to create a new message.
  */
 export const GetFunnelRequestSchema: GenMessage<GetFunnelRequest> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 24);
+  messageDesc(file_tacita_v1_reporting, 27);
 
 /**
  * @generated from message tacita.v1.GetFunnelResponse
@@ -1079,7 +1231,7 @@ export type GetFunnelResponse = Message<"tacita.v1.GetFunnelResponse"> & {
  * Use `create(GetFunnelResponseSchema)` to create a new message.
  */
 export const GetFunnelResponseSchema: GenMessage<GetFunnelResponse> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 25);
+  messageDesc(file_tacita_v1_reporting, 28);
 
 /**
  * One funnel.
@@ -1132,7 +1284,7 @@ export type FunnelGroup = Message<"tacita.v1.FunnelGroup"> & {
  * Use `create(FunnelGroupSchema)` to create a new message.
  */
 export const FunnelGroupSchema: GenMessage<FunnelGroup> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 26);
+  messageDesc(file_tacita_v1_reporting, 29);
 
 /**
  * What became of links that were passed on so many times.
@@ -1186,7 +1338,7 @@ export type Generation = Message<"tacita.v1.Generation"> & {
  * Use `create(GenerationSchema)` to create a new message.
  */
 export const GenerationSchema: GenMessage<Generation> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 27);
+  messageDesc(file_tacita_v1_reporting, 30);
 
 /**
  * @generated from message tacita.v1.GetReconciliationRequest
@@ -1215,7 +1367,7 @@ export type GetReconciliationRequest = Message<"tacita.v1.GetReconciliationReque
  * Use `create(GetReconciliationRequestSchema)` to create a new message.
  */
 export const GetReconciliationRequestSchema: GenMessage<GetReconciliationRequest> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 28);
+  messageDesc(file_tacita_v1_reporting, 31);
 
 /**
  * @generated from message tacita.v1.GetReconciliationResponse
@@ -1265,7 +1417,7 @@ export type GetReconciliationResponse = Message<"tacita.v1.GetReconciliationResp
  * Use `create(GetReconciliationResponseSchema)` to create a new message.
  */
 export const GetReconciliationResponseSchema: GenMessage<GetReconciliationResponse> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 29);
+  messageDesc(file_tacita_v1_reporting, 32);
 
 /**
  * One of GA4's default channel groups.
@@ -1298,7 +1450,7 @@ export type AnalyticsGroup = Message<"tacita.v1.AnalyticsGroup"> & {
  * Use `create(AnalyticsGroupSchema)` to create a new message.
  */
 export const AnalyticsGroupSchema: GenMessage<AnalyticsGroup> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 30);
+  messageDesc(file_tacita_v1_reporting, 33);
 
 /**
  * @generated from message tacita.v1.AnalyticsPart
@@ -1332,7 +1484,7 @@ export type AnalyticsPart = Message<"tacita.v1.AnalyticsPart"> & {
  * Use `create(AnalyticsPartSchema)` to create a new message.
  */
 export const AnalyticsPartSchema: GenMessage<AnalyticsPart> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 31);
+  messageDesc(file_tacita_v1_reporting, 34);
 
 /**
  * @generated from message tacita.v1.PlanMeasureRequest
@@ -1372,7 +1524,7 @@ export type PlanMeasureRequest = Message<"tacita.v1.PlanMeasureRequest"> & {
  * Use `create(PlanMeasureRequestSchema)` to create a new message.
  */
 export const PlanMeasureRequestSchema: GenMessage<PlanMeasureRequest> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 32);
+  messageDesc(file_tacita_v1_reporting, 35);
 
 /**
  * @generated from message tacita.v1.ExpectedShare
@@ -1398,7 +1550,7 @@ export type ExpectedShare = Message<"tacita.v1.ExpectedShare"> & {
  * Use `create(ExpectedShareSchema)` to create a new message.
  */
 export const ExpectedShareSchema: GenMessage<ExpectedShare> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 33);
+  messageDesc(file_tacita_v1_reporting, 36);
 
 /**
  * @generated from message tacita.v1.PlanMeasureResponse
@@ -1441,7 +1593,7 @@ export type PlanMeasureResponse = Message<"tacita.v1.PlanMeasureResponse"> & {
  * Use `create(PlanMeasureResponseSchema)` to create a new message.
  */
 export const PlanMeasureResponseSchema: GenMessage<PlanMeasureResponse> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 34);
+  messageDesc(file_tacita_v1_reporting, 37);
 
 /**
  * @generated from message tacita.v1.PlannedCell
@@ -1493,7 +1645,7 @@ export type PlannedCell = Message<"tacita.v1.PlannedCell"> & {
  * Use `create(PlannedCellSchema)` to create a new message.
  */
 export const PlannedCellSchema: GenMessage<PlannedCell> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 35);
+  messageDesc(file_tacita_v1_reporting, 38);
 
 /**
  * @generated from message tacita.v1.DeclareCampaignRequest
@@ -1517,7 +1669,7 @@ export type DeclareCampaignRequest = Message<"tacita.v1.DeclareCampaignRequest">
  * Use `create(DeclareCampaignRequestSchema)` to create a new message.
  */
 export const DeclareCampaignRequestSchema: GenMessage<DeclareCampaignRequest> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 36);
+  messageDesc(file_tacita_v1_reporting, 39);
 
 /**
  * @generated from message tacita.v1.DeclareCampaignResponse
@@ -1534,7 +1686,7 @@ export type DeclareCampaignResponse = Message<"tacita.v1.DeclareCampaignResponse
  * Use `create(DeclareCampaignResponseSchema)` to create a new message.
  */
 export const DeclareCampaignResponseSchema: GenMessage<DeclareCampaignResponse> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 37);
+  messageDesc(file_tacita_v1_reporting, 40);
 
 /**
  * What only the brand knows. Nothing of it goes to devices.
@@ -1591,7 +1743,7 @@ export type Declaration = Message<"tacita.v1.Declaration"> & {
  * Use `create(DeclarationSchema)` to create a new message.
  */
 export const DeclarationSchema: GenMessage<Declaration> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 38);
+  messageDesc(file_tacita_v1_reporting, 41);
 
 /**
  * Money spent evenly over a range with both ends.
@@ -1622,7 +1774,7 @@ export type Cost = Message<"tacita.v1.Cost"> & {
  * Use `create(CostSchema)` to create a new message.
  */
 export const CostSchema: GenMessage<Cost> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 39);
+  messageDesc(file_tacita_v1_reporting, 42);
 
 /**
  * @generated from message tacita.v1.BucketValue
@@ -1646,7 +1798,7 @@ export type BucketValue = Message<"tacita.v1.BucketValue"> & {
  * Use `create(BucketValueSchema)` to create a new message.
  */
 export const BucketValueSchema: GenMessage<BucketValue> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 40);
+  messageDesc(file_tacita_v1_reporting, 43);
 
 /**
  * @generated from message tacita.v1.Category
@@ -1670,7 +1822,7 @@ export type Category = Message<"tacita.v1.Category"> & {
  * Use `create(CategorySchema)` to create a new message.
  */
 export const CategorySchema: GenMessage<Category> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 41);
+  messageDesc(file_tacita_v1_reporting, 44);
 
 /**
  * @generated from message tacita.v1.Webhook
@@ -1696,7 +1848,186 @@ export type Webhook = Message<"tacita.v1.Webhook"> & {
  * Use `create(WebhookSchema)` to create a new message.
  */
 export const WebhookSchema: GenMessage<Webhook> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 42);
+  messageDesc(file_tacita_v1_reporting, 45);
+
+/**
+ * @generated from message tacita.v1.GetPrivacyRequest
+ */
+export type GetPrivacyRequest = Message<"tacita.v1.GetPrivacyRequest"> & {
+  /**
+   * `brand/campaign`.
+   *
+   * @generated from field: string campaign = 1;
+   */
+  campaign: string;
+
+  /**
+   * The traffic to go by; unset means all.
+   *
+   * @generated from field: tacita.v1.TimeRange range = 2;
+   */
+  range?: TimeRange | undefined;
+};
+
+/**
+ * Describes the message tacita.v1.GetPrivacyRequest.
+ * Use `create(GetPrivacyRequestSchema)` to create a new message.
+ */
+export const GetPrivacyRequestSchema: GenMessage<GetPrivacyRequest> = /*@__PURE__*/
+  messageDesc(file_tacita_v1_reporting, 46);
+
+/**
+ * @generated from message tacita.v1.GetPrivacyResponse
+ */
+export type GetPrivacyResponse = Message<"tacita.v1.GetPrivacyResponse"> & {
+  /**
+   * `brand/campaign`.
+   *
+   * @generated from field: string campaign = 1;
+   */
+  campaign: string;
+
+  /**
+   * @generated from field: tacita.v1.CampaignPolicy policy = 2;
+   */
+  policy?: CampaignPolicy | undefined;
+
+  /**
+   * What a device may spend on all campaigns of the brand in an epoch, in millionths of ε.
+   *
+   * @generated from field: uint32 ledger_bound_micro = 3;
+   */
+  ledgerBoundMicro: number;
+
+  /**
+   * How long the newest epoch is active.
+   *
+   * @generated from field: uint64 epoch_seconds = 4;
+   */
+  epochSeconds: bigint;
+
+  /**
+   * At most so often a device's budget begins anew, however short epochs are.
+   *
+   * @generated from field: uint64 budget_seconds = 5;
+   */
+  budgetSeconds: bigint;
+
+  /**
+   * @generated from field: repeated tacita.v1.MeasurePrivacy measures = 6;
+   */
+  measures: MeasurePrivacy[];
+
+  /**
+   * @generated from field: repeated tacita.v1.Guarantee guarantees = 7;
+   */
+  guarantees: Guarantee[];
+
+  /**
+   * What is not guaranteed, for people.
+   *
+   * @generated from field: repeated string not_guaranteed = 8;
+   */
+  notGuaranteed: string[];
+};
+
+/**
+ * Describes the message tacita.v1.GetPrivacyResponse.
+ * Use `create(GetPrivacyResponseSchema)` to create a new message.
+ */
+export const GetPrivacyResponseSchema: GenMessage<GetPrivacyResponse> = /*@__PURE__*/
+  messageDesc(file_tacita_v1_reporting, 47);
+
+/**
+ * What the reports of one measure reveal.
+ *
+ * @generated from message tacita.v1.MeasurePrivacy
+ */
+export type MeasurePrivacy = Message<"tacita.v1.MeasurePrivacy"> & {
+  /**
+   * @generated from field: string measure = 1;
+   */
+  measure: string;
+
+  /**
+   * @generated from field: tacita.v1.Event event = 2;
+   */
+  event: Event;
+
+  /**
+   * @generated from field: tacita.v1.Participation participation = 3;
+   */
+  participation: Participation;
+
+  /**
+   * Cells of the domain, `none` included.
+   *
+   * @generated from field: uint32 cells = 4;
+   */
+  cells: number;
+
+  /**
+   * @generated from field: uint32 window_seconds = 5;
+   */
+  windowSeconds: number;
+
+  /**
+   * Of one report: as in every answer.
+   *
+   * @generated from field: tacita.v1.Privacy privacy = 6;
+   */
+  privacy?: Privacy | undefined;
+
+  /**
+   * What all reports of a device of this measure reveal in an epoch, at most: ε, against everyone.
+   *
+   * @generated from field: double device_epsilon = 7;
+   */
+  deviceEpsilon: number;
+
+  /**
+   * Reports shown in the range.
+   *
+   * @generated from field: uint64 reports = 8;
+   */
+  reports: bigint;
+};
+
+/**
+ * Describes the message tacita.v1.MeasurePrivacy.
+ * Use `create(MeasurePrivacySchema)` to create a new message.
+ */
+export const MeasurePrivacySchema: GenMessage<MeasurePrivacy> = /*@__PURE__*/
+  messageDesc(file_tacita_v1_reporting, 48);
+
+/**
+ * @generated from message tacita.v1.Guarantee
+ */
+export type Guarantee = Message<"tacita.v1.Guarantee"> & {
+  /**
+   * What holds, with its numbers.
+   *
+   * @generated from field: string what = 1;
+   */
+  what: string;
+
+  /**
+   * @generated from field: string against = 2;
+   */
+  against: string;
+
+  /**
+   * @generated from field: string rests_on = 3;
+   */
+  restsOn: string;
+};
+
+/**
+ * Describes the message tacita.v1.Guarantee.
+ * Use `create(GuaranteeSchema)` to create a new message.
+ */
+export const GuaranteeSchema: GenMessage<Guarantee> = /*@__PURE__*/
+  messageDesc(file_tacita_v1_reporting, 49);
 
 /**
  * @generated from message tacita.v1.ListAlertsRequest
@@ -1722,7 +2053,7 @@ export type ListAlertsRequest = Message<"tacita.v1.ListAlertsRequest"> & {
  * Use `create(ListAlertsRequestSchema)` to create a new message.
  */
 export const ListAlertsRequestSchema: GenMessage<ListAlertsRequest> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 43);
+  messageDesc(file_tacita_v1_reporting, 50);
 
 /**
  * @generated from message tacita.v1.ListAlertsResponse
@@ -1739,7 +2070,7 @@ export type ListAlertsResponse = Message<"tacita.v1.ListAlertsResponse"> & {
  * Use `create(ListAlertsResponseSchema)` to create a new message.
  */
 export const ListAlertsResponseSchema: GenMessage<ListAlertsResponse> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 44);
+  messageDesc(file_tacita_v1_reporting, 51);
 
 /**
  * @generated from message tacita.v1.WatchAlertsRequest
@@ -1765,7 +2096,7 @@ export type WatchAlertsRequest = Message<"tacita.v1.WatchAlertsRequest"> & {
  * Use `create(WatchAlertsRequestSchema)` to create a new message.
  */
 export const WatchAlertsRequestSchema: GenMessage<WatchAlertsRequest> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 45);
+  messageDesc(file_tacita_v1_reporting, 52);
 
 /**
  * @generated from message tacita.v1.WatchAlertsResponse
@@ -1782,7 +2113,7 @@ export type WatchAlertsResponse = Message<"tacita.v1.WatchAlertsResponse"> & {
  * Use `create(WatchAlertsResponseSchema)` to create a new message.
  */
 export const WatchAlertsResponseSchema: GenMessage<WatchAlertsResponse> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 46);
+  messageDesc(file_tacita_v1_reporting, 53);
 
 /**
  * More reports of a channel or content than the time before explains (spec/alerts.md).
@@ -1874,7 +2205,7 @@ export type Alert = Message<"tacita.v1.Alert"> & {
  * Use `create(AlertSchema)` to create a new message.
  */
 export const AlertSchema: GenMessage<Alert> = /*@__PURE__*/
-  messageDesc(file_tacita_v1_reporting, 47);
+  messageDesc(file_tacita_v1_reporting, 54);
 
 /**
  * @generated from enum tacita.v1.Granularity
@@ -2096,6 +2427,16 @@ export const ReportingService: GenService<{
     methodKind: "unary";
     input: typeof DeclareCampaignRequestSchema;
     output: typeof DeclareCampaignResponseSchema;
+  },
+  /**
+   * What is guaranteed to the visitors of a campaign, against whom, with numbers, and what is not.
+   *
+   * @generated from rpc tacita.v1.ReportingService.GetPrivacy
+   */
+  getPrivacy: {
+    methodKind: "unary";
+    input: typeof GetPrivacyRequestSchema;
+    output: typeof GetPrivacyResponseSchema;
   },
   /**
    * The surges that were found, newest first.

@@ -1,0 +1,77 @@
+//! What must be done to a store that was restored to an earlier instant, before a collector runs on it.
+//!
+//! What was spent since that instant is forgotten, and so are the epochs that were published. A token of that time, or of an epoch that was
+//! open at the instant, could count a second time. So none of them may count at all: the spent sets are dropped, which refuses every commit to
+//! those epochs for good; their secret keys are destroyed, which also keeps a key that was published in the time that is lost from being
+//! published again; and numbers of epochs and revisions go on beyond any that were given out then, so that devices and relays take what
+//! comes for newer than what they have.
+
+use std::sync::Arc;
+
+use tacita_protocol::{
+    epoch::EpochId,
+    time::{Clock, UnixTime},
+};
+use tacita_store::vault::Vault;
+
+use crate::{
+    CollectorConfig, CollectorError,
+    catalogue::{By, Catalogue, Change},
+    opening::{OpenStore, fitting_signing_key, open_store},
+    registry::Registry,
+};
+
+/// Numbers of epochs that are left out, beside one for each minute since the last change: an epoch lasts a minute at least, up to 64 are
+/// published ahead, and the rest is for rotations.
+const EPOCHS: u64 = 1_000;
+/// Revisions that are left out, beside one for each second since the last change.
+const REVISIONS: u64 = 1_000_000;
+
+/// What was done to a restored store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Restored {
+    /// The epochs that had been open: nothing of them will count.
+    pub closed: Vec<EpochId>,
+    /// The first epoch that the next collector will publish.
+    pub next_epoch: EpochId,
+    /// How many secret keys were destroyed.
+    pub keys_destroyed: usize,
+}
+
+/// Closes the epochs of a store that was restored, destroys the secret keys in the vault but the one that signs, and marks the log.
+///
+/// For a store and a vault that no collector uses meanwhile. Cut short, it leaves a store on which a collector refuses to start or counts
+/// nothing of those epochs, and can be done again.
+///
+/// # Errors
+/// [`CollectorError`] names what is amiss: the store or the vault does not open, or they do not belong together.
+pub async fn mark_restored(config: &CollectorConfig, clock: Arc<dyn Clock>) -> Result<Restored, CollectorError> {
+    let OpenStore { tallies, log, .. } = open_store(config).await?;
+    let registry = Registry::open(log, clock.clone()).await?;
+    let vault = Vault::open(&config.vault)?;
+    if !registry.snapshot().is_fresh_from_restoring() {
+        fitting_signing_key(&registry, &vault, config).await?;
+    }
+    let keys = vault.list()?;
+    keys.iter().try_for_each(|id| vault.destroy(id))?;
+    let open = |catalogue: &Catalogue| -> Vec<EpochId> {
+        catalogue.epochs().iter().filter(|epoch| !epoch.destroyed).map(|epoch| epoch.entry.epoch).collect()
+    };
+    let closed = open(&registry.snapshot());
+    for &epoch in &closed {
+        tallies.drop_epoch(epoch).await?;
+    }
+    let now = clock.now();
+    let (_, catalogue) = registry.apply(By::Collector, |catalogue| Ok(going_on(catalogue, now))).await?;
+    Ok(Restored { closed, next_epoch: catalogue.next_epoch(), keys_destroyed: keys.len() })
+}
+
+/// The entry that says so, with numbers that the time since the last change cannot have used up.
+fn going_on(catalogue: &Catalogue, now: UnixTime) -> Change {
+    let lost = now.0.saturating_sub(catalogue.changed_at().0);
+    let epochs = u32::try_from(EPOCHS + lost / 60).unwrap_or(u32::MAX);
+    Change::Restored {
+        next_epoch: EpochId(catalogue.next_epoch().0.saturating_add(epochs)),
+        next_revision: catalogue.revision().saturating_add(REVISIONS + lost),
+    }
+}

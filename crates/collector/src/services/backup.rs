@@ -1,0 +1,86 @@
+//! The store as it is at one instant, as a stream.
+
+use std::{pin::Pin, sync::Arc};
+
+use futures_util::{Stream, stream};
+use tacita_proto::v1::{self, backup_response::Content};
+use tacita_protocol::time::Clock;
+use tacita_store::backup::{Backup, Part};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use crate::{
+    pool::{Limit, Overload},
+    refusal,
+};
+
+/// Parts that wait for a slow reader.
+const WAITING: usize = 4;
+
+pub(crate) type BackupStream = Pin<Box<dyn Stream<Item = Result<v1::BackupResponse, Status>> + Send>>;
+
+/// Makes backups, one at a time: each holds on to what is deleted meanwhile.
+#[derive(Debug)]
+pub(crate) struct Backups {
+    store: Option<Arc<dyn Backup>>,
+    clock: Arc<dyn Clock>,
+    one: Arc<Semaphore>,
+    drain: CancellationToken,
+}
+
+impl Backups {
+    pub(crate) fn new(store: Option<Arc<dyn Backup>>, clock: Arc<dyn Clock>, drain: CancellationToken) -> Self {
+        Self { store, clock, one: Arc::new(Semaphore::new(1)), drain }
+    }
+
+    /// Begins one. The stream ends with the cut, or with an error: what has no cut is not whole.
+    pub(crate) fn begin(&self) -> Result<BackupStream, Status> {
+        let store = self.store.clone().ok_or_else(|| {
+            let message = "this collector's state is in PostgreSQL: back the database up with its own tools (pg_dump), and run \
+                           `tacita store restored` after restoring one";
+            refusal::failed_precondition("NOT_THIS_STORE", message)
+        })?;
+        let turn = self.one.clone().try_acquire_owned();
+        let turn = turn.map_err(|_| Overload(Limit { name: "backups", value: 1 }))?;
+        let (answers, mut sent) = mpsc::channel(WAITING);
+        tokio::spawn(send(store, self.clock.clone(), answers, self.drain.clone(), turn));
+        Ok(Box::pin(stream::poll_fn(move |context| sent.poll_recv(context))))
+    }
+}
+
+async fn send(
+    store: Arc<dyn Backup>,
+    clock: Arc<dyn Clock>,
+    answers: mpsc::Sender<Result<v1::BackupResponse, Status>>,
+    drain: CancellationToken,
+    _turn: OwnedSemaphorePermit,
+) {
+    let (parts, mut made) = mpsc::channel::<Part>(1);
+    let taken_at = clock.now();
+    let cutting = tokio::spawn(async move { store.back_up(parts).await });
+    let content = |content| v1::BackupResponse { content: Some(content) };
+    while let Some(Part { table, rows }) = made.recv().await {
+        let part = content(Content::Part(v1::BackupPart { table, rows }));
+        let sent = drain.run_until_cancelled(answers.send(Ok(part))).await;
+        if sent.is_none() {
+            // Nobody may be reading: what was sent has no cut, and so is no backup.
+            let ends = refusal::unavailable("DRAINING", "the collector is stopping: make the backup again");
+            let _ = answers.try_send(Err(ends));
+        }
+        if !matches!(sent, Some(Ok(()))) {
+            return;
+        }
+    }
+    let last = match cutting.await {
+        Ok(Ok(cut)) => Ok(content(Content::Cut(v1::BackupCut {
+            schema: cut.schema,
+            log_length: cut.log_length,
+            rows: cut.rows,
+            taken_at: taken_at.0,
+        }))),
+        Ok(Err(error)) => Err(refusal::store(error)),
+        Err(crash) => Err(refusal::internal(crash)),
+    };
+    let _ = answers.send(last).await;
+}
