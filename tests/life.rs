@@ -142,6 +142,62 @@ fn a_backup_under_load_survives_kills_and_a_restored_collector_goes_on_from_its_
     assert_eq!(counted(&deployment), first + more);
 }
 
+#[test]
+fn a_publisher_that_verifies_is_told_of_a_restored_record_and_begins_anew_with_its_receipts_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "token-batch = 4\nledger-bound = 100.0\n[record]\nperiod = \"1s\"";
+    let mut deployment = Deployment::start_with(folder.path(), &[&ARRIVALS], None, settings);
+    let (data, relay, last) =
+        (folder.path().join("collector"), folder.path().join("relay"), folder.path().join("last"));
+    let key = fs::read_to_string(folder.path().join("relay.key")).unwrap();
+    let verify = |deployment: &Deployment| {
+        let reach = ["--signing-key", &deployment.signing_key, "--key", key.trim()];
+        let words = ["relay", "verify", path(&relay), "--collector", &deployment.collector.url()];
+        tacita(&[&words[..], &reach].concat())
+    };
+    // How many periods are closed.
+    let until_verified = |deployment: &Deployment| -> u64 {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let verified = verify(deployment);
+            if verified.status.success() {
+                let said = String::from_utf8(verified.stdout).unwrap();
+                let closed = said.lines().find_map(|line| line.split_once(" periods are closed"));
+                return closed.unwrap().0.parse().unwrap();
+            }
+            assert!(Instant::now() < deadline, "{}", String::from_utf8_lossy(&verified.stderr));
+            thread::sleep(Duration::from_millis(100));
+        }
+    };
+    let first = handed_over(audience(&deployment, "1", "100"));
+    until_counted(&deployment, first);
+    assert!(operator(&deployment, &["backup", "--to", path(&last)]).status.success());
+    let lost = handed_over(audience(&deployment, "2", "100"));
+    until_counted(&deployment, first + lost);
+    // A head is seen that has what will be lost: the periods of now are closed by then.
+    let closed = until_verified(&deployment);
+    while until_verified(&deployment) < closed + 2 {
+        thread::sleep(Duration::from_millis(100));
+    }
+    deployment.collector.kill();
+    fs::rename(data.join("store"), folder.path().join("lost")).unwrap();
+    let said = support::tacita_ok(&["restore", "--from", path(&last), "--data", path(&data)]);
+    assert!(said.contains("tell every publisher"), "{said}");
+    deployment.collector.restart();
+
+    let told = verify(&deployment);
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert_eq!(told.status.code(), Some(1), "{said}");
+    assert!(said.contains("the record was CUT") || said.contains("the record was REWRITTEN"), "{said}");
+
+    deployment.relay.kill();
+    fs::rename(relay.join("receipts"), folder.path().join("receipts-of-the-time-that-is-lost")).unwrap();
+    deployment.relay.restart();
+    let more = handed_over(audience(&deployment, "3", "100"));
+    until_counted(&deployment, first + more);
+    until_verified(&deployment);
+}
+
 fn secret_keys(vault: &Path) -> Vec<Vec<u8>> {
     let files = fs::read_dir(vault).unwrap().map(|entry| entry.unwrap().path());
     files

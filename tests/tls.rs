@@ -74,7 +74,14 @@ fn a_report_path_with_tls_on_every_connection_counts() {
     ]);
     let relay_key = admin(&["key", "create", "--role", "publisher", "--subject", "daily-news"]);
     let brand_key = admin(&["key", "create", "--role", "brand", "--subject", "acme"]);
-    let signing_key = admin(&["status"]).lines().next().unwrap().split_whitespace().last().unwrap().to_owned();
+    let signing_key = tacita_ok(&[&["status"], &reach[..], &["--key-file", path(&operator_key)]].concat())
+        .lines()
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .last()
+        .unwrap()
+        .to_owned();
 
     let relay_file = folder.path().join("relay.toml");
     fs::write(&relay_file, "publisher = 1\ntrusted-proxies = [\"127.0.0.1\"]\n[batch]\nleast = 20\nage = \"1s\"\n")

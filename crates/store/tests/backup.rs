@@ -18,10 +18,11 @@ use tacita_protocol::{
     epoch::EpochId,
     id::{MeasureId, PublisherId},
     outcome::Outcome,
-    time::WindowId,
+    record::PeriodId,
+    time::{UnixTime, WindowId},
 };
 use tacita_store::{
-    ChangeLog, Entry, Increments, Partition, Series, StoreError, TallyStore,
+    ChangeLog, Closing, Entry, Increments, Partition, PeriodCounts, PeriodRecord, Series, StoreError, TallyStore,
     backup::{Backup, Cut, Part},
     embedded::{EmbeddedOptions, EmbeddedStore},
     retention::Retention,
@@ -120,6 +121,26 @@ async fn what_was_dropped_stays_dropped_and_what_was_spent_is_left_out() {
     }
     let newer = EmbeddedStore::restore(dir.path().join("newer"), cut.schema + 1, std::iter::empty());
     assert!(matches!(newer, Err(StoreError::Schema { .. })), "{newer:?}");
+}
+
+#[tokio::test]
+async fn the_record_comes_back_and_the_period_that_was_open_is_open_again() {
+    let (dir, restored) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let store = open(dir.path());
+    let closing = |period| Closing { period: PeriodId(period), at: UnixTime(100) };
+    commit(&store, reports(0..5)).await.unwrap();
+    store.close_period(closing(0)).await.unwrap();
+    commit(&store, reports(5..7)).await.unwrap();
+    let (cut, parts) = backed_up(&store).await;
+    commit(&store, reports(7..10)).await.unwrap();
+    store.close_period(closing(1)).await.unwrap();
+    EmbeddedStore::restore(restored.path(), cut.schema, parts.into_iter().map(Ok)).unwrap();
+    let again = open(restored.path());
+    assert_eq!(again.last_closing().await.unwrap(), Some(closing(0)));
+    again.close_period(closing(1)).await.unwrap();
+    let counts =
+        |period, reports| PeriodCounts { closing: closing(period), outcomes: vec![(Outcome::Counted, reports)] };
+    assert_eq!(again.closed_periods(PUBLISHER, PeriodId(0), 9).await.unwrap(), [counts(0, 5), counts(1, 2)]);
 }
 
 /// Every byte of the tables under a folder; journals are not among them.

@@ -219,6 +219,8 @@ mod tests {
         let measure = format!(
             r#"{{"measure-created": {{{fields}, "domain": {dimensions}, "epsilon": 2000000, "window": 86400}}}}"#
         );
+        // An entry's line feed is where its private part begins.
+        let measure = measure.replace('\n', "");
         let changes = [
             r#"{"publisher-created": {"id": 1, "name": "daily"}}"#,
             r#"{"brand-created": {"id": 1, "name": "acme"}}"#,
