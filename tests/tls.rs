@@ -76,11 +76,9 @@ fn a_report_path_with_tls_on_every_connection_counts() {
     let brand_key = admin(&["key", "create", "--role", "brand", "--subject", "acme"]);
     let signing_key = tacita_ok(&[&["status"], &reach[..], &["--key-file", path(&operator_key)]].concat())
         .lines()
-        .next()
+        .find_map(|line| line.strip_prefix("signing key"))
         .unwrap()
-        .split_whitespace()
-        .last()
-        .unwrap()
+        .trim()
         .to_owned();
 
     let relay_file = folder.path().join("relay.toml");
@@ -104,7 +102,8 @@ fn a_report_path_with_tls_on_every_connection_counts() {
         assert!(!output.status.success());
         String::from_utf8(output.stderr).unwrap()
     };
-    assert!(refused(&start).contains("tacita://publisher/daily-news"));
+    let said = refused(&start);
+    assert!(said.contains("tacita://publisher/daily-news"), "{said}");
     let others = with(&other);
     assert!(
         refused(&others.iter().map(String::as_str).collect::<Vec<_>>()).contains("the client certificate is another's")

@@ -45,14 +45,18 @@ pub(crate) struct Collector {
     pub(crate) running: Option<(collector::ByHand, Process)>,
 }
 
+/// The most that a device accepts: ε 1,000, fifty of the reports that are made here.
+const LEDGER_BOUND_MICRO: u32 = 1_000_000_000;
+
 impl Collector {
     pub(crate) fn new(number: usize, folder: PathBuf, vault: PathBuf) -> Self {
         let mut config = CollectorConfig::new(folder);
         config.vault = vault;
         config.schedule = SCHEDULE;
-        config.device_policy = DevicePolicy { token_batch: 8, ledger_bound_micro: u32::MAX };
+        config.device_policy = DevicePolicy { token_batch: 8, ledger_bound_micro: LEDGER_BOUND_MICRO };
         config.window_policy.max_age = Duration::from_secs(MAX_AGE);
-        config.measure_policy.epsilon_ceiling_micro = 20_000_000;
+        config.policy.report_epsilon_micro = 20_000_000;
+        config.policy.reports_per_window = 1;
         config.record_period = RECORD_PERIOD;
         config.limits.crypto_threads = 1;
         config.serve_dashboard = false;

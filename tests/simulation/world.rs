@@ -143,7 +143,7 @@ impl World {
             brand: "acme".into(),
             name: "spring".into(),
             publishers: names,
-            attribution_seconds: 0,
+            ..Default::default()
         };
         admin.create_campaign(with_key(&operator, campaign)).await.unwrap();
         self.create_measure(0).await.unwrap();

@@ -32,7 +32,7 @@ use self::{
     trouble::{Disk, Trouble},
 };
 pub(super) use self::{memory::resident, servers::Deployment};
-use crate::settings::{signing_key, until_told_to_stop};
+use crate::settings::{Signals, signing_key};
 
 /// Values that reports have: each raises a counter of its own.
 const VALUES: usize = 50_000;
@@ -70,9 +70,10 @@ struct Survived {
 
 pub(super) async fn run(args: Args) -> Result<()> {
     // What is left by the roadside ends with it: processes, a mounted disk.
+    let mut signals = Signals::take()?;
     tokio::select! {
         done = soak(args) => done,
-        told = until_told_to_stop() => told.and(Err(anyhow::anyhow!("stopped before its end"))),
+        () = signals.told_to_stop() => Err(anyhow::anyhow!("stopped before its end")),
     }
 }
 

@@ -117,7 +117,7 @@ impl Deployment {
         measure: v1::CreateMeasureRequest,
     ) -> Result<Self> {
         let file = scratch.join("collector.toml");
-        fs::write(&file, "[device]\ntoken-batch = 128\n")?;
+        fs::write(&file, "[device]\ntoken-batch = 128\n[policy]\nreports-per-window = 1\n")?;
         let (port, folder) = (free_port()?, data.join("collector"));
         let listen = format!("127.0.0.1:{port}");
         let args =
