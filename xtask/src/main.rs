@@ -3,6 +3,8 @@
 mod bench;
 mod faults;
 mod fuzz;
+mod simulate;
+mod soak;
 mod supply;
 mod tools;
 
@@ -47,6 +49,24 @@ enum Word {
         #[arg(long, default_value_t = 20)]
         seconds: u32,
     },
+    /// Simulate a whole deployment, from one seed after the other, with faults before and after each commit.
+    Simulate {
+        /// How many seeds.
+        #[arg(long, default_value_t = 1_000)]
+        runs: u64,
+        /// The first of them; a random one without it.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Run collector and relay, built for release, at 80 % of their capacity with a fault a minute; or at five times of it.
+    Soak {
+        /// How long. A run of fewer minutes than there are faults has them closer together.
+        #[arg(long, default_value_t = 30)]
+        minutes: u32,
+        /// Offer five times of what they can take instead, for some seconds.
+        #[arg(long)]
+        overload: bool,
+    },
     /// Run the fault tests for many rounds: kills, torn writes, full disks, a database that is away. Needs root for the full disk.
     Faults {
         /// Of each test.
@@ -75,6 +95,8 @@ fn main() -> ExitCode {
         Word::Sbom => supply::sbom(),
         Word::Fuzz { names, seconds } => fuzz::run(&names, seconds),
         Word::Faults { rounds } => faults::run(rounds),
+        Word::Simulate { runs, seed } => simulate::run(runs, seed),
+        Word::Soak { minutes, overload } => soak::run(minutes, overload),
         Word::Bench { names, long } => bench::run(&names, long),
     };
     match done {

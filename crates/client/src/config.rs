@@ -4,7 +4,11 @@ use std::{fmt, sync::Arc};
 
 use ed25519_dalek::VerifyingKey;
 use parking_lot::Mutex;
+#[cfg(feature = "simulation")]
+use rand::CryptoRng;
+use rand::rngs::SysRng;
 use tacita_protocol::{id::PublisherId, manifest::SignedManifest};
+use tacita_tokens::{BlindedBatch, Context, Pending, PublicKey};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -24,13 +28,23 @@ pub struct DeviceConfig {
     pub(crate) landing_pages: Arc<[String]>,
     pub(crate) seed: Option<Arc<Zeroizing<[u8; 32]>>>,
     verified: Arc<Mutex<Option<Arc<Edition>>>>,
+    #[cfg(feature = "simulation")]
+    given: Option<Arc<Mutex<dyn CryptoRng + Send>>>,
 }
 
 impl DeviceConfig {
     /// For devices of `publisher`, who accept manifests signed by `signing_key` alone: the key that the publisher's build
     /// pins.
     pub fn new(publisher: PublisherId, signing_key: VerifyingKey) -> Self {
-        Self { publisher, signing_key, landing_pages: Arc::default(), seed: None, verified: Arc::default() }
+        Self {
+            publisher,
+            signing_key,
+            landing_pages: Arc::default(),
+            seed: None,
+            verified: Arc::default(),
+            #[cfg(feature = "simulation")]
+            given: None,
+        }
     }
 
     /// The paths that people open by themselves, such as `/news`; `/` always is one. A visit of any other page without
@@ -47,6 +61,29 @@ impl DeviceConfig {
     pub fn simulated(mut self, seed: [u8; 32]) -> Self {
         self.seed = Some(Arc::new(Zeroizing::new(seed)));
         self
+    }
+
+    /// Blinds tokens with the bytes of `given`, so that a simulation can be repeated to the byte. Whoever knows them can tell which
+    /// issuance a token came from: **never on a real visitor's device**.
+    #[cfg(feature = "simulation")]
+    #[must_use]
+    pub fn blinding_with(mut self, given: Arc<Mutex<dyn CryptoRng + Send>>) -> Self {
+        self.given = Some(given);
+        self
+    }
+
+    /// A batch of blinded tokens, and what opens the answer.
+    pub(crate) fn blind(
+        &self,
+        key: &PublicKey,
+        context: &Context,
+        count: usize,
+    ) -> Result<(Pending, BlindedBatch), tacita_tokens::Error> {
+        #[cfg(feature = "simulation")]
+        if let Some(given) = &self.given {
+            return Pending::new(key, context, count, &mut *given.lock());
+        }
+        Pending::new(key, context, count, &mut SysRng)
     }
 
     /// Verifies a manifest, unless it is the one that was made ready last.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use rand::rngs::SysRng;
 use tacita_protocol::{
     epoch::{EpochEntry, EpochState},
     time::UnixTime,
@@ -124,7 +123,7 @@ impl Inner {
     ) -> Result<(Pending, tacita_tokens::BlindedBatch), ClientError> {
         let count = edition.manifest().policy.token_batch as usize;
         let context = entry.context(self.config.publisher);
-        Ok(Pending::new(&entry.public_key, &context, count, &mut SysRng)?)
+        Ok(self.config.blind(&entry.public_key, &context, count)?)
     }
 
     /// Checks the proof and keeps the tokens: all, or none.

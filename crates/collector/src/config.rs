@@ -143,6 +143,9 @@ pub struct Limits {
     pub batches_per_stream: usize,
     /// The most batches in work at once. A stream waits for its turn and is not read meanwhile; a unary call is refused.
     pub uploads_in_flight: usize,
+    /// The most reports that may wait to be opened when a unary call comes: one that comes later would wait behind them. Streams wait
+    /// their turn.
+    pub reports_waiting: usize,
     /// The most issuances in work at once.
     pub issuances_in_flight: usize,
     /// The most reports being estimated for brands at once.
@@ -303,6 +306,7 @@ impl Default for MetricsPolicy {
 
 impl Default for Limits {
     fn default() -> Self {
+        let crypto_threads = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             tokens_per_publisher: 10_000_000,
             connections: 4_096,
@@ -313,11 +317,13 @@ impl Default for Limits {
             upload_streams: 256,
             batches_per_stream: 4,
             uploads_in_flight: 256,
+            // About 50 ms of work.
+            reports_waiting: 2_048 * crypto_threads,
             issuances_in_flight: 256,
             queries_in_flight: 16,
             followers: 256,
             kept_tallies_bytes: 256 << 20,
-            crypto_threads: std::thread::available_parallelism().map_or(2, usize::from),
+            crypto_threads,
             drain: Duration::from_secs(10),
         }
     }

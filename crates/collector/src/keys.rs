@@ -23,7 +23,7 @@ use tacita_protocol::{
 };
 use tacita_store::{
     StoreError, TallyStore,
-    vault::{Vault, VaultError},
+    vault::{SecretKeys, VaultError},
 };
 use tacita_tokens::{EpochKey, Issuer, Opener};
 use tokio::{sync::Mutex, time::Instant};
@@ -57,9 +57,18 @@ struct LoadedKey {
     derived: HashMap<PublisherId, Arc<PublisherKeys>>,
 }
 
+/// Makes an epoch's key.
+pub(crate) type FreshKey = Box<dyn Fn() -> Result<EpochKey, tacita_tokens::Error> + Send + Sync>;
+
+/// A key of the operating system's random bytes.
+pub(crate) fn random_key() -> Result<EpochKey, tacita_tokens::Error> {
+    EpochKey::generate(&mut SysRng)
+}
+
 pub(crate) struct EpochKeeper {
     registry: Arc<Registry>,
-    vault: Vault,
+    vault: Arc<dyn SecretKeys>,
+    fresh_key: FreshKey,
     store: Arc<dyn TallyStore>,
     clock: Arc<dyn Clock>,
     schedule: EpochSchedule,
@@ -106,14 +115,15 @@ pub(crate) fn is_issued(epoch: &Epoch, now: UnixTime) -> bool {
 impl EpochKeeper {
     pub(crate) fn new(
         registry: Arc<Registry>,
-        vault: Vault,
+        vault: Arc<dyn SecretKeys>,
+        fresh_key: FreshKey,
         store: Arc<dyn TallyStore>,
         clock: Arc<dyn Clock>,
         schedule: EpochSchedule,
         metrics: Arc<Metrics>,
     ) -> Self {
         let (loaded, turn) = (RwLock::default(), Mutex::default());
-        Self { registry, vault, store, clock, schedule, metrics, loaded, turn }
+        Self { registry, vault, fresh_key, store, clock, schedule, metrics, loaded, turn }
     }
 
     /// The keys of one epoch and publisher, derived at first use (some 50 µs).
@@ -182,7 +192,7 @@ impl EpochKeeper {
                 return Ok(EpochKey::from_bytes(&secret)?);
             }
         }
-        let key = EpochKey::generate(&mut SysRng)?;
+        let key = (self.fresh_key)()?;
         self.vault.put(&key.public_key().id().0, &key.to_bytes())?;
         Ok(key)
     }

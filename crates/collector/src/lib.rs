@@ -55,6 +55,8 @@ mod ingest;
 mod keys;
 mod limits;
 mod metrics;
+#[cfg(test)]
+mod model;
 mod opening;
 mod pages;
 mod pool;
@@ -80,5 +82,7 @@ pub use error::CollectorError;
 pub use keys::KeyMissing;
 pub use report::plan_measure;
 pub use restoring::{Restored, mark_restored};
+#[cfg(feature = "simulation")]
+pub use server::simulation;
 pub use server::{Collector, RunningCollector};
 pub use tacita_tls::{ClientCertificates, Identity, ServerTls};

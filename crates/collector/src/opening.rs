@@ -8,7 +8,7 @@ use tacita_store::{
     backup::Backup,
     embedded::{EmbeddedOptions, EmbeddedStore},
     retention::Retention,
-    vault::Vault,
+    vault::SecretKeys,
 };
 
 use crate::{
@@ -29,7 +29,7 @@ pub(crate) struct OpenStore {
 }
 
 impl OpenStore {
-    fn of<S>(store: Arc<S>, backup: Option<Arc<dyn Backup>>) -> Self
+    pub(crate) fn of<S>(store: Arc<S>, backup: Option<Arc<dyn Backup>>) -> Self
     where
         S: TallyStore + PeriodRecord + ChangeLog + Retention + 'static,
     {
@@ -60,7 +60,7 @@ pub(crate) async fn open_store(config: &CollectorConfig) -> Result<OpenStore, Co
 /// store that they were published in: in a second one their tokens could be spent once more.
 pub(crate) async fn fitting_signing_key(
     registry: &Registry,
-    vault: &Vault,
+    vault: &dyn SecretKeys,
     config: &CollectorConfig,
 ) -> Result<SigningKey, CollectorError> {
     let key = SigningKey::from_bytes(&*vault.signing_key()?);

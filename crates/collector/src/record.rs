@@ -76,7 +76,7 @@ impl Record {
     }
 
     /// Closes the open period if its end has passed.
-    async fn take_turn(&self) -> Result<(), StoreError> {
+    pub(crate) async fn take_turn(&self) -> Result<(), StoreError> {
         let (last, now) = (self.store.last_closing().await?, self.clock.now());
         let (open, since) = last.map_or((PeriodId(0), self.began_at), |last| (last.period.next(), last.at));
         if since.0 / self.length < now.0 / self.length {

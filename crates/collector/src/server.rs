@@ -20,7 +20,11 @@ use tacita_proto::v1::{
     transparency_service_server::TransparencyServiceServer,
 };
 use tacita_protocol::{manifest::DevicePolicy, time::Clock};
-use tacita_store::{TallyStore, backup::Backup, vault::Vault};
+use tacita_store::{
+    TallyStore,
+    backup::Backup,
+    vault::{SecretKeys, Vault},
+};
 use tacita_tls::{Acceptor, incoming};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::StreamExt as _;
@@ -44,7 +48,7 @@ use crate::{
     dashboard,
     guard::Guard,
     ingest::Ingest,
-    keys::EpochKeeper,
+    keys::{EpochKeeper, FreshKey, random_key},
     limits,
     metrics::{Look, Metrics},
     opening::{OpenStore, fitting_signing_key, open_store},
@@ -68,6 +72,10 @@ const REFLECTION: &[u8] = tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET;
 
 /// How often an idle connection is asked whether it lives.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+
+#[cfg(feature = "simulation")]
+#[path = "simulation.rs"]
+pub mod simulation;
 
 /// The collector: issuer, ingest, reporting and administration behind one listener.
 #[derive(Debug)]
@@ -311,10 +319,20 @@ impl fmt::Debug for RunningCollector {
 impl Foundation {
     async fn lay(config: CollectorConfig, clock: Arc<dyn Clock>) -> Result<Self, CollectorError> {
         make_directory(&config.data)?;
-        let OpenStore { tallies: store, record, log, retention, backup } = open_store(&config).await?;
+        let store = open_store(&config).await?;
+        let vault = Arc::new(Vault::open(&config.vault)?);
+        Self::lay_on(store, vault, Box::new(random_key), config, clock).await
+    }
+
+    async fn lay_on(
+        OpenStore { tallies: store, record, log, retention, backup }: OpenStore,
+        vault: Arc<dyn SecretKeys>,
+        fresh_key: FreshKey,
+        config: CollectorConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CollectorError> {
         let registry = Arc::new(Registry::open(log, clock.clone()).await?);
-        let vault = Vault::open(&config.vault)?;
-        let signing_key = Arc::new(fitting_signing_key(&registry, &vault, &config).await?);
+        let signing_key = Arc::new(fitting_signing_key(&registry, &*vault, &config).await?);
         set_device_policy(&registry, config.device_policy).await?;
         let mut metric_registry = MetricRegistry::default();
         process::register(&mut metric_registry);
@@ -323,8 +341,8 @@ impl Foundation {
         own.register("build", "The version, and the store's engine (embedded, postgres)", Info::new(build));
         let metrics = Arc::new(Metrics::new(own));
         let calls = CallLayer::new(own, methods()?);
-        let (schedule, keeper_metrics) = (config.schedule, metrics.clone());
-        let keys = EpochKeeper::new(registry.clone(), vault, store.clone(), clock.clone(), schedule, keeper_metrics);
+        let (known, spent, time) = (registry.clone(), store.clone(), clock.clone());
+        let keys = EpochKeeper::new(known, vault, fresh_key, spent, time, config.schedule, metrics.clone());
         let keys = Arc::new(keys);
         keys.take_turn().await?;
         let drain = CancellationToken::new();
@@ -384,6 +402,18 @@ impl Foundation {
     }
 
     fn router(self, health: HealthReporter) -> Result<Router, CollectorError> {
+        Ok(Server::builder()
+            // gRPC-Web comes by HTTP/1.1 too.
+            .accept_http1(true)
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE))
+            .http2_adaptive_window(Some(true))
+            .max_concurrent_streams(self.config.limits.streams_per_connection)
+            .add_routes(self.routes(health)?))
+    }
+
+    /// Every service, as yet without a listener.
+    fn routes(self, health: HealthReporter) -> Result<Routes, CollectorError> {
         let most = self.config.limits.message_bytes;
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(tacita_proto::DESCRIPTORS)
@@ -407,15 +437,7 @@ impl Foundation {
             .add_service(guard.before(AuditServiceServer::new(Audit { registry: self.registry.clone() })));
         let services = limits::named(services);
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
-        let routes = Routes::from(routes.into_axum_router().layer(self.calls));
-        Ok(Server::builder()
-            // gRPC-Web comes by HTTP/1.1 too.
-            .accept_http1(true)
-            .http2_keepalive_interval(Some(KEEPALIVE))
-            .http2_keepalive_timeout(Some(KEEPALIVE))
-            .http2_adaptive_window(Some(true))
-            .max_concurrent_streams(self.config.limits.streams_per_connection)
-            .add_routes(routes))
+        Ok(Routes::from(routes.into_axum_router().layer(self.calls)))
     }
 
     fn manifests(&self) -> Manifests {
@@ -441,6 +463,7 @@ impl Foundation {
             opening: Arc::default(),
             windows: self.config.window_policy,
             reports_per_batch: limits.reports_per_batch,
+            reports_waiting: Limit { name: "reports_waiting", value: limits.reports_waiting },
             metrics: self.metrics.clone(),
         };
         let streams = Limit { name: "upload_streams", value: limits.upload_streams };

@@ -14,11 +14,10 @@ use tacita_protocol::{
     catalogue::{CatalogueDigest, CatalogueRef},
     id::PublisherId,
 };
-use tonic::transport::Channel;
 
 use crate::{
     manifest::{CacheError, replace_file},
-    upstream::{Upstream, answer},
+    upstream::{Line, Upstream, answer},
 };
 
 /// Catalogues' bytes by their digests.
@@ -29,7 +28,7 @@ pub(crate) struct CatalogueShelf {
     publisher: PublisherId,
     folder: PathBuf,
     upstream: Upstream,
-    collector: ManifestServiceClient<Channel>,
+    collector: ManifestServiceClient<Line>,
 }
 
 impl CatalogueShelf {
@@ -37,7 +36,7 @@ impl CatalogueShelf {
         publisher: PublisherId,
         data: &Path,
         upstream: Upstream,
-        collector: ManifestServiceClient<Channel>,
+        collector: ManifestServiceClient<Line>,
     ) -> Self {
         Self { publisher, folder: data.join("catalogues"), upstream, collector }
     }

@@ -7,6 +7,7 @@ use axum::{Router, body::Body};
 use ed25519_dalek::VerifyingKey;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use prometheus_client::registry::Registry;
+use rand::rngs::StdRng;
 use tacita_observability::CallLayer;
 use tacita_protocol::{
     id::PublisherId,
@@ -14,6 +15,7 @@ use tacita_protocol::{
 };
 use tokio::runtime::Runtime;
 use tonic::{metadata::MetadataMap, transport::server::TcpConnectInfo};
+use tonic_health::server::HealthReporter;
 use tower::ServiceExt as _;
 use url::Url;
 
@@ -131,8 +133,9 @@ async fn app(folder: &Path) -> Router {
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::new(&mut registry));
     let calls = CallLayer::new(&mut registry, web::methods().expect("the services' methods"));
-    let queue = Queue::open(&folder.join("queue"), 4_096, BatchPolicy::default(), metrics.queue.clone());
-    let (queue, _writer) = queue.expect("a queue");
+    let (policy, random) = (BatchPolicy::default(), Box::new(rand::make_rng::<StdRng>()));
+    let opened = Queue::open(&folder.join("queue"), 4_096, policy, metrics.queue.clone(), random);
+    let (queue, _writer) = opened.expect("a queue");
     let limit = VisitorLimit::default();
     let services = Services {
         publisher: config.publisher,
@@ -149,7 +152,7 @@ async fn app(folder: &Path) -> Router {
     let shelf = Arc::new(links::LinkShelf::open(&file).expect("links"));
     let totals = Arc::new(links::Totals::open(folder, clock).expect("totals"));
     let origins = Origins::new(&["https://shop.example".to_owned()]).expect("an origin");
-    let (health, _) = tonic_health::server::health_reporter();
-    web::app(Arc::new(services), config.requests, origins, None, Some(ShortLinks { shelf, totals }), (health, calls))
-        .expect("the services")
+    let links = Some(ShortLinks { shelf, totals });
+    let watched = (HealthReporter::new(), calls);
+    web::app(Arc::new(services), config.requests, origins, None, links, watched).expect("the services")
 }

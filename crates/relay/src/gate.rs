@@ -9,19 +9,19 @@ use std::{
     fmt,
     hash::{BuildHasher as _, RandomState},
     num::NonZeroU32,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use governor::{Quota, RateLimiter, clock, middleware::NoOpMiddleware, nanos::Nanos, state::keyed::DashMapStateStore};
 use tacita_proto::v1::{self, token_service_client::TokenServiceClient};
-use tacita_protocol::time::Clock;
-use tonic::{Code, Status, transport::Channel};
+use tacita_protocol::time::{Clock, UnixTime};
+use tonic::{Code, Status};
 
 use crate::{
     config::{ConfigError, VisitorLimit},
     refusal,
-    upstream::{Upstream, answer},
+    upstream::{Line, Upstream, answer},
     visitor::Visitor,
 };
 
@@ -74,7 +74,7 @@ impl Allowances {
     pub(crate) fn new(limit: Limit, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let burst = NonZeroU32::new(limit.most).ok_or(ConfigError::VisitorLimit)?;
         let quota = Quota::with_period(limit.per / limit.most).ok_or(ConfigError::VisitorLimit)?.allow_burst(burst);
-        let limiter = RateLimiter::dashmap_with_clock(quota, LimitClock(clock));
+        let limiter = RateLimiter::dashmap_with_clock(quota, LimitClock::new(clock));
         Ok(Self { limit, limiter, hash: RandomState::new() })
     }
 
@@ -100,28 +100,49 @@ impl Allowances {
     }
 }
 
-/// The relay's clock as the limiter wants it.
+/// The relay's clock as the limiter wants it: one that never goes back. Else whoever was served before the clock was set back would
+/// be refused until it is there again.
 #[derive(Clone)]
-struct LimitClock(Arc<dyn Clock>);
+struct LimitClock {
+    clock: Arc<dyn Clock>,
+    passed: Arc<Mutex<Passed>>,
+}
+
+/// The time that has passed, less what a clock that was set back went through once more.
+struct Passed {
+    seen: UnixTime,
+    time: UnixTime,
+}
+
+impl LimitClock {
+    fn new(clock: Arc<dyn Clock>) -> Self {
+        let seen = clock.now();
+        Self { clock, passed: Arc::new(Mutex::new(Passed { seen, time: seen })) }
+    }
+}
 
 impl clock::Clock for LimitClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
-        Nanos::new(self.0.now().0.saturating_mul(Duration::from_secs(1).as_nanos() as u64))
+        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        passed.time = passed.time.plus(now.0.saturating_sub(passed.seen.0));
+        passed.seen = now;
+        Nanos::new(passed.time.0.saturating_mul(Duration::from_secs(1).as_nanos() as u64))
     }
 }
 
 impl fmt::Debug for LimitClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.clock.fmt(f)
     }
 }
 
 /// The way to the collector's issuer, on a connection that carries nothing else.
 pub(crate) struct IssuerConnection {
     upstream: Upstream,
-    issuer: TokenServiceClient<Channel>,
+    issuer: TokenServiceClient<Line>,
 }
 
 impl IssuerConnection {
@@ -162,7 +183,7 @@ fn for_visitor(status: &Status) -> Status {
 mod tests {
     use std::net::IpAddr;
 
-    use tacita_protocol::time::{ManualClock, UnixTime};
+    use tacita_protocol::time::ManualClock;
 
     use super::*;
 
@@ -189,6 +210,18 @@ mod tests {
         clock.set(NOON.plus(51));
         assert!(allowances.take(visitor(1), 32).is_ok());
         assert!(allowances.take(visitor(1), 32).is_err());
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_and_is_set_back_locks_nobody_out() {
+        let (allowances, clock) = allowances(64);
+        clock.set(NOON.plus(1_200));
+        assert!(allowances.take(visitor(1), 32).is_ok());
+        clock.set(NOON);
+        assert!(allowances.take(visitor(1), 32).is_ok(), "what is left of the allowance");
+        assert!(allowances.take(visitor(1), 32).is_err(), "a clock set back gives nothing either");
+        clock.set(NOON.plus(51));
+        assert!(allowances.take(visitor(1), 32).is_ok());
     }
 
     #[test]

@@ -51,4 +51,6 @@ pub use config::{BatchPolicy, ConfigError, ConnectionLimit, RelayConfig, Request
 pub use manifest::CacheError;
 pub use queue::QueueError;
 pub use seen::RelaySeen;
+#[cfg(feature = "simulation")]
+pub use server::simulation;
 pub use server::{Relay, RelayError, RunningRelay};

@@ -26,13 +26,13 @@ use tacita_protocol::{
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status};
 
 use crate::{
     catalogues::{CatalogueShelf, Catalogues},
     config::RelayConfig,
     metrics::{Fetch, Metrics},
-    upstream::{Upstream, answer},
+    upstream::{Line, Upstream, answer},
 };
 
 /// The pause between two fetches that were asked for out of turn, or while there is nothing to serve.
@@ -129,7 +129,7 @@ pub(crate) struct ManifestCache {
     key: VerifyingKey,
     path: PathBuf,
     upstream: Upstream,
-    collector: ManifestServiceClient<Channel>,
+    collector: ManifestServiceClient<Line>,
     shelf: CatalogueShelf,
     held: RwLock<Option<Arc<Held>>>,
     stale: Notify,

@@ -23,6 +23,7 @@ use std::{
     thread::JoinHandle,
 };
 
+use rand::CryptoRng;
 use tacita_tokens::{ENVELOPE_LEN, Envelope};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -63,6 +64,9 @@ pub enum QueueError {
     Closed,
 }
 
+/// Where the queue's keys and draws come from: a generator whose output nobody can foretell.
+pub(crate) type Random = Box<dyn CryptoRng + Send>;
+
 /// A handle on the queue.
 #[derive(Clone)]
 pub(crate) struct Queue {
@@ -87,11 +91,12 @@ impl Queue {
         capacity: usize,
         policy: BatchPolicy,
         metrics: QueueMetrics,
+        random: Random,
     ) -> Result<(Self, JoinHandle<()>), QueueError> {
         let room = Room { held: Arc::default(), capacity };
         let (publish, waiting) = watch::channel(Waiting::default());
         let (commands, received) = mpsc::channel(WAITING_REQUESTS);
-        let writer = Writer::open(folder, policy, room.clone(), publish, metrics.clone())?;
+        let writer = Writer::open(folder, policy, room.clone(), publish, metrics.clone(), random)?;
         let thread = std::thread::Builder::new()
             .name("relay-queue".into())
             .spawn(move || writer.run(received))

@@ -3,6 +3,7 @@
 use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use prometheus_client::{metrics::info::Info, registry::Registry};
+use rand::rngs::StdRng;
 use tacita_observability::{CallLayer, Listener, Page, listener::Bound, process};
 use tacita_protocol::time::Clock;
 use tacita_tls::Acceptor;
@@ -15,7 +16,7 @@ use crate::{
     links::{LinkShelf, LinksError, Totals},
     manifest::{CacheError, ManifestCache},
     metrics::{Looked, Metrics, QueueMetrics},
-    queue::{Queue, QueueError},
+    queue::{Queue, QueueError, Random},
     readiness::Readiness,
     receipts::Receipts,
     sdk::{Sdk, SdkError},
@@ -28,6 +29,10 @@ use crate::{
 };
 
 const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+#[cfg(feature = "simulation")]
+#[path = "simulation.rs"]
+pub mod simulation;
 
 /// The publisher's edge.
 #[derive(Debug)]
@@ -137,36 +142,11 @@ impl Relay {
         own.register("build", "The version, and whose relay it is", Info::new(build));
         let metrics = Arc::new(Metrics::new(own));
         let calls = CallLayer::new(own, web::methods()?);
-        let (queue, writer) = open_queue(&config, metrics.queue.clone()).await?;
-        let manifest = match open_manifest(&config, upstream.clone(), metrics.clone(), clock.clone()).await {
-            Ok(manifest) => manifest,
-            Err(error) => {
-                // So that whoever mends the cause finds the folder free.
-                close_queue(&queue, Some(writer)).await;
-                return Err(error);
-            }
-        };
-        let receipts = match open_receipts(&config, clock.clone()) {
-            Ok(receipts) => receipts,
-            Err(error) => {
-                close_queue(&queue, Some(writer)).await;
-                return Err(error);
-            }
-        };
-        let limit = config.visitor_limit;
-        let tokens = Arc::new(Allowances::new(limit.of_tokens(), clock.clone())?);
-        let envelopes = Arc::new(Allowances::new(limit.of_envelopes(), clock)?);
-        let proxies = TrustedProxies::new(config.trusted_proxies.clone());
-        let services = Arc::new(Services {
-            publisher: config.publisher,
-            manifest: manifest.clone(),
-            tokens: tokens.clone(),
-            envelopes: envelopes.clone(),
-            issuer: IssuerConnection::new(upstream.clone()),
-            proxies: proxies.clone(),
-            queue: queue.clone(),
-            metrics: metrics.clone(),
-        });
+        let random = Box::new(rand::make_rng::<StdRng>());
+        let furnished = Rooms::furnish(&config, upstream, metrics.clone(), random, clock).await?;
+        let Rooms { services, uploader, writer } = furnished;
+        let (tokens, envelopes) = (services.tokens.clone(), services.envelopes.clone());
+        let (manifest, queue, proxies) = (services.manifest.clone(), services.queue.clone(), services.proxies.clone());
 
         let (accept, upload) = (CancellationToken::new(), CancellationToken::new());
         let readiness = Readiness::new(manifest.clone(), queue.clone(), metrics.clone(), &accept);
@@ -185,7 +165,6 @@ impl Relay {
         let limits = (config.connections, requests);
         let connections = Connections::new(limits, proxies, metrics.clone(), acceptor);
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
-        let uploader = Uploader::new(queue.clone(), config.batch, receipts, upstream, metrics.clone());
         let uploader = tokio::spawn(uploader.run(upload.clone()));
         tokio::spawn(manifest.clone().keep_fresh(config.manifest_refresh, accept.clone()));
         tokio::spawn(forget_visitors([tokens.clone(), envelopes], accept.clone()));
@@ -212,6 +191,54 @@ impl Relay {
             writer: Some(writer),
             patience: config.drain,
         })
+    }
+}
+
+/// A relay before anything in it runs by itself.
+struct Rooms {
+    services: Arc<Services>,
+    uploader: Uploader,
+    /// The thread that writes the queue; ends when the last handle of the queue is gone.
+    writer: thread::JoinHandle<()>,
+}
+
+impl Rooms {
+    async fn furnish(
+        config: &RelayConfig,
+        upstream: Upstream,
+        metrics: Arc<Metrics>,
+        random: Random,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, RelayError> {
+        let (queue, writer) = open_queue(config, metrics.queue.clone(), random).await?;
+        let manifest = match open_manifest(config, upstream.clone(), metrics.clone(), clock.clone()).await {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                // So that whoever mends the cause finds the folder free.
+                close_queue(&queue, Some(writer)).await;
+                return Err(error);
+            }
+        };
+        let receipts = match open_receipts(config, clock.clone()) {
+            Ok(receipts) => receipts,
+            Err(error) => {
+                close_queue(&queue, Some(writer)).await;
+                return Err(error);
+            }
+        };
+        let limit = config.visitor_limit;
+        let services = Arc::new(Services {
+            publisher: config.publisher,
+            manifest,
+            tokens: Arc::new(Allowances::new(limit.of_tokens(), clock.clone())?),
+            envelopes: Arc::new(Allowances::new(limit.of_envelopes(), clock)?),
+            issuer: IssuerConnection::new(upstream.clone()),
+            proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+            queue: queue.clone(),
+            metrics: metrics.clone(),
+        });
+        let uploader = Uploader::new(queue, config.batch, receipts, upstream, metrics);
+        Ok(Self { services, uploader, writer })
     }
 }
 
@@ -285,13 +312,15 @@ async fn end_within(time: Duration, task: &mut JoinHandle<()>, otherwise: &str) 
 async fn open_queue(
     config: &RelayConfig,
     metrics: QueueMetrics,
+    random: Random,
 ) -> Result<(Queue, thread::JoinHandle<()>), RelayError> {
     let (data, capacity, policy) = (config.data.clone(), config.capacity(), config.batch);
     let path = data.join("queue");
     let folder = path.clone();
     let opened = tokio::task::spawn_blocking(move || {
         fs::create_dir_all(&data).map_err(|error| RelayError::Data { path: data, error })?;
-        Queue::open(&folder, capacity, policy, metrics).map_err(|error| RelayError::Queue { path: folder, error })
+        let opened = Queue::open(&folder, capacity, policy, metrics, random);
+        opened.map_err(|error| RelayError::Queue { path: folder, error })
     });
     opened.await.unwrap_or_else(|_| Err(RelayError::Queue { path, error: QueueError::Closed }))
 }

@@ -11,14 +11,14 @@ use tacita_protocol::outcome::{Outcome, UnknownOutcome};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming, transport::Channel};
+use tonic::{Code, Status, Streaming};
 
 use crate::{
     config::BatchPolicy,
     metrics::{Metrics, Upload, Wait},
     queue::{Batch, Queue, QueueError},
     receipts::{ReceiptFault, Receipts},
-    upstream::Upstream,
+    upstream::{Line, Upstream},
 };
 
 /// Batches sent and not yet answered, at most.
@@ -104,7 +104,7 @@ pub(crate) struct Uploader {
     policy: BatchPolicy,
     receipts: Receipts,
     upstream: Upstream,
-    collector: CollectionServiceClient<Channel>,
+    collector: CollectionServiceClient<Line>,
     metrics: Arc<Metrics>,
     /// Sent, or about to be; in this order.
     unanswered: VecDeque<Unanswered>,
@@ -280,6 +280,32 @@ fn final_outcomes(answer: &v1::UploadReportsResponse, sent: usize) -> Result<Vec
         outcome => Ok(outcome),
     };
     answer.outcomes.iter().map(read).collect()
+}
+
+#[cfg(feature = "simulation")]
+impl Uploader {
+    /// One stream with what was not answered yet and up to `most` more batches, at once.
+    pub(crate) async fn upload(&mut self, most: usize) -> Result<(), String> {
+        let (drawn, mut batches) = mpsc::channel(IN_FLIGHT);
+        for _ in 0..most.min(IN_FLIGHT - self.unanswered.len()) {
+            match self.queue.draw().await.map_err(|error| error.to_string())? {
+                Some(batch) => drawn.send(batch).await.map_err(|error| error.to_string())?,
+                None => break,
+            }
+        }
+        drop(drawn);
+        let streamed = self.stream(&mut batches).await;
+        // What a broken stream did not come to is taken up all the same, as it is drawn.
+        while let Ok(batch) = batches.try_recv() {
+            self.take(batch);
+        }
+        streamed.map_err(|broken| broken.to_string())
+    }
+
+    /// Batches sent, or about to be, and not answered.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.unanswered.len()
+    }
 }
 
 /// Draws batches when they are due and when there is room for one more.

@@ -1,13 +1,12 @@
 //! The way to the collector: connections, and requests that carry the publisher's key and nothing of any visitor.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tacita_tls::Server;
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
-    transport::Channel,
 };
+use tower::{ServiceExt as _, util::BoxCloneSyncService};
 
 use crate::config::{ConfigError, RelayConfig};
 
@@ -17,10 +16,14 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How long an answer to a single call may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// What calls to the collector go out on: an HTTP/2 connection, or what a simulation puts in its place.
+#[cfg_attr(not(feature = "simulation"), expect(unreachable_pub, reason = "a simulation brings its own"))]
+pub type Line = BoxCloneSyncService<http::Request<tonic::body::Body>, http::Response<tonic::body::Body>, Status>;
+
 /// Where the collector is, and how the publisher shows itself to it.
 #[derive(Clone)]
 pub(crate) struct Upstream {
-    collector: Server,
+    connect: Arc<dyn Fn() -> Line + Send + Sync>,
     authorization: MetadataValue<Ascii>,
 }
 
@@ -33,16 +36,28 @@ impl Upstream {
                 .http2_keep_alive_interval(KEEP_ALIVE)
                 .keep_alive_while_idle(true)
         });
+        let connect = move || {
+            let channel = collector.connect_lazy();
+            Line::new(channel.map_err(|error| Status::from_error(error.into())))
+        };
+        Self::over(connect, config)
+    }
+
+    /// Over lines that `connect` makes.
+    pub(crate) fn over(
+        connect: impl Fn() -> Line + Send + Sync + 'static,
+        config: &RelayConfig,
+    ) -> Result<Self, ConfigError> {
         let mut authorization: MetadataValue<Ascii> =
             format!("Bearer {}", config.api_key).parse().map_err(|_| ConfigError::ApiKey)?;
         authorization.set_sensitive(true);
-        Ok(Self { collector, authorization })
+        Ok(Self { connect: Arc::new(connect), authorization })
     }
 
     /// A connection of its own, made when first used and again when it broke. Issuance, upload and manifest each hold
     /// one: what shares a connection can be linked.
-    pub(crate) fn connection(&self) -> Channel {
-        self.collector.connect_lazy()
+    pub(crate) fn connection(&self) -> Line {
+        (self.connect)()
     }
 
     /// A request with the publisher's key. There is no way to add anything else.

@@ -59,6 +59,20 @@ pub enum VaultError {
     Random(getrandom::Error),
 }
 
+/// What is asked of a [`Vault`]: the seam at which a simulation lets it fail, and a model checker lets others come first.
+pub trait SecretKeys: Send + Sync + std::fmt::Debug {
+    /// See [`Vault::signing_key`].
+    fn signing_key(&self) -> Result<Secret, VaultError>;
+    /// See [`Vault::put`].
+    fn put(&self, id: &KeyId, secret: &Secret) -> Result<(), VaultError>;
+    /// See [`Vault::get`].
+    fn get(&self, id: &KeyId) -> Result<Option<Secret>, VaultError>;
+    /// See [`Vault::list`].
+    fn list(&self) -> Result<Vec<KeyId>, VaultError>;
+    /// See [`Vault::destroy`].
+    fn destroy(&self, id: &KeyId) -> Result<(), VaultError>;
+}
+
 /// A directory of secret keys.
 #[derive(Clone, Debug)]
 pub struct Vault {
@@ -193,6 +207,28 @@ impl Vault {
     fn files(&self) -> Result<Vec<PathBuf>, VaultError> {
         let list = || fs::read_dir(&self.dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>();
         list().map_err(|error| fault(&self.dir, error))
+    }
+}
+
+impl SecretKeys for Vault {
+    fn signing_key(&self) -> Result<Secret, VaultError> {
+        Self::signing_key(self)
+    }
+
+    fn put(&self, id: &KeyId, secret: &Secret) -> Result<(), VaultError> {
+        Self::put(self, id, secret)
+    }
+
+    fn get(&self, id: &KeyId) -> Result<Option<Secret>, VaultError> {
+        Self::get(self, id)
+    }
+
+    fn list(&self) -> Result<Vec<KeyId>, VaultError> {
+        Self::list(self)
+    }
+
+    fn destroy(&self, id: &KeyId) -> Result<(), VaultError> {
+        Self::destroy(self, id)
     }
 }
 

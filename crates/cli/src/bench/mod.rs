@@ -6,8 +6,10 @@
 mod collectors;
 mod floor;
 mod load;
+mod overload;
 mod result;
 mod seal;
+mod soak;
 mod spent;
 mod store;
 mod used;
@@ -37,6 +39,8 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Bench {
     Ingest(Ingest),
+    Soak(soak::Args),
+    Overload(overload::Args),
     #[command(hide = true)]
     Seal(seal::Args),
 }
@@ -81,6 +85,8 @@ struct Ingest {
 pub(crate) async fn run(args: Args) -> Result<()> {
     match args.command {
         Bench::Ingest(args) => ingest(args).await,
+        Bench::Soak(args) => soak::run(args).await,
+        Bench::Overload(args) => overload::run(args).await,
         Bench::Seal(args) => seal::run(args).await,
     }
 }
@@ -102,7 +108,7 @@ async fn ingest(args: Ingest) -> Result<()> {
     let party = loopback::create_party(&mut collectors[0].admin().await?, vec![measure()]).await?;
 
     let sealed = scratch.path().join("sealed");
-    seal_in_a_process(&collectors[0], &party, args.reports, &sealed)?;
+    seal_in_a_process(&collectors[0].url, &party, args.reports, &sealed)?;
     if args.spent > 0 {
         ensure!(matches!(store, Store::Embedded), "--spent fills the embedded store alone: leave one of the two out");
         collectors.clear();
@@ -150,9 +156,9 @@ fn measure() -> v1::CreateMeasureRequest {
 }
 
 /// The reports are made before and elsewhere, so that making them weighs on nothing that is measured.
-fn seal_in_a_process(collector: &Collector, party: &Party, reports: u64, out: &Path) -> Result<()> {
+fn seal_in_a_process(collector: &str, party: &Party, reports: u64, out: &Path) -> Result<()> {
     let status = Command::new(std::env::current_exe()?)
-        .args(["bench", "seal", "--collector", &collector.url, "--publisher", &party.publisher.to_string()])
+        .args(["bench", "seal", "--collector", collector, "--publisher", &party.publisher.to_string()])
         .args(["--reports", &reports.to_string(), "--out"])
         .arg(out)
         .env("TACITA_KEY", &party.relay_key)

@@ -13,14 +13,20 @@ use tacita_protocol::{
 use tacita_tokens::{BlindedBatch, Envelope, IssuedBatch};
 use tonic::{
     Code, Request, Status,
+    body::Body,
+    codegen::StdError,
     metadata::{Ascii, MetadataValue},
-    transport::{Channel, Endpoint},
+    transport::Endpoint,
 };
+use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 
 use super::{Reply, Transport, TransportError};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What calls go out on.
+type Line = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Status>;
 
 /// Speaks to a relay over two HTTP/2 connections of its own: one for the manifest, its catalogues and tokens, one for reports, so that
 /// no connection ties an issuance to a report.
@@ -29,8 +35,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// all its devices, each with [`for_visitor`](Self::for_visitor).
 #[derive(Clone)]
 pub struct GrpcTransport {
-    issuance: Channel,
-    reports: Channel,
+    issuance: Line,
+    reports: Line,
     visitor: Option<MetadataValue<Ascii>>,
 }
 
@@ -46,12 +52,19 @@ impl GrpcTransport {
             return Err(TransportError::Unavailable("there is no tokio runtime here to connect from".to_owned()));
         }
         let endpoint = endpoint(relay_url)?;
-        Ok(Self { issuance: endpoint.connect_lazy(), reports: endpoint.connect_lazy(), visitor: None })
+        Ok(Self::over(endpoint.connect_lazy(), endpoint.connect_lazy()))
     }
 
-    /// Over two connections that the caller makes: with an authority or a certificate of its own.
-    pub fn over(issuance: Channel, reports: Channel) -> Self {
-        Self { issuance, reports, visitor: None }
+    /// Over two connections that the caller makes: with an authority or a certificate of its own, or through what it puts in a
+    /// connection's place (a tunnel, a simulation). They must not be one and the same.
+    pub fn over<S>(issuance: S, reports: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + Sync + 'static,
+        S::Error: Into<StdError> + 'static,
+        S::Future: Send + 'static,
+    {
+        let line = |service: S| Line::new(service.map_err(|error| Status::from_error(error.into())));
+        Self { issuance: line(issuance), reports: line(reports), visitor: None }
     }
 
     /// The same connections on behalf of the visitor at `address`: sets `x-forwarded-for`, by which a relay that trusts

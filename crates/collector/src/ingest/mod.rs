@@ -32,7 +32,7 @@ use crate::{
     config::WindowPolicy,
     keys::{EpochKeeper, KeyMissing, PublisherKeys},
     metrics::{Metrics, StoreCall, Wait},
-    pool::{CryptoPool, JobLost, Overload},
+    pool::{CryptoPool, JobLost, Limit, Overload},
     registry::{Registry, RegistryError},
 };
 
@@ -46,6 +46,7 @@ pub(crate) struct Ingest {
     pub(crate) opening: Arc<Opening>,
     pub(crate) windows: WindowPolicy,
     pub(crate) reports_per_batch: usize,
+    pub(crate) reports_waiting: Limit,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -87,8 +88,11 @@ type ByEpoch = BTreeMap<EpochId, EpochBatch>;
 type ByPartition = BTreeMap<(EpochId, Partition), Vec<(usize, Entry)>>;
 
 impl Ingest {
-    /// Leave for one batch, or a refusal at once.
+    /// Leave for one batch, or a refusal at once: also where so much waits that it would be answered late.
     pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit, Overload> {
+        if self.opening.waiting() > self.reports_waiting.value {
+            return Err(Overload(self.reports_waiting));
+        }
         self.pool.enter()
     }
 

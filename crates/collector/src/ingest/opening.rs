@@ -37,6 +37,11 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
+    /// How many envelopes wait for a thread.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.lock().iter().map(|job| job.size).sum()
+    }
+
     /// Opens and judges envelopes of one key, in order.
     pub(super) async fn open(
         self: &Arc<Self>,

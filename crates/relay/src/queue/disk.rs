@@ -11,7 +11,7 @@
 use std::{io::ErrorKind, path::Path};
 
 use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, config::CompressionPolicy};
-use rand::RngExt as _;
+use rand::{CryptoRng, RngExt as _};
 use tacita_protocol::receipt::BatchDigest;
 use tacita_tokens::{ENVELOPE_LEN, Envelope};
 
@@ -111,10 +111,9 @@ impl Disk {
 
 impl Changes<'_> {
     /// Adds envelopes under fresh random keys.
-    pub(super) fn add(&mut self, envelopes: &[Envelope]) -> Vec<Key> {
-        let mut rng = rand::rng();
+    pub(super) fn add(&mut self, envelopes: &[Envelope], random: &mut (dyn CryptoRng + Send)) -> Vec<Key> {
         let add = |envelope: &Envelope| {
-            let key: Key = rng.random();
+            let key: Key = random.random();
             self.batch.insert(&self.disk.waiting, key, envelope.as_bytes().as_slice());
             key
         };

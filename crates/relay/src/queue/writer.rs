@@ -19,7 +19,7 @@ use tacita_tokens::Envelope;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    QueueError, Room,
+    QueueError, Random, Room,
     disk::{Batch, BatchId, Disk},
     pool::{Pool, Waiting},
 };
@@ -62,6 +62,7 @@ pub(super) struct Writer {
     policy: BatchPolicy,
     room: Room,
     publish: watch::Sender<Waiting>,
+    random: Random,
     disk: Option<Disk>,
     /// When the disk failed last, and how.
     failed: Option<(Instant, QueueError)>,
@@ -82,12 +83,14 @@ impl Writer {
         room: Room,
         publish: watch::Sender<Waiting>,
         metrics: QueueMetrics,
+        random: Random,
     ) -> Result<Self, QueueError> {
         let mut writer = Self {
             folder: folder.to_owned(),
             policy,
             room,
             publish,
+            random,
             disk: None,
             failed: None,
             pool: Pool::default(),
@@ -175,7 +178,8 @@ impl Writer {
         let answered_envelopes: usize = answered.iter().filter_map(|(batch, _)| self.handed.remove(batch)).sum();
         opened?;
         let mut changes = self.disk.as_ref().ok_or(QueueError::Closed)?.changes();
-        let keys: Vec<_> = submitted.iter().flat_map(|(envelopes, _)| changes.add(envelopes)).collect();
+        let random = &mut *self.random;
+        let keys: Vec<_> = submitted.iter().flat_map(|(envelopes, _)| changes.add(envelopes, random)).collect();
         for (batch, _) in answered {
             changes.forget(*batch);
         }
@@ -214,10 +218,10 @@ impl Writer {
         self.open_disk()?;
         let trigger = if self.pool.len() >= self.policy.least { Trigger::Size } else { Trigger::Age };
         let waited_since = self.pool.waiting(0).since;
-        let mut rng = rand::rng();
-        let keys = self.pool.draw(size, &mut rng);
+        let keys = self.pool.draw(size, &mut self.random);
+        let id = BatchId(self.random.random());
         let sealed = self.open_disk().and_then(|disk| {
-            let batch = Batch { id: BatchId(rng.random()), envelopes: disk.envelopes(&keys)?, is_found: false };
+            let batch = Batch { id, envelopes: disk.envelopes(&keys)?, is_found: false };
             let mut changes = disk.changes();
             changes.seal(&keys, &batch);
             changes.commit()?;

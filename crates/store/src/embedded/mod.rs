@@ -48,7 +48,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::options::EmbeddedOptions;
 use self::{
     disk::Disk,
-    writer::{AddOutcomes, Append, Commit, Job, Writer},
+    writer::{AddOutcomes, Append, Commit, Job, OwnThread, Writer},
 };
 use crate::{
     ChangeLog, Closing, Committed, Entry, LogError, Partition, PeriodCounts, PeriodRecord, SeriesTally, StoreError,
@@ -84,7 +84,8 @@ impl EmbeddedStore {
         let (cached_counters, group_entries) = (options.cached_counters, options.group_entries);
         let disk = Arc::new(Disk::open(path.as_ref(), options)?);
         let writer = Writer::new(Arc::clone(&disk), cached_counters, group_entries)?;
-        let writer = thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(jobs))?;
+        let writer =
+            thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(jobs, &OwnThread))?;
         Ok(Self { queue: Some(queue), disk, writer: Some(writer) })
     }
 
@@ -251,5 +252,7 @@ impl Retention for EmbeddedStore {
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -97,6 +97,24 @@ struct Decisions {
     log_length: u64,
 }
 
+/// How the writer waits for work. A model checker puts its own in its place, to try every order in which writer and callers go on.
+pub(super) trait Pace: Send {
+    /// The job that waits longest, as soon as there is one; `None` when nobody can ask any more.
+    fn next(&self, queue: &mut mpsc::Receiver<Job>) -> Option<Job>;
+
+    /// A point at which others may go on. They may at any other as well, so there is nothing to do.
+    fn give_way(&self) {}
+}
+
+/// On a thread that it has for itself.
+pub(super) struct OwnThread;
+
+impl Pace for OwnThread {
+    fn next(&self, queue: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        queue.blocking_recv()
+    }
+}
+
 /// The writer's state: what the disk holds, kept at hand.
 pub(super) struct Writer {
     disk: Arc<Disk>,
@@ -118,16 +136,17 @@ impl Writer {
     }
 
     /// Works until every sender of `queue` is gone and the queue is empty.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        while let Some(first) = queue.blocking_recv() {
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>, pace: &impl Pace) {
+        while let Some(first) = pace.next(&mut queue) {
             let mut group = Group::default();
             let mut apart = group.take(first);
             while apart.is_none() && group.size < self.group_entries {
                 let Ok(job) = queue.try_recv() else { break };
                 apart = group.take(job);
             }
+            pace.give_way();
             if !group.is_empty() {
-                self.write(group);
+                self.write(group, pace);
             }
             if let Some(job) = apart {
                 self.do_apart(job);
@@ -159,8 +178,10 @@ impl Writer {
     }
 
     /// Brings a group to the disk and answers its callers.
-    fn write(&mut self, group: Group) {
-        match self.try_write(&group) {
+    fn write(&mut self, group: Group, pace: &impl Pace) {
+        let written = self.try_write(&group);
+        pace.give_way();
+        match written {
             Ok(decisions) => {
                 self.log_length = decisions.log_length;
                 self.counters.settle();
