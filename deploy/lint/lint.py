@@ -8,7 +8,7 @@ What is not checked: whether the images named in the files exist.
 """
 
 import json
-import os
+import re
 import shutil
 import subprocess
 import sys
@@ -60,9 +60,9 @@ def skip(name, reason):
     print(f"skipped: {name} ({reason})")
 
 
-def run(*words, cwd=DEPLOY, env=None):
+def run(*words):
     """What the command said, if it failed."""
-    done = subprocess.run([str(word) for word in words], cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run([str(word) for word in words], cwd=DEPLOY, capture_output=True, text=True, check=False)
     said = (done.stdout + done.stderr).strip().splitlines()
     return [] if done.returncode == 0 else said or [f"exit code {done.returncode}"]
 
@@ -135,15 +135,16 @@ def settings(tacita, name, files):
             continue
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / file
-            # Folders and files of the machine that it is for are not here.
-            text = text.replace("/var/lib/tacita", folder).replace("/usr/share/tacita/sdk", folder)
+            # Folders and files of the machine that it is for are not here; the SDK's build is in the image.
+            text = re.sub(r'^sdk = "/usr/share/tacita/sdk"$', "", text.replace("/var/lib/tacita", folder), flags=re.MULTILINE)
             for secret in ("tls/tls.crt", "tls/tls.key", "client-ca/ca.crt"):
                 text = text.replace(f"/etc/tacita/{secret}", str(certificates() / secret.split("/")[1]))
-            path.write_text(text)
-            # What comes by the environment or as a file.
             key = Path(folder) / "key"
             key.write_text("tacita_1_" + "A" * 43)
-            check(title, run(tacita, "check-config", party, "--config", path, env={**os.environ, "TACITA_KEY_FILE": str(key)}))
+            for secret in ("/etc/tacita/key/key", "/run/secrets/relay-key"):
+                text = text.replace(secret, str(key))
+            path.write_text(text)
+            check(title, run(tacita, "check-config", party, "--config", path))
 
 
 def certificates(made=[]):

@@ -1,6 +1,6 @@
 //! The one table of permissions: every method of every service has a row, and what has none is refused to everybody.
 //!
-//! It is enforced by the [guard](crate::guard), before a method reads its request. `spec/administration.md` §2 prints it, and
+//! It is enforced by the guard, before a method reads its request. `spec/administration.md` §2 prints it, and
 //! a test calls each method with each kind of key.
 
 /// Who a key makes its holder. The columns of the table, in this order.

@@ -6,7 +6,7 @@
 //! | `server` | handshakes with the newest certificate |
 //! | `client` | the way to a server, by `http://` or `https://` |
 //! | `names` | what a client's certificate says whose it is |
-//! | [`trial`] | an authority for tests |
+//! | `trial` | an authority for tests |
 //!
 //! Nothing older than TLS 1.3 is spoken. It knows nothing of what is said on a connection.
 

@@ -29,7 +29,9 @@ const manifest = (...measures: Measure[]): Manifest => ({
   revision: 1,
   epochs: [],
   measures,
-  campaigns: [{ id: 5, brand: 9, name: "spring", attributionSeconds: 60 }],
+  campaigns: [
+    { id: 5, brand: 9, name: "spring", attributionSeconds: 60, reportMicro: 20_000_000, deviceMicro: 2_500_000 },
+  ],
   tokenBatch: 8,
   ledgerBoundMicro: 2_500_000,
 });
