@@ -11,7 +11,7 @@ use std::{
 };
 
 use tacita_proto::v1;
-use tacita_protocol::time::Clock;
+use tacita_protocol::time::{Clock, UnixTime};
 use tacita_store::StoreError;
 use tonic::Status;
 
@@ -98,7 +98,18 @@ impl Desk {
         Ok(answered.await.map_err(refusal::internal)??)
     }
 
+    /// What the answer is made from. What was deleted while it was read is read again, so that an answer says what it left out.
     async fn evidence(&self, question: &Question) -> Result<Evidence, StoreError> {
+        loop {
+            let deleted_before = self.tallies.deleted_before();
+            let evidence = self.evidence_since(question, deleted_before).await?;
+            if self.tallies.deleted_before() == deleted_before {
+                return Ok(evidence);
+            }
+        }
+    }
+
+    async fn evidence_since(&self, question: &Question, deleted_before: UnixTime) -> Result<Evidence, StoreError> {
         let whole = question.span.whole();
         let (mut series, mut compared, mut first_open) = (HashMap::new(), HashMap::new(), HashMap::new());
         for counted in question.needed() {
@@ -110,7 +121,6 @@ impl Desk {
                 compared.insert(measure.id, self.tallies.read(measure, earlier).await?);
             }
         }
-        let deleted_before = self.tallies.deleted_before();
         Ok(Evidence { series, compared, first_open, deleted_before, now: self.clock.now() })
     }
 }
