@@ -39,6 +39,7 @@ fn seeds() -> Vec<Vec<u8>> {
                 name: "autumn".into(),
                 publishers: vec!["daily".into()],
                 attribution_seconds: 60,
+                ..Default::default()
             },
         ),
         message(3, &measure("profiles", v1::Event::SharerProfile, vec![])),
@@ -58,7 +59,10 @@ fn seeds() -> Vec<Vec<u8>> {
                 ..measure("articles", v1::Event::ContentShare, vec![])
             },
         ),
-        message(4, &v1::CreateApiKeyRequest { role: v1::Role::Brand.into(), subject: "acme".into() }),
+        message(
+            4,
+            &v1::CreateApiKeyRequest { role: v1::Role::Brand.into(), subject: "acme".into(), ..Default::default() },
+        ),
         message(5, &v1::RevokeApiKeyRequest { id: 1 }),
         message(6, &v1::DeclareCampaignRequest { campaign: CAMPAIGN.into(), declaration: Some(declaration) }),
         [&[7][..], b"tacita_12_0123456789abcdefghijklmnopqrstuvwxyz"].concat(),

@@ -6,7 +6,7 @@
 
 mod audience;
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
@@ -25,7 +25,7 @@ use tacita_protocol::{
 };
 use tacita_tokens::{IssuedBatch, Pending};
 use tonic::{
-    Request, Status,
+    Code, Request, Status,
     metadata::{Ascii, MetadataValue},
     transport::{Channel, Endpoint},
 };
@@ -71,6 +71,8 @@ const DAY: u64 = 86_400;
 const WORKERS: usize = 4;
 /// Sealed reports of one upload.
 const UPLOAD: usize = 2_000;
+/// Before a busy collector is asked again: it says so itself.
+const PAUSE: Duration = Duration::from_secs(1);
 
 type Key = MetadataValue<Ascii>;
 
@@ -177,7 +179,14 @@ impl Stage {
                 let sealed = bought.into_iter().zip(few).map(|(token, report)| token.seal(&report.to_bytes()));
                 envelopes.extend(sealed.map(|envelope| envelope.as_bytes().to_vec()));
             }
-            let answer = collection.submit_reports(v1::SubmitReportsRequest { envelopes }).await?.into_inner();
+            let request = v1::SubmitReportsRequest { envelopes };
+            let answer = loop {
+                match collection.submit_reports(request.clone()).await {
+                    // The collector is busy, and has counted nothing of it.
+                    Err(busy) if busy.code() == Code::ResourceExhausted => tokio::time::sleep(PAUSE).await,
+                    answer => break answer?.into_inner(),
+                }
+            };
             let counted = v1::Outcome::Counted as i32;
             let refused = answer.outcomes.iter().find(|&&outcome| outcome != counted);
             ensure!(
