@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tacita_cli::argument;
+use tacita_cli::fuzzing::argument;
 use tacita_fuzz::plant;
 
 const SEEDS: [&str; 9] = [

@@ -4,7 +4,7 @@
 use std::{path::PathBuf, sync::LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use tacita_cli::{contents, replay};
+use tacita_cli::fuzzing::{contents, replay};
 use tacita_fuzz::{joined, parts, plant, scratch};
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| scratch("replay"));

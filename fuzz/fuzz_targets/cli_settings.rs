@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tacita_cli::settings;
+use tacita_cli::fuzzing::settings;
 use tacita_fuzz::plant;
 
 const SEEDS: [&str; 2] = [include_str!("../../examples/collector.toml"), include_str!("../../examples/relay.toml")];

@@ -58,7 +58,13 @@ static GENUINE: LazyLock<v1::Manifest> = LazyLock::new(|| {
                 vec![labels("profile", "neither,private-only,public-only,both")],
             ),
         ],
-        campaigns: vec![v1::ManifestCampaign { id: 1, brand: 3, name: "spring".into(), attribution_seconds: 604_800 }],
+        campaigns: vec![v1::ManifestCampaign {
+            id: 1,
+            brand: 3,
+            name: "spring".into(),
+            attribution_seconds: 604_800,
+            policy: Some((&tacita_protocol::policy::CampaignPolicy::default()).into()),
+        }],
         policy: Some(v1::DevicePolicy { token_batch: 32, ledger_bound_micro: 8_000_000 }),
     }
 });
