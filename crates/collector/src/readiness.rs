@@ -12,8 +12,8 @@ use std::{
 use parking_lot::Mutex;
 use tacita_observability::Unready;
 use tacita_proto::v1::{
-    admin_service_server, collection_service_server, manifest_service_server, reporting_service_server,
-    token_service_server,
+    admin_service_server, audit_service_server, collection_service_server, manifest_service_server,
+    reporting_service_server, token_service_server, transparency_service_server,
 };
 use tacita_store::TallyStore;
 use tokio::time::{Instant, sleep, timeout};
@@ -35,13 +35,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SIZE: Duration = Duration::from_secs(60);
 
 /// The names that the health service answers for: the whole, and each service.
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 8] = [
     "",
     admin_service_server::SERVICE_NAME,
+    audit_service_server::SERVICE_NAME,
     collection_service_server::SERVICE_NAME,
     manifest_service_server::SERVICE_NAME,
     reporting_service_server::SERVICE_NAME,
     token_service_server::SERVICE_NAME,
+    transparency_service_server::SERVICE_NAME,
 ];
 
 /// What stands against being ready, and who tells it.

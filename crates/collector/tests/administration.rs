@@ -215,7 +215,9 @@ async fn a_setting_that_cannot_be_is_named() {
 #[tokio::test]
 async fn a_ready_collector_says_so_and_describes_itself() {
     let house = House::open(|_| ()).await;
-    for service in ["", "tacita.v1.CollectionService"] {
+    let names = ["Admin", "Audit", "Collection", "Manifest", "Reporting", "Token", "Transparency"];
+    let services = names.map(|name| format!("tacita.v1.{name}Service"));
+    for service in services.iter().map(String::as_str).chain([""]) {
         let check = HealthCheckRequest { service: service.into() };
         let answer = HealthClient::new(house.channel.clone()).check(check).await.unwrap().into_inner();
         assert_eq!(answer.status(), ServingStatus::Serving);
