@@ -41,6 +41,28 @@ fn a_rotation_ends_the_active_epoch_and_starts_the_next_whose_key_was_public_bef
 }
 
 #[test]
+fn a_compromised_vault_is_given_up_with_the_epochs_that_were_published_ahead() {
+    let folder = tempfile::tempdir().unwrap();
+    let deployment = deployment(folder.path());
+    let (collector, key) = (deployment.collector.url(), path(&deployment.operator_key_file));
+    let at = ["--collector", &collector, "--key-file", key];
+    let before = keys(&deployment, "list");
+    // A reason is asked for, and a grace makes no sense without one.
+    assert!(!tacita(&[&["keys", "rotate", "--compromised", ""], &at[..]].concat()).status.success());
+    assert!(!tacita(&[&["keys", "rotate", "--grace", "1h"], &at[..]].concat()).status.success());
+    let said = tacita_ok(&[&["keys", "rotate", "--compromised", "the vault was copied"], &at[..]].concat());
+    assert!(said.starts_with("epoch 4 is active"), "{said}");
+
+    let after = keys(&deployment, "list");
+    let states: Vec<_> = after.lines().skip(1).map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    assert_eq!(states, ["closed", "closed", "closed", "active", "pending", "pending"], "{after}");
+    let key_of = |line: &str| line.split_whitespace().last().unwrap().to_owned();
+    let copied: Vec<_> = before.lines().skip(1).map(key_of).collect();
+    assert_eq!(after.lines().skip(1).map(key_of).filter(|key| copied.contains(key)).count(), 3, "{after}");
+    assert!(tacita_ok(&[&["audit", "show"], &at[..]].concat()).contains("the vault was copied"));
+}
+
+#[test]
 fn verify_finds_the_same_keys_at_honest_relays_and_names_what_a_split_view_differs_in() {
     let folder = tempfile::tempdir().unwrap();
     let honest = deployment(&fresh(folder.path(), "honest"));

@@ -6,7 +6,7 @@
 //! the network, and what fails.
 //!
 //! A run makes some hundred steps: devices record and send, relays renew and upload, collectors take turns and close periods of the
-//! record, epochs are rotated, keys destroyed, measures created, API keys revoked, the clock moves on, and now and then back, and every
+//! record, epochs are rotated or given up, keys destroyed, measures created, API keys revoked, the clock moves on, and now and then back, and every
 //! party is killed and started again.
 //! One collector, or two on one store and vault; one publisher, or two.
 //!

@@ -407,8 +407,12 @@ impl World {
         }
     }
 
+    /// Ends the active epoch, or gives the vault up, with a grace or without.
     async fn rotate(&mut self, number: usize) -> String {
-        let request = with_key(&self.operator, v1::RotateEpochRequest {});
+        let grace_seconds = self.dice.below(2) as u64 * 3_600;
+        let compromise = || v1::Compromise { reason: "a thief".into(), grace_seconds };
+        let compromise = self.dice.one_in(4).then(compromise);
+        let request = with_key(&self.operator, v1::RotateEpochRequest { compromise });
         match self.admin(number) {
             Ok(mut admin) => said(admin.rotate_epoch(request).await),
             Err(error) => error.to_string(),

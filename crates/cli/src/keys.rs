@@ -1,5 +1,7 @@
 //! `tacita keys`: the epochs' keys.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use clap::Subcommand;
 use ed25519_dalek::VerifyingKey;
@@ -15,7 +17,7 @@ use tacita_tls::{ClientTls, Server};
 
 use crate::{
     connect::{CollectorArgs, refused},
-    settings::signing_key,
+    settings::{duration, signing_key},
     table::{Table, utc},
     tls::ClientTlsArgs,
 };
@@ -35,9 +37,19 @@ enum Command {
         collector: CollectorArgs,
     },
     /// End the active epoch now and start the next one. Tokens in flight stay good for the grace period.
+    ///
+    /// The next key was published ahead and lies in the vault already: if the vault was copied, give it up with --compromised.
     Rotate {
         #[command(flatten)]
         collector: CollectorArgs,
+        /// The vault may be known to others: give up all keys in it, end their epochs without grace, and start one with a fresh key.
+        ///
+        /// WHY is for the audit log. Tokens that devices hold are void (they fetch new ones), and reports in flight are lost.
+        #[arg(long, value_name = "WHY")]
+        compromised: Option<String>,
+        /// Take reports in flight for so long, for example 1h, although whoever has the keys can read and forge them.
+        #[arg(long, value_name = "TIME", requires = "compromised", value_parser = duration)]
+        grace: Option<Duration>,
     },
     /// Compare the manifests of several relays and name every difference between their keys.
     ///
@@ -77,9 +89,11 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             print(&read(&status.epochs)?);
             Ok(())
         }
-        Command::Rotate { collector } => {
+        Command::Rotate { collector, compromised, grace } => {
             let mut admin = collector.admin().await?;
-            let answer = admin.rotate_epoch(v1::RotateEpochRequest {}).await.map_err(refused)?.into_inner();
+            let grace_seconds = grace.map_or(0, |grace| grace.as_secs());
+            let compromise = compromised.map(|reason| v1::Compromise { reason, grace_seconds });
+            let answer = admin.rotate_epoch(v1::RotateEpochRequest { compromise }).await.map_err(refused)?.into_inner();
             let active = answer.active.context("the collector did not say which epoch is active")?;
             println!("epoch {} is active; it ends {}", active.epoch, utc(active.ends_at));
             Ok(())

@@ -169,6 +169,27 @@ async fn tokens_of_an_epoch_in_grace_are_spent_last_and_die_with_it() {
     assert_eq!(device.tokens(), 5);
 }
 
+#[tokio::test]
+async fn tokens_of_a_compromised_epoch_are_thrown_away_and_what_waits_goes_under_the_fresh_one() {
+    let relay = Relay::new(&manifest());
+    let (device, clock) = device(&relay);
+    device.refresh().await.unwrap();
+    device.record(&arrival()).unwrap();
+    let at = START.plus(DAY);
+    clock.set(at);
+    // Both epochs that it knows are given up; the third one's key continues the directory.
+    let mut epochs = epochs(3);
+    epochs[..2].iter_mut().for_each(|entry| entry.cut_short(at, at));
+    epochs[2].starts_at = at;
+    for (revision, listed) in [(11, &epochs[..]), (12, &epochs[2..])] {
+        relay.publish(&Manifest { revision, epochs: listed.to_vec(), ..manifest() });
+        device.refresh().await.unwrap();
+        assert_eq!(device.tokens(), 8, "the old ones are gone");
+    }
+    assert_eq!(device.flush().await.delivered(), 1);
+    assert!(relay.inside().arrived.iter().all(|envelope| envelope[9] == 3));
+}
+
 // ---- the outbox ----
 
 #[tokio::test]

@@ -96,7 +96,7 @@ impl Resource {
 pub enum Act {
     /// It answers.
     Read,
-    /// It makes a change that outlasts the call.
+    /// It makes a change that outlasts the call, if only in the audit log.
     Change,
 }
 
@@ -188,7 +188,7 @@ pub const TABLE: &[Permission] = &[
     may("tacita.v1.AdminService/RotateEpoch",              Epochs,    Change, [All,     No,       No,   No ]),
     may("tacita.v1.AdminService/GetStatus",                Status,    Read,   [All,     No,       No,   All]),
     may("tacita.v1.AdminService/SetLogFilter",             Status,    Change, [All,     No,       No,   No ]),
-    may("tacita.v1.AdminService/Backup",                   Store,     Read,   [All,     No,       No,   No ]),
+    may("tacita.v1.AdminService/Backup",                   Store,     Change,  [All,     No,       No,   No ]),
 
     may("tacita.v1.TransparencyService/ListRecord",        Record,    Read,   [All,     Own,      No,   All]),
 

@@ -45,6 +45,8 @@ pub(crate) struct Guard {
 #[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) principal: Principal,
+    /// Whether its key may change anything, where its role may.
+    pub(crate) may_change: bool,
     key: u32,
     guard: Guard,
 }
@@ -78,7 +80,8 @@ impl Guard {
         let (role, method) = (key.principal.role(), row.method);
         if row.admits(role, key.read_only) {
             self.check_certificate(&catalogue, key.principal, connection)?;
-            return Ok(Some(Caller { principal: key.principal, key: key.id, guard: self.clone() }));
+            let (principal, may_change) = (key.principal, !key.read_only);
+            return Ok(Some(Caller { principal, may_change, key: key.id, guard: self.clone() }));
         }
         Err(match row.admits(role, false) {
             true => {

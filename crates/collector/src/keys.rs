@@ -30,7 +30,7 @@ use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    catalogue::{By, Change, Epoch, Refused},
+    catalogue::{By, Catalogue, Change, Compromise, Epoch, Refused, Standing},
     metrics::{Metrics, StoreCall},
     registry::{Registry, RegistryError},
 };
@@ -109,7 +109,10 @@ pub(crate) enum KeeperError {
 pub(crate) fn is_issued(epoch: &Epoch, now: UnixTime) -> bool {
     let EpochEntry { starts_at, ends_at, closes_at, .. } = epoch.entry;
     let slack = CLOCK_SLACK.min(ends_at.0.saturating_sub(starts_at.0) / 10);
-    !epoch.destroyed && starts_at.minus(slack) <= now && now < ends_at.plus(slack) && now < closes_at
+    epoch.standing == Standing::ByTheClock
+        && starts_at.minus(slack) <= now
+        && now < ends_at.plus(slack)
+        && now < closes_at
 }
 
 impl EpochKeeper {
@@ -160,35 +163,51 @@ impl EpochKeeper {
         self.take_turn().await
     }
 
+    /// Gives up every key that lies in the vault, and publishes fresh ones: whoever copied the vault opens and makes nothing with what is
+    /// sealed from here on. No epoch that was open issues any more; those that had begun take reports for `grace_seconds`.
+    pub(crate) async fn give_up(&self, by: By, wish: &Compromise) -> Result<(), KeeperError> {
+        let held = self.vault.list()?;
+        let propose = |catalogue: &Catalogue| catalogue.propose_compromise(self.clock.now(), &held, wish);
+        self.registry.apply(by, propose).await?;
+        tracing::warn!(?by, "all keys are given up, since they may be known to others: fresh ones follow");
+        self.take_turn().await
+    }
+
     async fn publish_due(&self) -> Result<(), KeeperError> {
-        while let Some(times) = next_due(self.registry.snapshot().epochs(), &self.schedule, self.clock.now()) {
-            let epoch = self.registry.snapshot().next_epoch();
-            let public_key = self.unpublished_key()?.public_key().to_bytes();
+        loop {
+            let (catalogue, now) = (self.registry.snapshot(), self.clock.now());
+            let due = |catalogue: &Catalogue| next_due(catalogue.epochs(), &self.schedule, now);
+            let Some(times) = due(&catalogue) else { return Ok(()) };
+            let (epoch, public_key) = (catalogue.next_epoch(), self.unpublished_key(&catalogue)?.public_key());
             let EpochTimes { starts_at, ends_at, closes_at } = times;
-            let publish = Change::EpochPublished { epoch, public_key, starts_at, ends_at, closes_at };
-            let published = self.registry.apply(By::Collector, |catalogue| match catalogue.epoch(epoch) {
-                None => Ok(publish.clone()),
-                Some(_) => Err(Refused::AlreadySo),
+            let change =
+                Change::EpochPublished { epoch, public_key: public_key.to_bytes(), starts_at, ends_at, closes_at };
+            let published = self.registry.apply(By::Collector, |catalogue| {
+                let is_due = catalogue.next_epoch() == epoch && due(catalogue) == Some(times);
+                match is_due && !catalogue.is_given_up(&public_key.id().0) {
+                    true => Ok(change.clone()),
+                    false => Err(Refused::AlreadySo),
+                }
             });
             match published.await {
                 Ok(_) => tracing::info!(%epoch, "published"),
-                // Another collector's turn came first: look again at what is due.
+                // Another collector came first: look again at what is due.
                 Err(RegistryError::Refused(Refused::AlreadySo)) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
     }
 
     /// A key in the vault that was never published, or a fresh one, which is then in the vault.
     ///
     /// An unpublished one lies there when a turn was cut short between vault and log, here or at another collector: it is as
-    /// random as a fresh one, and using it leaves none behind.
-    fn unpublished_key(&self) -> Result<EpochKey, KeeperError> {
-        let catalogue = self.registry.snapshot();
+    /// random as a fresh one, and using it leaves none behind. One that was given up is destroyed.
+    fn unpublished_key(&self, catalogue: &Catalogue) -> Result<EpochKey, KeeperError> {
         let published: HashSet<_> = catalogue.epochs().iter().map(|epoch| epoch.entry.public_key.id().0).collect();
         for id in self.vault.list()?.into_iter().filter(|id| !published.contains(id)) {
-            if let Some(secret) = self.vault.get(&id)? {
+            if catalogue.is_given_up(&id) {
+                self.vault.destroy(&id)?;
+            } else if let Some(secret) = self.vault.get(&id)? {
                 return Ok(EpochKey::from_bytes(&secret)?);
             }
         }
@@ -223,7 +242,7 @@ impl EpochKeeper {
     async fn destroy_closed(&self) -> Result<(), KeeperError> {
         let now = self.clock.now();
         for epoch in self.registry.snapshot().epochs() {
-            if !epoch.destroyed && epoch.state(now) == EpochState::Closed {
+            if !epoch.is_destroyed() && epoch.state(now) == EpochState::Closed {
                 self.destroy(&epoch.entry).await?;
             }
         }
@@ -235,7 +254,7 @@ impl EpochKeeper {
         self.vault.destroy(&entry.public_key.id().0)?;
         self.metrics.store(StoreCall::DropEpoch, self.store.drop_epoch(epoch)).await?;
         let destroyed = self.registry.apply(By::Collector, |catalogue| match catalogue.epoch(epoch) {
-            Some(known) if known.destroyed => Err(Refused::AlreadySo),
+            Some(known) if known.is_destroyed() => Err(Refused::AlreadySo),
             _ => Ok(Change::EpochDestroyed { epoch }),
         });
         match destroyed.await {
@@ -284,7 +303,7 @@ impl EpochKeeper {
     fn next_boundary(&self) -> UnixTime {
         let now = self.clock.now();
         let catalogue = self.registry.snapshot();
-        let boundaries = catalogue.epochs().iter().filter(|epoch| !epoch.destroyed).flat_map(|epoch| {
+        let boundaries = catalogue.epochs().iter().filter(|epoch| !epoch.is_destroyed()).flat_map(|epoch| {
             let EpochEntry { starts_at, ends_at, closes_at, .. } = epoch.entry;
             [starts_at, ends_at, closes_at]
         });
@@ -309,8 +328,8 @@ struct EpochTimes {
 /// `published_ahead` that have not begun. After a long stop epochs begin anew from `now`: none lies in the past.
 fn next_due(epochs: &[Epoch], schedule: &EpochSchedule, now: UnixTime) -> Option<EpochTimes> {
     let pending = epochs.iter().filter(|epoch| epoch.state(now) == EpochState::Pending).count();
-    // Of those that were closed before their time, when a store was restored, nothing is to be waited for.
-    let standing = epochs.iter().rfind(|epoch| !epoch.destroyed);
+    // Of those that were closed before their time, when a store was restored or a key compromised, nothing is to be waited for.
+    let standing = epochs.iter().rfind(|epoch| epoch.standing < Standing::Withdrawn);
     let last_end = standing.map_or(UnixTime(0), |last| last.entry.ends_at);
     if last_end > now && pending >= schedule.published_ahead as usize {
         return None;
@@ -332,7 +351,7 @@ mod tests {
             let previous = epochs.last().map(|epoch| &epoch.entry);
             let entry = EpochEntry::following(previous, key, times.starts_at, &SCHEDULE);
             assert_eq!((entry.ends_at, entry.closes_at), (times.ends_at, times.closes_at));
-            epochs.push(Epoch { entry, destroyed: false });
+            epochs.push(Epoch { entry, standing: Standing::ByTheClock });
         }
     }
 

@@ -5,11 +5,11 @@
 //! between any two steps of one collector the other may take any number.
 //!
 //! Held, whenever a collector's catalogue is looked at: what it holds stands in the log; no two collectors name different keys for an epoch;
-//! each open epoch of the log has its key in the vault. At the end, after one turn of each that succeeds: no closed epoch has a key left, and both
-//! know the same directory.
+//! each open epoch of the log has its key in the vault; once a copied vault was given up, no token of a key in the copy is issued. At the end, after
+//! one turn of each that succeeds: no closed epoch has a key left, nor has one that was given up, and both know the same directory.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::Range,
     sync::{
         Arc,
@@ -39,8 +39,8 @@ use tacita_store::{
 use tacita_tokens::{EpochKey, Fingerprint, Nullifier};
 
 use crate::{
-    catalogue::{By, Catalogue},
-    keys::EpochKeeper,
+    catalogue::{By, Catalogue, Compromise},
+    keys::{EpochKeeper, is_issued},
     metrics::Metrics,
     registry::Registry,
 };
@@ -54,6 +54,8 @@ struct Shared {
     log: Mutex<Vec<Vec<u8>>>,
     keys: Mutex<BTreeMap<KeyId, Secret>>,
     keys_made: AtomicU8,
+    /// What a thief has: the keys that were in the vault just before it was given up.
+    copied: Mutex<BTreeSet<KeyId>>,
     /// Calls that may still fail: a schedule in which all do tells nothing.
     faults: AtomicU8,
 }
@@ -174,6 +176,18 @@ impl Shared {
     fn has_key(&self, id: &KeyId) -> bool {
         self.keys.lock().contains_key(id)
     }
+
+    fn was_given_up(&self) -> bool {
+        self.log.lock().iter().any(|entry| String::from_utf8_lossy(entry).contains("keys-compromised"))
+    }
+
+    /// Whether tokens of a key that the thief has are issued.
+    fn uses_the_copied(&self, catalogue: &Catalogue, now: UnixTime) -> bool {
+        let copied = self.copied.lock();
+        let issued =
+            catalogue.epochs().iter().filter(|epoch| is_issued(epoch, now) || epoch.state(now) == EpochState::Pending);
+        issued.into_iter().any(|epoch| copied.contains(&epoch.entry.public_key.id().0))
+    }
 }
 
 /// One collector, as far as its keys go.
@@ -216,31 +230,43 @@ impl Collector {
         for epoch in log.epochs().iter().filter(|epoch| epoch.state(now) != EpochState::Closed) {
             assert!(self.shared.has_key(&epoch.entry.public_key.id().0), "an open epoch has no key");
         }
+        assert!(!(self.shared.was_given_up() && self.shared.uses_the_copied(&log, now)), "a copied key is in use");
     }
 
-    /// Two turns, and a rotation between them if `rotates`; any of them may fail.
-    fn work(&self, rotates: bool) {
+    /// Two turns, and something between them; any of it may fail.
+    fn work(&self, between: impl Fn(&Self)) {
         let _ = block_on(self.keeper.take_turn());
         self.look();
-        if rotates {
-            let _ = block_on(self.keeper.rotate(By::Collector));
-            self.look();
-        }
+        between(self);
+        self.look();
         let _ = block_on(self.keeper.take_turn());
         self.look();
+    }
+
+    fn rotate(&self) {
+        let _ = block_on(self.keeper.rotate(By::Collector));
+    }
+
+    /// A thief copies the vault, and it is given up, with a grace or without.
+    fn give_up(&self) {
+        *self.shared.copied.lock() = self.shared.keys.lock().keys().copied().collect();
+        let grace_seconds = thread_rng().gen_range(0..2) * 900;
+        let wish = Compromise { reason: "copied".to_owned(), grace_seconds };
+        let _ = block_on(self.keeper.give_up(By::Collector, &wish));
     }
 }
 
-fn schedule() {
+/// One collector does something while the other takes turns, and time passes.
+fn schedule(does: fn(&Collector), other: fn(&Collector)) {
     let (shared, clock) = (Arc::new(Shared::default()), ManualClock::new(BEGIN));
     shared.faults.store(4, Relaxed);
     let collectors = [0, 1].map(|_| Collector::start(&shared, &clock));
     let mut working: Vec<_> = collectors
         .iter()
-        .enumerate()
-        .map(|(number, collector)| {
+        .zip([does, other])
+        .map(|(collector, does)| {
             let collector = collector.clone();
-            spawn(move || collector.work(number == 0))
+            spawn(move || collector.work(does))
         })
         .collect();
     working.push(spawn({
@@ -268,6 +294,8 @@ fn schedule() {
     for epoch in one.epochs().iter().filter(|epoch| epoch.state(now) == EpochState::Closed) {
         assert!(!shared.has_key(&epoch.entry.public_key.id().0), "the key of a closed epoch is still there");
     }
+    let keys = shared.keys.lock();
+    assert!(!keys.keys().any(|id| one.is_given_up(id)), "a key that was given up is still there");
 }
 
 /// How many schedules are tried: a few among all tests, or as many as `TACITA_MODEL_SCHEDULES` says.
@@ -275,18 +303,30 @@ fn schedules() -> usize {
     std::env::var("TACITA_MODEL_SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(1_000)
 }
 
-fn check(scheduler: impl Scheduler + 'static) {
+fn check(scheduler: impl Scheduler + 'static, does: fn(&Collector), other: fn(&Collector)) {
     let mut config = Config::default();
     config.stack_size = 1 << 20;
-    Runner::new(scheduler, config).run(schedule);
+    Runner::new(scheduler, config).run(move || schedule(does, other));
 }
+
+fn idle(_: &Collector) {}
 
 #[test]
 fn rotation_holds_under_random_schedules() {
-    check(RandomScheduler::new(schedules()));
+    check(RandomScheduler::new(schedules()), Collector::rotate, idle);
 }
 
 #[test]
 fn rotation_holds_under_schedules_of_few_preemptions() {
-    check(PctScheduler::new(3, schedules()));
+    check(PctScheduler::new(3, schedules()), Collector::rotate, idle);
+}
+
+#[test]
+fn giving_up_a_copied_vault_holds_under_random_schedules() {
+    check(RandomScheduler::new(schedules()), Collector::give_up, Collector::rotate);
+}
+
+#[test]
+fn giving_up_a_copied_vault_holds_under_schedules_of_few_preemptions() {
+    check(PctScheduler::new(3, schedules()), Collector::give_up, idle);
 }

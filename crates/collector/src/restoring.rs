@@ -55,7 +55,7 @@ pub async fn mark_restored(config: &CollectorConfig, clock: Arc<dyn Clock>) -> R
     let keys = vault.list()?;
     keys.iter().try_for_each(|id| vault.destroy(id))?;
     let open = |catalogue: &Catalogue| -> Vec<EpochId> {
-        catalogue.epochs().iter().filter(|epoch| !epoch.destroyed).map(|epoch| epoch.entry.epoch).collect()
+        catalogue.epochs().iter().filter(|epoch| !epoch.is_destroyed()).map(|epoch| epoch.entry.epoch).collect()
     };
     let closed = open(&registry.snapshot());
     for &epoch in &closed {

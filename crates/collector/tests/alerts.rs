@@ -153,6 +153,24 @@ async fn a_surge_is_listed_streamed_and_posted_until_it_is_taken() {
     assert_eq!((told["id"].as_u64(), told["label"].as_str()), (Some(alert.id), Some("whatsapp")));
 }
 
+#[tokio::test]
+async fn secrets_of_webhooks_are_told_to_keys_that_may_declare_them_and_to_no_others() {
+    let Cast { house, acme, .. } = cast(|_| ()).await;
+    let declared = declare(&house, &acme, "http://127.0.0.1:9/hook").await.webhooks.remove(0);
+    assert_eq!(declared.secret.len(), 64);
+    for (role, subject) in [(v1::Role::Brand, "acme"), (v1::Role::Operator, "")] {
+        for (read_only, told) in [(false, declared.secret.as_str()), (true, "")] {
+            let request =
+                v1::CreateApiKeyRequest { role: role.into(), subject: subject.into(), read_only, ..Default::default() };
+            let (_, key) = house.make_key(request).await;
+            let listed = house.reporting(&key).list_campaigns(v1::ListCampaignsRequest {}).await.unwrap().into_inner();
+            let spring = listed.campaigns.into_iter().find(|campaign| campaign.name == "acme/spring").unwrap();
+            let webhook = spring.declaration.unwrap().webhooks.remove(0);
+            assert_eq!((webhook.url, webhook.secret.as_str()), (declared.url.clone(), told), "read-only: {read_only}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_forgets_no_surge_and_tells_whom_it_had_not_told() {
     let Cast { house, mut daily, acme, arrivals, .. } = cast(|_| ()).await;

@@ -71,7 +71,7 @@ async fn every_change_is_logged_with_who_made_it_and_when_and_no_secret_is() {
     };
     let request = v1::DeclareCampaignRequest { campaign: "acme/spring".into(), declaration: Some(said) };
     house.reporting(&acme).declare_campaign(request).await.unwrap();
-    house.admin().rotate_epoch(v1::RotateEpochRequest {}).await.unwrap();
+    house.admin().rotate_epoch(v1::RotateEpochRequest::default()).await.unwrap();
     house.revoke(rival.split('_').nth(1).unwrap().parse().unwrap()).await;
 
     let entries = entries(&house, &key).await;

@@ -125,7 +125,7 @@ async fn a_rotation_ends_an_epoch_early_and_loses_nothing_in_flight() {
     let before = cast.daily.manifest().await;
     let token = cast.daily.token().await;
     cast.house.clock.set(before.epochs[0].starts_at.plus(300));
-    let answer = cast.house.admin().rotate_epoch(v1::RotateEpochRequest {}).await.unwrap().into_inner();
+    let answer = cast.house.admin().rotate_epoch(v1::RotateEpochRequest::default()).await.unwrap().into_inner();
     assert_eq!(answer.active.unwrap().epoch, 2);
 
     let after = cast.daily.manifest().await;

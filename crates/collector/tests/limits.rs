@@ -125,7 +125,7 @@ async fn of_tokens(met: &mut BTreeSet<String>) {
     let house = cast.house.reopen().await;
     let again = support::Device::of(&house, daily.0, "daily").await;
     assert_eq!(limit(&again.tokens_of(&epoch, batch).await.unwrap_err()).1, 70, "a restart forgets nothing");
-    house.admin().rotate_epoch(v1::RotateEpochRequest {}).await.unwrap();
+    house.admin().rotate_epoch(v1::RotateEpochRequest::default()).await.unwrap();
     let next = again.active_epoch().await;
     again.tokens_of(&next, batch).await.unwrap();
 }

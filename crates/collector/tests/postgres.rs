@@ -19,7 +19,7 @@ use tacita_collector::{Collector, CollectorConfig, CollectorError, StoreConfig};
 use tacita_proto::v1;
 use tacita_protocol::{
     measure::Measure,
-    outcome::Outcome,
+    outcome::{Outcome, Refusal},
     report::Report,
     time::{ManualClock, WindowId},
 };
@@ -201,7 +201,7 @@ async fn collectors_follow_each_others_catalogue_epochs_and_keys() {
 
     // A rotation there is one here.
     first.clock.set(NOON.plus(600));
-    second.admin().rotate_epoch(v1::RotateEpochRequest {}).await.unwrap();
+    second.admin().rotate_epoch(v1::RotateEpochRequest::default()).await.unwrap();
     let expected = directory(second.status().await);
     for _ in 0..600 {
         if directory(first.status().await) == expected {
@@ -227,6 +227,32 @@ async fn collectors_follow_each_others_catalogue_epochs_and_keys() {
     }
     assert_eq!((manifests(&first).await, manifests(&second).await), (2, 2));
     assert_eq!(directory(first.status().await), directory(second.status().await));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_vault_that_is_given_up_at_one_collector_is_used_by_no_other() {
+    let Some(database) = Fresh::new().await else { return };
+    let Cast { house: first, mut daily, arrivals, .. } = cast(&database).await;
+    let second = first.another().await;
+    let before = daily.manifest().await.epochs;
+    let envelope = daily.sealed(&arrivals, 1).await;
+    let compromise = Some(v1::Compromise { reason: "copied".into(), grace_seconds: 0 });
+    second.admin().rotate_epoch(v1::RotateEpochRequest { compromise }).await.unwrap();
+
+    // Whatever the other one knows yet: nothing of those epochs counts.
+    let outcomes = daily.submit(vec![envelope]).await.unwrap();
+    assert_eq!(outcomes, [Outcome::Refused(Refusal::ClosedEpoch)]);
+    // And as soon as it reads on, it issues none of their tokens and serves the fresh keys.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    while daily.manifest().await.epochs.iter().any(|entry| before.contains(entry)) {
+        assert!(tokio::time::Instant::now() < deadline, "the other collector does not follow");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for entry in &before {
+        assert_eq!(daily.tokens_of(entry, 32).await.unwrap_err().code(), tonic::Code::FailedPrecondition);
+    }
+    let envelope = daily.sealed(&arrivals, 1).await;
+    assert_eq!(daily.at(&second).submit(vec![envelope]).await.unwrap(), [Outcome::Counted]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -12,7 +12,7 @@ use support::{Cast, House, seal};
 use tacita_collector::{CollectorConfig, CollectorError, StoreConfig, mark_restored};
 use tacita_proto::v1::{self, backup_response::Content};
 use tacita_protocol::{
-    epoch::EpochSchedule,
+    epoch::{EpochEntry, EpochSchedule, EpochState},
     outcome::{Outcome, Refusal},
     time::{Clock as _, ManualClock},
 };
@@ -95,6 +95,12 @@ async fn assert_goes_on(cast: &mut Cast, past: Past) {
     }
     assert_eq!(counted(cast).await, 1);
     let manifest = cast.daily.manifest().await;
+    let status = cast.house.status().await;
+    let (now, first) = (cast.house.clock.now(), manifest.epochs[0].epoch.0);
+    let shown = status.epochs.iter().map(|entry| EpochEntry::try_from(entry).unwrap());
+    let (old, new): (Vec<_>, Vec<_>) = shown.partition(|entry| entry.epoch.0 < first);
+    assert!(old.iter().all(|entry| entry.state(now) == EpochState::Closed), "those of before are closed: {old:?}");
+    assert!(old.len() == 3 && new.iter().all(|entry| entry.state(now) != EpochState::Closed), "{new:?}");
     assert!(manifest.revision > past.manifest.revision, "{} after {}", manifest.revision, past.manifest.revision);
     let last = past.manifest.epochs.last().unwrap();
     assert_eq!(manifest.epochs.len(), 3);
@@ -204,6 +210,33 @@ async fn one_backup_is_made_at_a_time_by_an_operator() {
     assert_eq!(refused.code(), Code::PermissionDenied);
     backup(&cast.house).await;
     backup(&cast.house).await;
+}
+
+#[tokio::test]
+async fn a_backup_is_in_the_audit_log_and_in_itself_and_no_manifest_changes() {
+    let Cast { house, daily, .. } = Cast::assemble().await;
+    let before = daily.signed_manifest().await;
+    let request = v1::CreateApiKeyRequest { role: v1::Role::Operator.into(), read_only: true, ..Default::default() };
+    let (_, reader) = house.make_key(request).await;
+    let reader = tacita_proto::v1::admin_service_client::AdminServiceClient::new(house.caller(&reader));
+    let refused = reader.clone().backup(v1::BackupRequest {}).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied, "{refused}");
+    let revision = daily.manifest().await.revision;
+
+    let (cut, parts) = backup(&house).await;
+
+    let mut audit = v1::audit_service_client::AuditServiceClient::new(house.caller(&house.operator));
+    let entries = audit.list_audit_entries(v1::ListAuditEntriesRequest::default()).await.unwrap().into_inner().entries;
+    let last: serde_json::Value = serde_json::from_slice(&entries.last().unwrap().entry).unwrap();
+    assert_eq!(
+        (&last["by"]["api-key"]["number"], &last["change"]["backup-taken"]),
+        (&1.into(), &serde_json::json!({}))
+    );
+    assert_eq!(cut.log_length, entries.len() as u64);
+    let holds = |part: &Part| part.rows.windows(12).any(|bytes| bytes == b"backup-taken");
+    assert!(parts.iter().any(holds), "it stands in the backup itself");
+    assert_eq!(daily.manifest().await.revision, revision, "no manifest is made anew");
+    assert!(before.manifest != daily.signed_manifest().await.manifest, "but by the key that was made");
 }
 
 #[tokio::test]

@@ -131,6 +131,13 @@ impl EpochEntry {
         }
     }
 
+    /// Ends it at `ends_at` and closes it at `closes_at`, unless it would have earlier. One that has not begun by then never does.
+    pub fn cut_short(&mut self, ends_at: UnixTime, closes_at: UnixTime) {
+        self.starts_at = self.starts_at.min(ends_at);
+        self.ends_at = self.ends_at.min(ends_at);
+        self.closes_at = self.closes_at.min(closes_at);
+    }
+
     /// What tokens of this epoch are bound to, for one publisher.
     pub fn context(&self, publisher: PublisherId) -> Context {
         Context { publisher: publisher.0, epoch: self.epoch.0, chain: self.chain }

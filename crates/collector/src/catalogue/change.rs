@@ -11,7 +11,7 @@ use tacita_protocol::{
     time::UnixTime,
 };
 
-use super::{Declaration, Principal, Surge};
+use super::{Declaration, Principal, Surge, VaultKey};
 
 /// One change of the catalogue. Numbers are given in order, and written out so that the log can be read by itself.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -93,6 +93,15 @@ pub(crate) enum Change {
         at: UnixTime,
         closes_at: UnixTime,
     },
+    /// The keys in the vault may be known to others: all open epochs ended, and those that had not begun closed. Fresh ones follow.
+    KeysCompromised {
+        at: UnixTime,
+        /// Reports under epochs that had begun are taken until then.
+        closes_at: UnixTime,
+        reason: String,
+        /// Keys that no epoch has, and none may have.
+        unpublished: Vec<VaultKey>,
+    },
     /// Its key is destroyed and its spent set dropped.
     EpochDestroyed {
         epoch: EpochId,
@@ -119,6 +128,8 @@ pub(crate) enum Change {
     LogFilterSet {
         filter: String,
     },
+    /// Somebody began to read the whole store. Written before the first row is sent, so that it stands in the backup itself.
+    BackupTaken {},
 }
 
 impl Change {
@@ -126,7 +137,11 @@ impl Change {
     pub(super) fn concerns_manifests(&self) -> bool {
         !matches!(
             self,
-            Self::SurgeFound { .. } | Self::SurgeTold { .. } | Self::LogFilterSet { .. } | Self::TokensSetAside { .. }
+            Self::SurgeFound { .. }
+                | Self::SurgeTold { .. }
+                | Self::LogFilterSet { .. }
+                | Self::TokensSetAside { .. }
+                | Self::BackupTaken {}
         )
     }
 }

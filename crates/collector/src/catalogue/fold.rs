@@ -15,7 +15,7 @@ use tacita_protocol::{
 use tacita_tokens::PublicKey;
 
 use super::{
-    ApiKey, Brand, Campaign, Catalogue, Change, CountedMeasure, Entry, Epoch, LogFault, Principal, Publisher,
+    ApiKey, Brand, Campaign, Catalogue, Change, CountedMeasure, Entry, Epoch, LogFault, Principal, Publisher, Standing,
     entry::parts, next_number,
 };
 
@@ -36,9 +36,9 @@ impl Catalogue {
         if !follows {
             return Err(LogFault::Sequence { index, what: "its place in the hash chain" });
         }
+        self.changed_at = Some(at);
         self.take_in(change).map_err(|what| LogFault::Sequence { index, what })?;
         self.head = self.head.after(&link.digest);
-        self.changed_at = Some(at);
         Ok(())
     }
 
@@ -89,8 +89,12 @@ impl Catalogue {
                 self.publish(epoch, &public_key, [starts_at, ends_at, closes_at])?;
             }
             Change::EpochEnded { epoch, at, closes_at } => self.end_early(epoch, at, closes_at)?,
+            Change::KeysCompromised { at, closes_at, unpublished, .. } => {
+                expect(at <= closes_at, "the times of compromised epochs")?;
+                self.take_in_compromise(at, closes_at, unpublished);
+            }
             Change::EpochDestroyed { epoch } => {
-                self.epoch_mut(epoch).ok_or("the epoch's number")?.destroyed = true;
+                self.epoch_mut(epoch).ok_or("the epoch's number")?.standing = Standing::Destroyed;
                 self.tokens_set_aside.retain(|(_, of), _| *of != epoch);
             }
             Change::Restored { next_epoch, next_revision } => self.restore(next_epoch, next_revision)?,
@@ -106,7 +110,7 @@ impl Catalogue {
             }
             Change::SurgeFound { surge } => self.take_in_surge(*surge)?,
             Change::SurgeTold { surge } => self.take_in_surge_told(surge),
-            Change::LogFilterSet { .. } => {}
+            Change::LogFilterSet { .. } | Change::BackupTaken {} => {}
         }
         self.length += 1;
         self.revision += u64::from(revises);
@@ -164,10 +168,11 @@ impl Catalogue {
         let [starts_at, ends_at, closes_at] = times;
         expect(starts_at <= ends_at && ends_at <= closes_at, "the epoch's times")?;
         let public_key = PublicKey::from_bytes(public_key).map_err(|_| "the epoch's public key")?;
+        expect(!self.is_given_up(&public_key.id().0), "the epoch's key, which was given up")?;
         let previous = self.epochs.last().map_or(CHAIN_START, |last| last.entry.chain);
         let chain = chain_after(&previous, epoch, &public_key);
         let entry = EpochEntry { epoch, public_key, chain, starts_at, ends_at, closes_at };
-        self.epochs.push(Epoch { entry, destroyed: false });
+        self.epochs.push(Epoch { entry, standing: Standing::ByTheClock });
         self.next_epoch = Some(epoch.next());
         self.fresh_from_restoring = false;
         Ok(())
@@ -180,7 +185,12 @@ impl Catalogue {
         self.revision = next_revision - 1;
         self.next_epoch = Some(next_epoch);
         self.fresh_from_restoring = true;
-        self.epochs.iter_mut().for_each(|epoch| epoch.destroyed = true);
+        // No time of theirs is later than the restoring, so that whoever reads the times sees them closed.
+        let at = self.changed_at();
+        for epoch in &mut self.epochs {
+            epoch.entry.cut_short(at, at);
+            epoch.standing = Standing::Destroyed;
+        }
         self.tokens_set_aside.clear();
         Ok(())
     }

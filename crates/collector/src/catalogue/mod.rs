@@ -5,6 +5,7 @@
 
 mod change;
 mod cohorts;
+mod compromise;
 mod declaration;
 pub(crate) mod entry;
 mod fold;
@@ -12,7 +13,7 @@ mod propose;
 mod surge;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -34,6 +35,7 @@ use crate::access::Role;
 pub(crate) use change::Change;
 pub use change::LogFault;
 pub(crate) use cohorts::Cohorts;
+pub(crate) use compromise::{Compromise, VaultKey};
 pub(crate) use declaration::Declaration;
 pub(crate) use entry::{By, Entry};
 pub(crate) use propose::{NewApiKey, NewCampaign, NewMeasure, Refused, Rules};
@@ -122,14 +124,35 @@ impl ApiKey {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Epoch {
     pub(crate) entry: EpochEntry,
+    pub(crate) standing: Standing,
+}
+
+/// What the log says of an epoch beside its times, from the best to the worst.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Standing {
+    /// Nothing: its times say all.
+    ByTheClock,
+    /// Its key may be known to others: no token of it is issued, and it closes by the clock.
+    Compromised,
+    /// The same, and it is closed already, whatever a collector's clock says.
+    Withdrawn,
     /// Its key is gone for good.
-    pub(crate) destroyed: bool,
+    Destroyed,
 }
 
 impl Epoch {
-    /// Where it stands at `now`. A destroyed key makes it closed, whatever the clock says.
+    /// Where it stands at `now`.
     pub(crate) fn state(&self, now: UnixTime) -> EpochState {
-        if self.destroyed { EpochState::Closed } else { self.entry.state(now) }
+        match self.standing {
+            Standing::ByTheClock => self.entry.state(now),
+            Standing::Compromised if now < self.entry.closes_at => EpochState::Grace,
+            Standing::Compromised | Standing::Withdrawn | Standing::Destroyed => EpochState::Closed,
+        }
+    }
+
+    /// Whether its key is gone for good.
+    pub(crate) fn is_destroyed(&self) -> bool {
+        self.standing == Standing::Destroyed
     }
 }
 
@@ -150,6 +173,8 @@ pub(crate) struct Catalogue {
     measures: Vec<Arc<CountedMeasure>>,
     api_keys: Vec<ApiKey>,
     epochs: Vec<Epoch>,
+    /// Keys that lay in the vault unpublished when it was compromised: never to be published.
+    given_up: HashSet<VaultKey>,
     device_policy: Option<DevicePolicy>,
     /// The number after the last epoch's, unless that is told by the epochs.
     next_epoch: Option<EpochId>,
@@ -325,10 +350,12 @@ impl Catalogue {
         let campaigns: Vec<_> =
             self.campaigns.iter().filter(|c| c.publishers.binary_search(&publisher).is_ok()).collect();
         let measures = self.measures.iter().filter(|counted| self.takes_part(publisher, counted.measure.campaign));
+        // One that closed before an older one stays listed, or the chain would have a hole.
+        let epochs = self.epochs.iter().skip_while(|epoch| epoch.is_destroyed());
         Some(Manifest {
             publisher,
             revision: self.revision,
-            epochs: self.epochs.iter().filter(|epoch| !epoch.destroyed).map(|epoch| epoch.entry.clone()).collect(),
+            epochs: epochs.map(|epoch| epoch.entry.clone()).collect(),
             measures: measures.map(|counted| counted.measure.clone()).collect(),
             campaigns: campaigns.into_iter().map(|campaign| campaign.for_manifest()).collect(),
             policy: self.device_policy.unwrap_or_default(),

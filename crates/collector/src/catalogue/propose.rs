@@ -49,7 +49,7 @@ pub(crate) enum Refused {
 }
 
 impl Refused {
-    fn field(field: &'static str, problem: impl ToString) -> Self {
+    pub(super) fn field(field: &'static str, problem: impl ToString) -> Self {
         Self::Field { field, problem: problem.to_string() }
     }
 

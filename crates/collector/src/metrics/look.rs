@@ -11,7 +11,7 @@ use tacita_protocol::{epoch::EpochState, time::Clock};
 use tacita_store::TallyStore;
 
 use super::{Metrics, OfLimit, OfState, STATES, tell};
-use crate::{keys::EpochKeeper, readiness::Readiness, registry::Registry as Catalogues};
+use crate::{catalogue::Epoch, keys::EpochKeeper, readiness::Readiness, registry::Registry as Catalogues};
 
 /// Where to look.
 pub(crate) struct Look {
@@ -57,7 +57,8 @@ impl Look {
 
     fn epochs(&self) {
         let (catalogue, now, gauges) = (self.registry.snapshot(), self.clock.now(), &self.metrics.gauges);
-        let of = |state| catalogue.epochs().iter().filter(move |epoch| !epoch.destroyed && epoch.state(now) == state);
+        let is_kept = |epoch: &&Epoch| !epoch.is_destroyed();
+        let of = |state| catalogue.epochs().iter().filter(is_kept).filter(move |epoch| epoch.state(now) == state);
         for state in STATES {
             gauges.epochs.get_or_create(&OfState { state: state.name() }).set(number(of(state).count() as u64));
         }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     auth::ApiKeyText,
-    catalogue::{ApiKey, Brand, By, Catalogue, Change, NewApiKey, Principal, Publisher, Refused, Rules},
+    catalogue::{ApiKey, Brand, By, Catalogue, Change, Compromise, NewApiKey, Principal, Publisher, Refused, Rules},
     guard::Caller,
     keys::{EpochKeeper, KeeperError},
     metrics::{Metrics, StoreCall},
@@ -128,8 +128,12 @@ impl AdminService for Admin {
     type BackupStream = BackupStream;
 
     async fn backup(&self, request: Request<v1::BackupRequest>) -> Result<Response<BackupStream>, Status> {
-        let backup = self.backups.begin()?;
-        Ok(Response::new(Box::pin(Caller::of(&request)?.while_admitted(backup))))
+        let caller = Caller::of(&request)?;
+        let turn = self.backups.turn()?;
+        // No row leaves without its entry.
+        self.registry.apply(caller.by(), |_| Ok(Change::BackupTaken {})).await?;
+        tracing::warn!(by = ?caller, "a backup is taken: the whole store is read");
+        Ok(Response::new(Box::pin(caller.while_admitted(turn.begin()))))
     }
 
     async fn create_publisher(
@@ -237,7 +241,13 @@ impl AdminService for Admin {
         request: Request<v1::RotateEpochRequest>,
     ) -> Result<Response<v1::RotateEpochResponse>, Status> {
         let by = Caller::of(&request)?.by();
-        self.keys.rotate(by).await.map_err(|error| match error {
+        let rotated = match request.into_inner().compromise {
+            None => self.keys.rotate(by).await,
+            Some(v1::Compromise { reason, grace_seconds }) => {
+                self.keys.give_up(by, &Compromise { reason, grace_seconds }).await
+            }
+        };
+        rotated.map_err(|error| match error {
             KeeperError::Registry(error) => error.into(),
             error => refusal::internal(error),
         })?;

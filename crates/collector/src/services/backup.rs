@@ -29,33 +29,43 @@ pub(crate) struct Backups {
     drain: CancellationToken,
 }
 
+/// Leave to make one.
+pub(crate) struct BackupTurn {
+    store: Arc<dyn Backup>,
+    clock: Arc<dyn Clock>,
+    drain: CancellationToken,
+    place: OwnedSemaphorePermit,
+}
+
 impl Backups {
     pub(crate) fn new(store: Option<Arc<dyn Backup>>, clock: Arc<dyn Clock>, drain: CancellationToken) -> Self {
         Self { store, clock, one: Arc::new(Semaphore::new(1)), drain }
     }
 
-    /// Begins one. The stream ends with the cut, or with an error: what has no cut is not whole.
-    pub(crate) fn begin(&self) -> Result<BackupStream, Status> {
+    /// Leave to make one, if this store can be and no other is being made.
+    pub(crate) fn turn(&self) -> Result<BackupTurn, Status> {
         let store = self.store.clone().ok_or_else(|| {
             let message = "this collector's state is in PostgreSQL: back the database up with its own tools (pg_dump), and run \
                            `tacita store restored` after restoring one";
             refusal::failed_precondition("NOT_THIS_STORE", message)
         })?;
-        let turn = self.one.clone().try_acquire_owned();
-        let turn = turn.map_err(|_| Overload(Limit { name: "backups", value: 1 }))?;
-        let (answers, mut sent) = mpsc::channel(WAITING);
-        tokio::spawn(send(store, self.clock.clone(), answers, self.drain.clone(), turn));
-        Ok(Box::pin(stream::poll_fn(move |context| sent.poll_recv(context))))
+        let place = self.one.clone().try_acquire_owned();
+        let place = place.map_err(|_| Overload(Limit { name: "backups", value: 1 }))?;
+        Ok(BackupTurn { store, clock: self.clock.clone(), drain: self.drain.clone(), place })
     }
 }
 
-async fn send(
-    store: Arc<dyn Backup>,
-    clock: Arc<dyn Clock>,
-    answers: mpsc::Sender<Result<v1::BackupResponse, Status>>,
-    drain: CancellationToken,
-    _turn: OwnedSemaphorePermit,
-) {
+impl BackupTurn {
+    /// Begins it. The stream ends with the cut, or with an error: what has no cut is not whole.
+    pub(crate) fn begin(self) -> BackupStream {
+        let (answers, mut sent) = mpsc::channel(WAITING);
+        tokio::spawn(send(self, answers));
+        Box::pin(stream::poll_fn(move |context| sent.poll_recv(context)))
+    }
+}
+
+async fn send(turn: BackupTurn, answers: mpsc::Sender<Result<v1::BackupResponse, Status>>) {
+    let BackupTurn { store, clock, drain, place: _place } = turn;
     let (parts, mut made) = mpsc::channel::<Part>(1);
     let taken_at = clock.now();
     let cutting = tokio::spawn(async move { store.back_up(parts).await });

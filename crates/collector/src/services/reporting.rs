@@ -106,10 +106,10 @@ fn visible_campaign<'a>(
 }
 
 impl Reporting {
-    /// A campaign's declaration with the secrets of its webhooks.
-    fn declared(&self, campaign: &Campaign, said: &Declaration) -> v1::Declaration {
+    /// A campaign's declaration; with the secrets of its webhooks for whoever may declare them.
+    fn declared(&self, caller: &Caller, campaign: &Campaign, said: &Declaration) -> v1::Declaration {
         let mut told = said.to_wire();
-        for webhook in &mut told.webhooks {
+        for webhook in told.webhooks.iter_mut().filter(|_| caller.may_change) {
             webhook.secret = hex::encode(self.webhooks.secret(campaign.brand, &webhook.url));
         }
         told
@@ -160,10 +160,10 @@ impl ReportingService for Reporting {
         request: Request<v1::ListCampaignsRequest>,
     ) -> Result<Response<v1::ListCampaignsResponse>, Status> {
         let catalogue = self.registry.snapshot();
-        let principal = Caller::of(&request)?.principal;
-        let visible = catalogue.campaigns().iter().filter(|campaign| may_see(principal, campaign));
+        let caller = Caller::of(&request)?;
+        let visible = catalogue.campaigns().iter().filter(|campaign| may_see(caller.principal, campaign));
         let campaigns = visible
-            .map(|campaign| summary(&catalogue, campaign, self.declared(campaign, &campaign.declaration)))
+            .map(|campaign| summary(&catalogue, campaign, self.declared(&caller, campaign, &campaign.declaration)))
             .collect();
         Ok(Response::new(v1::ListCampaignsResponse { campaigns }))
     }
@@ -268,7 +268,7 @@ impl ReportingService for Reporting {
             Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(Response::new(v1::DeclareCampaignResponse { declaration: Some(self.declared(&campaign, &said)) }))
+        Ok(Response::new(v1::DeclareCampaignResponse { declaration: Some(self.declared(&caller, &campaign, &said)) }))
     }
 
     async fn list_alerts(

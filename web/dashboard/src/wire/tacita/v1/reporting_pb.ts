@@ -1,4 +1,4 @@
-// proto/tacita/v1/reporting.proto, SHA-256 54f71f3120bc2425ce7a84e5e4516f00862e41edf77d82f68569ebf1516faa44
+// proto/tacita/v1/reporting.proto, SHA-256 51fd703a140de985143b1b5530759d896d38f0cac736e68dc8e92e1918f4529d
 // What a brand may ask: totals with intervals (spec/reporting.md).
 //
 // Times are Unix seconds; days, weeks (from Monday) and months are those of UTC. Intervals are of 95 %. Every number of the service is
@@ -1836,7 +1836,8 @@ export type Webhook = Message<"tacita.v1.Webhook"> & {
   url: string;
 
   /**
-   * 32 bytes in hexadecimal, to verify signatures with (spec/alerts.md). In answers only; made by the collector from its own key.
+   * 32 bytes in hexadecimal, to verify signatures with (spec/alerts.md). In answers only, to keys that are not read-only; made by the collector from its own
+   * key.
    *
    * @generated from field: string secret = 2;
    */
