@@ -45,6 +45,7 @@ enum Command {
         /// The vault may be known to others: give up all keys in it, end their epochs without grace, and start one with a fresh key.
         ///
         /// WHY is for the audit log. Tokens that devices hold are void (they fetch new ones), and reports in flight are lost.
+        /// The signing key lies in the vault too: nothing changes it in place.
         #[arg(long, value_name = "WHY")]
         compromised: Option<String>,
         /// Take reports in flight for so long, for example 1h, although whoever has the keys can read and forge them.
