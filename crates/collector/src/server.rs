@@ -12,6 +12,7 @@ use std::{
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use prometheus_client::{metrics::info::Info, registry::Registry as MetricRegistry};
+use tacita_admission::Door;
 use tacita_observability::{CallLayer, Listener, Methods, Page, process};
 use tacita_proto::v1::{
     admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
@@ -47,7 +48,7 @@ use crate::{
     connections::Connections,
     dashboard,
     guard::Guard,
-    ingest::Ingest,
+    ingest::{Ingest, least_in_work},
     keys::{EpochKeeper, FreshKey, random_key},
     limits,
     metrics::{Look, Metrics},
@@ -424,7 +425,9 @@ impl Foundation {
         let certificates = self.config.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
         let guard = Guard::new(self.registry.clone(), self.clock.clone(), certificates);
         let reporting = guard.before(ReportingServiceServer::new(self.reporting()));
-        let collection = CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most);
+        let collection = self.collection()?;
+        let check = collection.door();
+        let collection = Door::new(CollectionServiceServer::new(collection).max_decoding_message_size(most), check);
         let admin = AdminServiceServer::new(self.admin()).max_decoding_message_size(ADMIN_MESSAGE_BYTES);
         let services = Routes::new(guard.before(tonic_health::pb::health_server::HealthServer::new(health)))
             .add_service(guard.before(reflection))
@@ -454,6 +457,7 @@ impl Foundation {
 
     fn collection(&self) -> Result<Collection, CollectorError> {
         let limits = &self.config.limits;
+        let time = Duration::from_millis(limits.upload_millis as u64);
         let ingest = Ingest {
             registry: self.registry.clone(),
             keys: self.keys.clone(),
@@ -463,7 +467,8 @@ impl Foundation {
             opening: Arc::default(),
             windows: self.config.window_policy,
             reports_per_batch: limits.reports_per_batch,
-            reports_waiting: Limit { name: "reports_waiting", value: limits.reports_waiting },
+            admission: self.metrics.admission(time, least_in_work(limits.crypto_threads)),
+            upload_millis: Limit { name: "upload_millis", value: limits.upload_millis },
             metrics: self.metrics.clone(),
         };
         let streams = Limit { name: "upload_streams", value: limits.upload_streams };
