@@ -9,10 +9,10 @@ use std::sync::{
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
-    registry::{Metric, Registry, Unit},
+    registry::{Registry, Unit},
 };
 use tacita_admission::InWork;
-use tacita_observability::{Connections, Unready, readiness::ReadyMetrics, seconds, sizes};
+use tacita_observability::{Connections, Durations, Registrar, Unready, readiness::ReadyMetrics, seconds, sizes};
 use tacita_protocol::outcome::Outcome;
 use tokio::time::Instant;
 
@@ -126,8 +126,6 @@ label! {
     OfTrigger { trigger }
 }
 
-type Waits = Family<Reason, Histogram, fn() -> Histogram>;
-
 /// All that is recorded where it happens, and the gauges that are looked at when the page is made.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -153,7 +151,7 @@ pub(crate) struct Metrics {
 #[derive(Clone, Debug)]
 pub(crate) struct QueueMetrics {
     pub(crate) sync: Histogram,
-    waits: Waits,
+    waits: Durations<Reason>,
     batches: Family<OfTrigger, Counter>,
     batch_envelopes: Histogram,
     /// Whether the disk failed, and was not mended since.
@@ -188,27 +186,12 @@ pub(crate) struct Looked {
     pub(crate) revision: u64,
 }
 
-/// Registers metrics and hands them back.
-struct Put<'a>(&'a mut Registry);
-
-impl Put<'_> {
-    fn put<M: Metric + Clone>(&mut self, name: &str, meaning: &str, metric: M) -> M {
-        self.0.register(name, meaning, metric.clone());
-        metric
-    }
-
-    fn unit<M: Metric + Clone>(&mut self, name: &str, meaning: &str, unit: Unit, metric: M) -> M {
-        self.0.register_with_unit(name, meaning, unit, metric.clone());
-        metric
-    }
-}
-
 impl Metrics {
     /// Metrics in `registry`. Those of closed sets are there from the start, with 0.
     pub(crate) fn new(registry: &mut Registry) -> Self {
         let ready = ReadyMetrics::new(registry, "1 if it serves a manifest and takes envelopes", &REASONS);
         let connections = Connections::new(registry);
-        let mut to = Put(registry);
+        let mut to = Registrar(registry);
         let refused = "Connections refused because as many were open as may be, in all or of one address";
         let over = "Requests refused because a visitor had what a visitor may have: tokens, envelopes";
         let envelopes =
@@ -332,15 +315,10 @@ impl Metrics {
 }
 
 impl QueueMetrics {
-    fn new(to: &mut Put<'_>) -> Self {
+    fn new(to: &mut Registrar<'_>) -> Self {
         let metrics = Self {
             sync: to.unit("queue_sync", "Time that each fsync of the queue took", Unit::Seconds, seconds()),
-            waits: to.unit(
-                "wait",
-                "Time waited, by what for: disk, batch, answer, backoff",
-                Unit::Seconds,
-                Waits::new_with_constructor(seconds),
-            ),
+            waits: to.seconds("wait", "Time waited, by what for: disk, batch, answer, backoff"),
             batches: to.put("batches", "Batches drawn, by why: size, age, restart", Family::default()),
             batch_envelopes: to.put("batch_envelopes", "Envelopes of a drawn batch", sizes()),
             failed: Arc::default(),
@@ -367,7 +345,7 @@ impl QueueMetrics {
 }
 
 impl Gauges {
-    fn new(to: &mut Put<'_>) -> Self {
+    fn new(to: &mut Registrar<'_>) -> Self {
         let envelopes = "Envelopes held: waiting for a batch, drawn and not yet answered";
         let window = "How many may be: those that get through in the time that they may take, as measured last";
         let age = "How long envelopes have waited for a batch, 0 if none waits";
