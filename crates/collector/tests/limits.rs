@@ -77,6 +77,19 @@ async fn of_requests(met: &mut BTreeSet<String>) {
     assert_eq!(cast.daily.report(&arrivals, 1).measure, arrivals.id);
 }
 
+/// The time in work: of 0, so that nothing has to be timed. A stream is refused where there will never be a turn.
+async fn of_time(met: &mut BTreeSet<String>) {
+    let cast = Cast::with(|config| config.limits.upload_millis = 0).await;
+    let batch = v1::UploadReportsRequest { batch: 1, envelopes: vec![vec![0; 86]] };
+    let mut answers =
+        cast.daily.collection().upload_reports(futures_util::stream::iter([batch])).await.unwrap().into_inner();
+    for status in [cast.daily.submit(vec![vec![0; 86]]).await.unwrap_err(), answers.message().await.unwrap_err()] {
+        assert_eq!((status.code(), limit(&status)), (Code::ResourceExhausted, ("upload_millis".to_owned(), 0)));
+        assert!(status.get_details_retry_info().is_some());
+        met.insert(limit(&status).0);
+    }
+}
+
 /// Limits on what is in work at once: of 0, so that nothing has to be timed.
 async fn of_work(met: &mut BTreeSet<String>) {
     let cast = Cast::with(|config| {
@@ -166,6 +179,7 @@ async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
     let mut met = BTreeSet::new();
     of_requests(&mut met).await;
     of_work(&mut met).await;
+    of_time(&mut met).await;
     of_tokens(&mut met).await;
     of_connections(&mut met).await;
     assert_eq!(met, written("Collector"));

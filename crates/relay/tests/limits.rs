@@ -274,6 +274,9 @@ async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
     meet(by_hand(heads, vec![]).await, "requests.header-bytes", 16_384);
     meet(by_hand(post(""), vec![0; 98_305]).await, "requests.body-bytes", 98_304);
 
+    let (_double, _data, busy) = relay(|config| config.requests.submit_millis = 0).await;
+    meet(submit(&connect(busy.address()).await, envelopes(1)).await.unwrap_err(), "requests.submit-millis", 0);
+
     let (away, _data, full) = relay(|config| config.queue_bytes = 150 * 86).await;
     away.stop().await;
     let device = connect(full.address()).await;
