@@ -1,10 +1,7 @@
 //! A vault that was copied is given up: what its thief holds opens, makes and counts nothing any more.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use rand::rngs::SysRng;
-use support::{Cast, Device, House, NOON, seal};
 use tacita_proto::v1::{self, audit_service_client::AuditServiceClient};
 use tacita_protocol::{
     epoch::{EpochEntry, EpochSchedule, EpochState, verify_chain},
@@ -16,6 +13,8 @@ use tacita_store::vault::{KeyId, Secret, Vault};
 use tacita_tokens::{EpochKey, Issuer, Pending, Token};
 use tonic::Code;
 use tonic_types::StatusExt as _;
+
+use crate::support::{Cast, Device, House, NOON, seal};
 
 const SCHEDULE: EpochSchedule = EpochSchedule { active_seconds: 1_000, grace_seconds: 500, published_ahead: 2 };
 
