@@ -11,7 +11,7 @@ use tacita_proto::v1;
 
 use crate::{
     id::PublisherId,
-    outcome::{Outcome, UnknownOutcome},
+    outcome::{NoOutcome, Outcome},
     time::UnixTime,
 };
 
@@ -71,9 +71,9 @@ pub enum RecordError {
     /// An entry is out of its order, or its counts are.
     #[error("the record's entry of period {0} is out of order")]
     Order(PeriodId),
-    /// It names an outcome that this version does not know.
+    /// It names an outcome that is none.
     #[error(transparent)]
-    Outcome(#[from] UnknownOutcome),
+    Outcome(#[from] NoOutcome),
 }
 
 /// A publisher's chain, gone through up to some entry.

@@ -352,6 +352,7 @@ fn refused_measure(error: InvalidMeasure) -> Refused {
         InvalidMeasure::Event => {
             ("event", "choose arrival, reach, share, conversion, content-share or sharer-profile".into())
         }
+        InvalidMeasure::Participation => ("participation", "choose event or session".into()),
         InvalidMeasure::OncePerWindow(event) => {
             let name = event.name();
             ("participation", format!("{name} opens its slot with the first session of a window: leave it at event"))
