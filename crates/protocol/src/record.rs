@@ -102,6 +102,8 @@ impl RecordChain {
     /// outcome's number and its reports; `u32` and `u64`, big-endian.
     pub fn extend(&mut self, entry: &RecordEntry) -> Result<(), RecordError> {
         let rising = entry.outcomes.windows(2).all(|pair| pair[0].0.to_wire() < pair[1].0.to_wire());
+        // The last number has none after it: no period is closed after that.
+        let Some(next) = entry.period.0.checked_add(1) else { return Err(RecordError::Order(entry.period)) };
         if entry.period < self.next || !rising || entry.outcomes.iter().any(|&(_, reports)| reports == 0) {
             return Err(RecordError::Order(entry.period));
         }
@@ -116,7 +118,7 @@ impl RecordChain {
             hash.update(reports.to_be_bytes());
         }
         self.hash = hash.finalize().into();
-        self.next = entry.period.next();
+        self.next = PeriodId(next);
         Ok(())
     }
 
@@ -273,6 +275,8 @@ mod tests {
             entry(3, &[(Outcome::AlreadyCounted, 1), (Outcome::Counted, 1)]),
             entry(3, &[(Outcome::Counted, 1), (Outcome::Counted, 1)]),
             entry(3, &[(Outcome::Counted, 0)]),
+            // Found by fuzzing: it could have come twice.
+            entry(u32::MAX, &[(Outcome::Counted, 1)]),
         ];
         for entry in wrong {
             assert_eq!(chain.extend(&entry), Err(RecordError::Order(entry.period)));
