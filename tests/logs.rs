@@ -6,10 +6,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "../crates/store/tests/server/mod.rs"]
-mod server;
-mod support;
-
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr},
@@ -23,8 +19,6 @@ use base64::{
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
 use ed25519_dalek::VerifyingKey;
-use server::Fresh;
-use support::{Deployment, Server, free_port, path, tacita, tacita_ok};
 use tacita_client::{Device, DeviceConfig, GrpcTransport, MemoryStorage, Occurrence, Transport as _};
 use tacita_proto::v1::{
     self, collection_service_client::CollectionServiceClient, reporting_service_client::ReportingServiceClient,
@@ -39,6 +33,11 @@ use tokio::{
     net::{TcpListener, TcpSocket},
 };
 use tonic::{Request, transport::Endpoint};
+
+use crate::{
+    server::{self, Fresh},
+    support::{Deployment, Server, free_port, path, tacita, tacita_ok},
+};
 
 /// What must be in no log, and what it is.
 struct Secret {

@@ -9,24 +9,24 @@ use tacita_protocol::{id::PublisherId, measure::Measure, time::UnixTime};
 
 use crate::{
     auth,
-    catalogue::{By, Catalogue, Change, Cohorts, Declaration, Entry, NewCampaign, NewMeasure, Refused, Rules},
+    catalogue::{By, Catalogue, Change, Cohorts, Declaration, Entry, NewMeasure, Refused, Rules},
     report,
-    services::with_contents,
+    services::wishes::{self, MeasureWish},
 };
 
 /// The one campaign of the catalogue.
 pub const CAMPAIGN: &str = "acme/spring";
+
+/// Name, event, and the dimensions with their labels.
+type MeasureLine = (&'static str, v1::Event, &'static [(&'static str, &'static str)]);
 
 /// Everything once: a publisher, a brand, a campaign, a measure of each event.
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let mut catalogue = Catalogue::default();
     grow(&mut catalogue, |known| known.propose_publisher("daily"));
     grow(&mut catalogue, |known| known.propose_brand("acme"));
-    let publishers = ["daily".to_owned()];
-    let policy = v1::CampaignPolicy::default();
-    let wish = NewCampaign { brand: "acme", name: "spring", publishers: &publishers, attribution_seconds: 0, policy };
-    grow(&mut catalogue, |known| known.propose_campaign(&wish, &Rules::default()));
-    let measures: [(&str, v1::Event, &[(&str, &str)]); 7] = [
+    grow(&mut catalogue, |known| known.propose_campaign(&wishes::campaign(&spring("acme")), &Rules::default()));
+    let measures: [MeasureLine; 7] = [
         (
             "arrivals",
             v1::Event::Arrival,
@@ -58,6 +58,12 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     }
     catalogue
 });
+
+/// A brand's campaign at the one publisher.
+fn spring(brand: &str) -> v1::CreateCampaignRequest {
+    let publishers = vec!["daily".into()];
+    v1::CreateCampaignRequest { brand: brand.into(), name: "spring".into(), publishers, ..Default::default() }
+}
 
 fn grow(catalogue: &mut Catalogue, propose: impl FnOnce(&Catalogue) -> Result<Change, Refused>) {
     let change = propose(catalogue).expect("the fixed catalogue is granted");
@@ -92,10 +98,7 @@ pub fn administration(bytes: &[u8]) {
             keep(catalogue.clone(), catalogue.propose_brand(&asked.name));
         }),
         2 => read(bytes, |asked: v1::CreateCampaignRequest| {
-            let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds, policy } = asked;
-            let policy = policy.unwrap_or_default();
-            let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds, policy };
-            keep(catalogue.clone(), catalogue.propose_campaign(&wish, &Rules::default()));
+            keep(catalogue.clone(), catalogue.propose_campaign(&wishes::campaign(&asked), &Rules::default()));
         }),
         3 => read(bytes, |asked| create_measure(&catalogue, asked)),
         4 => read(bytes, |asked: v1::CreateApiKeyRequest| {
@@ -121,24 +124,11 @@ fn read<M: Message + Default>(bytes: &[u8], then: impl FnOnce(M)) {
 }
 
 fn create_measure(catalogue: &Catalogue, asked: v1::CreateMeasureRequest) {
-    let Ok((dimensions, contents)) = with_contents(asked.dimensions, asked.contents) else { return };
-    let wire = v1::Measure {
-        id: 0,
-        campaign: 0,
-        name: asked.name,
-        event: asked.event,
-        participation: asked.participation,
-        dimensions,
-        epsilon_micro: asked.epsilon_micro,
-        window_seconds: asked.window_seconds,
-    };
-    let sizes = asked.cohorts.into_iter().map(|cohort| (cohort.label, cohort.people)).collect();
-    let cohorts = Cohorts { sizes, reports_per_window: asked.reports_per_window };
-    let wish = NewMeasure { campaign: &asked.campaign, wire, contents: contents.as_ref(), cohorts: &cohorts };
-    let Ok(change) = catalogue.propose_measure(wish, &Rules::default()) else { return };
+    let Ok(wish) = MeasureWish::read(asked) else { return };
+    let Ok(change) = catalogue.propose_measure(wish.measure(), &Rules::default()) else { return };
     let Change::MeasureCreated(measure) = &change else { panic!("a wish for a measure became another change") };
     assert_eq!(Measure::try_from(&v1::Measure::from(&**measure)).as_ref(), Ok(&**measure));
-    let listed = match &contents {
+    let listed = match wish.contents() {
         Some(contents) => keep(catalogue.clone(), catalogue.propose_contents(contents)),
         None => catalogue.clone(),
     };
@@ -177,10 +167,8 @@ pub fn log_of_everything() -> Vec<u8> {
         let change = wish(&catalogue, "daily").expect("granted");
         write(&mut catalogue, change);
     }
-    let publishers = ["daily".to_owned()];
-    let policy = v1::CampaignPolicy::default();
-    let wish = NewCampaign { brand: "daily", name: "spring", publishers: &publishers, attribution_seconds: 60, policy };
-    let change = catalogue.propose_campaign(&wish, &Rules::default()).expect("granted");
+    let asked = v1::CreateCampaignRequest { attribution_seconds: 60, ..spring("daily") };
+    let change = catalogue.propose_campaign(&wishes::campaign(&asked), &Rules::default()).expect("granted");
     write(&mut catalogue, change);
     for counted in CATALOGUE.measures_of(CATALOGUE.campaigns()[0].id) {
         write(&mut catalogue, Change::MeasureCreated(Box::new(counted.measure.clone())));

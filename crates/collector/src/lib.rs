@@ -34,7 +34,7 @@
 //! | `retention` | deleting what is past its time |
 //! | `metrics` | what is counted and timed, where it happens |
 //! | `readiness` | why the collector is not ready |
-//! | `server` | the assembly |
+//! | `server` | the assembly: opening the doors, closing them in order |
 //!
 //! The wire is described in `spec/collection.md`, `spec/reporting.md` and `spec/administration.md`. How stores store is not
 //! known here, and no address of a visitor ever comes here: relays keep those.

@@ -5,19 +5,20 @@ mod look;
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
-    registry::{Metric, Registry, Unit},
+    registry::{Registry, Unit},
 };
-use tacita_observability::{Connections, readiness::ReadyMetrics, seconds, sizes};
+use tacita_admission::{Admission, InWork};
+use tacita_observability::{Connections, Durations, Registrar, readiness::ReadyMetrics, seconds, sizes};
 use tacita_protocol::{epoch::EpochState, id::PublisherId, outcome::Outcome};
 use tacita_store::StoreError;
 use tokio::sync::Semaphore;
@@ -145,8 +146,6 @@ struct Failed {
     reason: &'static str,
 }
 
-type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
-
 /// All that is recorded where it happens, and the gauges that are looked at when the page is made.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -163,6 +162,8 @@ pub(crate) struct Metrics {
     pub(crate) webhooks: WebhookMetrics,
     pub(crate) connections: Connections,
     limits: Mutex<Vec<(Limit, Arc<Semaphore>)>>,
+    /// Of reports. Looked at when the page is made.
+    admission: OnceLock<Admission<PublisherId>>,
     ready: ReadyMetrics,
     gauges: Gauges,
 }
@@ -180,6 +181,8 @@ struct Crypto {
 struct Gauges {
     limit: Family<OfLimit, Gauge>,
     limit_used: Family<OfLimit, Gauge>,
+    in_work: Gauge,
+    in_work_window: Gauge,
     store_retries: Counter,
     store_syncs: Counter,
     store_sync_seconds: Counter<f64, AtomicU64>,
@@ -214,34 +217,12 @@ impl Drop for OneMore {
     }
 }
 
-/// Registers metrics and hands them back.
-struct Put<'a>(&'a mut Registry);
-
-impl Put<'_> {
-    fn put<M: Metric + Clone>(&mut self, name: &str, meaning: &str, metric: M) -> M {
-        self.0.register(name, meaning, metric.clone());
-        metric
-    }
-
-    fn unit<M: Metric + Clone>(&mut self, name: &str, meaning: &str, unit: Unit, metric: M) -> M {
-        self.0.register_with_unit(name, meaning, unit, metric.clone());
-        metric
-    }
-
-    fn seconds<L>(&mut self, name: &str, meaning: &str) -> Durations<L>
-    where
-        L: Clone + std::hash::Hash + Eq + EncodeLabelSet + std::fmt::Debug + Send + Sync + 'static,
-    {
-        self.unit(name, meaning, Unit::Seconds, Durations::new_with_constructor(seconds))
-    }
-}
-
 impl Metrics {
     /// Metrics in `registry`. Those of closed sets are there from the start, with 0.
     pub(crate) fn new(registry: &mut Registry) -> Self {
         let ready = ReadyMetrics::new(registry, "1 if it takes reports and issues tokens", &REASONS);
         let connections = Connections::new(registry);
-        let mut to = Put(registry);
+        let mut to = Registrar(registry);
         let waits = "Time waited, by what for: upload_turn, open_thread, issue_thread, commit, query_turn";
         let store_calls = "Time of the store's calls: commit, spent, add_outcomes, outcomes, tallies, drop_epoch";
         let metrics = Self {
@@ -262,6 +243,7 @@ impl Metrics {
             webhooks: WebhookMetrics::new(&mut to),
             connections,
             limits: Mutex::default(),
+            admission: OnceLock::new(),
             ready,
             gauges: Gauges::new(&mut to),
         };
@@ -351,6 +333,16 @@ impl Metrics {
         self.limits.lock().iter().map(used).collect()
     }
 
+    /// Admission as the page tells it: `least` reports, and those that get through in `time`.
+    pub(crate) fn admission(&self, time: Duration, least: usize) -> Admission<PublisherId> {
+        self.admission.get_or_init(|| Admission::new(time, least)).clone()
+    }
+
+    /// The reports in work.
+    pub(crate) fn in_work(&self) -> InWork {
+        self.admission.get().map_or(InWork { amount: 0, window: 0 }, Admission::in_work)
+    }
+
     /// The metrics of one pool.
     pub(crate) fn pool(&self, pool: &'static str, threads: usize) -> PoolMetrics {
         let labels = OfPool { pool };
@@ -368,7 +360,7 @@ impl Metrics {
 }
 
 impl Crypto {
-    fn new(to: &mut Put<'_>) -> Self {
+    fn new(to: &mut Registrar<'_>) -> Self {
         Self {
             threads: to.put("crypto_threads", "Threads for cryptography: open, issue", Family::default()),
             busy: to.put("crypto_busy", "Threads for cryptography at work", Family::default()),
@@ -378,7 +370,7 @@ impl Crypto {
 }
 
 impl WebhookMetrics {
-    fn new(to: &mut Put<'_>) -> Self {
+    fn new(to: &mut Registrar<'_>) -> Self {
         let outcomes = "Posts to webhooks: delivered, retried, given_up, not_allowed, too_many";
         let open = "Webhooks under way, those that wait for another try among them";
         Self {
@@ -428,8 +420,9 @@ impl WaitingJob {
 }
 
 impl Gauges {
-    fn new(to: &mut Put<'_>) -> Self {
+    fn new(to: &mut Registrar<'_>) -> Self {
         let syncs = "Groups of commits that were brought to the disk with one fsync (embedded)";
+        let window = "How many may be: those that get through in the time that they may take, as measured last";
         let end = "When the active epoch ends and the next one begins, Unix time; 0 without one";
         let epochs = "Epochs whose key is not destroyed: pending, active, grace, closed";
         let gauges = Self {
@@ -439,6 +432,8 @@ impl Gauges {
                 Family::default(),
             ),
             limit_used: to.put("limit_used", "What is under way of each limit", Family::default()),
+            in_work: to.put("reports_in_work", "Reports between their admission and their answer", Gauge::default()),
+            in_work_window: to.put("reports_in_work_window", window, Gauge::default()),
             store_retries: to.put("store_retries", "Calls that the store tried again by itself", Counter::default()),
             store_syncs: to.put("store_syncs", syncs, Counter::default()),
             store_sync_seconds: to.unit(

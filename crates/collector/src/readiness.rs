@@ -10,15 +10,15 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tacita_observability::Unready;
+use tacita_observability::{Health, Unready};
 use tacita_proto::v1::{
     admin_service_server, audit_service_server, collection_service_server, manifest_service_server,
     reporting_service_server, token_service_server, transparency_service_server,
 };
 use tacita_store::TallyStore;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_health::server::HealthReporter;
 
 use crate::keys::EpochKeeper;
 
@@ -50,11 +50,7 @@ const SERVICES: [&str; 8] = [
 pub(crate) struct Readiness {
     keys: Arc<EpochKeeper>,
     store: Arc<dyn TallyStore>,
-    /// Cancelled with the drain, or a moment before.
-    stopping: CancellationToken,
-    health: HealthReporter,
-    /// Held while the health service is told, so that nothing older is said after the end.
-    telling: tokio::sync::Mutex<()>,
+    health: Health,
     /// What the store said when it was asked last, if it was not well.
     store_says: Mutex<Option<String>>,
     store_bytes: AtomicU64,
@@ -62,20 +58,13 @@ pub(crate) struct Readiness {
 
 impl Readiness {
     pub(crate) fn new(keys: Arc<EpochKeeper>, store: Arc<dyn TallyStore>, drain: &CancellationToken) -> Self {
-        Self {
-            keys,
-            store,
-            stopping: drain.child_token(),
-            health: HealthReporter::new(),
-            telling: tokio::sync::Mutex::default(),
-            store_says: Mutex::default(),
-            store_bytes: AtomicU64::new(0),
-        }
+        let health = Health::new(&SERVICES, drain);
+        Self { keys, store, health, store_says: Mutex::default(), store_bytes: AtomicU64::new(0) }
     }
 
     /// Who tells gRPC's health service.
     pub(crate) fn health(&self) -> HealthReporter {
-        self.health.clone()
+        self.health.reporter()
     }
 
     /// What stands against being ready; nothing if it is.
@@ -85,7 +74,7 @@ impl Readiness {
             told: "no epoch is active whose key is at hand: the log says why the epoch keeper's turn fails".to_owned(),
         });
         let store = self.store_says.lock().clone().map(|told| Unready { reason: "store", told });
-        let stopping = self.stopping.is_cancelled().then(stopping);
+        let stopping = self.health.is_ending().then(stopping);
         [keys, store, stopping].into_iter().flatten().collect()
     }
 
@@ -96,28 +85,12 @@ impl Readiness {
 
     /// Tells gRPC's health service what stands, until the end is told.
     pub(crate) async fn announce(&self) {
-        let _telling = self.telling.lock().await;
-        if self.stopping.is_cancelled() {
-            return;
-        }
-        let status = match self.standing().is_empty() {
-            true => ServingStatus::Serving,
-            false => ServingStatus::NotServing,
-        };
-        for service in SERVICES {
-            self.health.set_service_status(service, status).await;
-        }
+        self.health.announce(|| self.standing()).await;
     }
 
-    /// Says that the collector is about to end, and ends the streams of those who watch, which would otherwise hold the end up. Nothing else is said
-    /// from here on.
+    /// Says that the collector is about to end, and nothing else from here on.
     pub(crate) async fn end(&self) {
-        self.stopping.cancel();
-        let _telling = self.telling.lock().await;
-        for service in SERVICES {
-            self.health.set_service_status(service, ServingStatus::NotServing).await;
-            self.health.clone().clear_service_status(service).await;
-        }
+        self.health.end().await;
     }
 
     /// Asks the store and announces, again and again until the end.
@@ -132,7 +105,7 @@ impl Readiness {
                 sized = Some(Instant::now());
             }
             self.announce().await;
-            if self.stopping.run_until_cancelled(sleep(LOOK)).await.is_none() {
+            if !self.health.pause(LOOK).await {
                 return;
             }
         }

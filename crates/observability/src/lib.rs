@@ -7,7 +7,9 @@
 //! | [`connections`] | connections that are counted while they are open |
 //! | [`page`] | the metrics as text, made anew only now and then |
 //! | [`process`] | the process: memory, processor time, descriptors |
+//! | [`health`] | what gRPC's health service says, up to the end |
 //! | [`readiness`] | why a server is not ready |
+//! | [`registrar`] | registering metrics where they are made |
 //! | [`samples`] | reading such a text |
 //! | [`listener`] | `/metrics`, `/healthz`, `/readyz` |
 //! | [`logs`] | text or JSON, and a filter that can be changed while the server runs |
@@ -17,19 +19,23 @@
 pub mod calls;
 pub mod connections;
 mod ending;
+pub mod health;
 pub mod listener;
 pub mod logs;
 pub mod page;
 pub mod process;
 pub mod readiness;
+pub mod registrar;
 pub mod samples;
 
 pub use calls::{CallLayer, Methods};
 pub use connections::Connections;
+pub use health::Health;
 pub use listener::Listener;
 pub use logs::{LogFilter, LogFormat};
 pub use page::Page;
 pub use readiness::Unready;
+pub use registrar::{Durations, Registrar};
 
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 

@@ -9,9 +9,10 @@ use std::sync::{
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
-    registry::{Metric, Registry, Unit},
+    registry::{Registry, Unit},
 };
-use tacita_observability::{Connections, Unready, readiness::ReadyMetrics, seconds, sizes};
+use tacita_admission::InWork;
+use tacita_observability::{Connections, Durations, Registrar, Unready, readiness::ReadyMetrics, seconds, sizes};
 use tacita_protocol::outcome::Outcome;
 use tokio::time::Instant;
 
@@ -125,8 +126,6 @@ label! {
     OfTrigger { trigger }
 }
 
-type Waits = Family<Reason, Histogram, fn() -> Histogram>;
-
 /// All that is recorded where it happens, and the gauges that are looked at when the page is made.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -152,7 +151,7 @@ pub(crate) struct Metrics {
 #[derive(Clone, Debug)]
 pub(crate) struct QueueMetrics {
     pub(crate) sync: Histogram,
-    waits: Waits,
+    waits: Durations<Reason>,
     batches: Family<OfTrigger, Counter>,
     batch_envelopes: Histogram,
     /// Whether the disk failed, and was not mended since.
@@ -163,6 +162,8 @@ pub(crate) struct QueueMetrics {
 #[derive(Debug, Default)]
 struct Gauges {
     visitors: Gauge,
+    in_work: Gauge,
+    in_work_window: Gauge,
     queue_envelopes: Family<OfState, Gauge>,
     queue_bytes: Gauge,
     queue_limit: Gauge,
@@ -181,22 +182,8 @@ pub(crate) struct Looked {
     pub(crate) capacity: usize,
     /// Since when something has waited.
     pub(crate) since: Option<Instant>,
+    pub(crate) in_work: InWork,
     pub(crate) revision: u64,
-}
-
-/// Registers metrics and hands them back.
-struct Put<'a>(&'a mut Registry);
-
-impl Put<'_> {
-    fn put<M: Metric + Clone>(&mut self, name: &str, meaning: &str, metric: M) -> M {
-        self.0.register(name, meaning, metric.clone());
-        metric
-    }
-
-    fn unit<M: Metric + Clone>(&mut self, name: &str, meaning: &str, unit: Unit, metric: M) -> M {
-        self.0.register_with_unit(name, meaning, unit, metric.clone());
-        metric
-    }
 }
 
 impl Metrics {
@@ -204,7 +191,7 @@ impl Metrics {
     pub(crate) fn new(registry: &mut Registry) -> Self {
         let ready = ReadyMetrics::new(registry, "1 if it serves a manifest and takes envelopes", &REASONS);
         let connections = Connections::new(registry);
-        let mut to = Put(registry);
+        let mut to = Registrar(registry);
         let refused = "Connections refused because as many were open as may be, in all or of one address";
         let over = "Requests refused because a visitor had what a visitor may have: tokens, envelopes";
         let envelopes =
@@ -299,6 +286,8 @@ impl Metrics {
         let gauges = &self.gauges;
         self.ready.set(&looked.standing);
         gauges.visitors.set(number(looked.visitors as u64));
+        gauges.in_work.set(number(looked.in_work.amount as u64));
+        gauges.in_work_window.set(number(looked.in_work.window as u64));
         let drawn = looked.held.saturating_sub(looked.waiting);
         for (state, envelopes) in [("waiting", looked.waiting), ("drawn", drawn)] {
             gauges.queue_envelopes.get_or_create(&OfState { state }).set(number(envelopes as u64));
@@ -326,15 +315,10 @@ impl Metrics {
 }
 
 impl QueueMetrics {
-    fn new(to: &mut Put<'_>) -> Self {
+    fn new(to: &mut Registrar<'_>) -> Self {
         let metrics = Self {
             sync: to.unit("queue_sync", "Time that each fsync of the queue took", Unit::Seconds, seconds()),
-            waits: to.unit(
-                "wait",
-                "Time waited, by what for: disk, batch, answer, backoff",
-                Unit::Seconds,
-                Waits::new_with_constructor(seconds),
-            ),
+            waits: to.seconds("wait", "Time waited, by what for: disk, batch, answer, backoff"),
             batches: to.put("batches", "Batches drawn, by why: size, age, restart", Family::default()),
             batch_envelopes: to.put("batch_envelopes", "Envelopes of a drawn batch", sizes()),
             failed: Arc::default(),
@@ -361,12 +345,19 @@ impl QueueMetrics {
 }
 
 impl Gauges {
-    fn new(to: &mut Put<'_>) -> Self {
+    fn new(to: &mut Registrar<'_>) -> Self {
         let envelopes = "Envelopes held: waiting for a batch, drawn and not yet answered";
+        let window = "How many may be: those that get through in the time that they may take, as measured last";
         let age = "How long envelopes have waited for a batch, 0 if none waits";
         let waiting = "1 for what the next batch waits for: envelopes, batch, collector, answer, backoff";
         Self {
             visitors: to.put("visitors", "Visitors whose allowance is remembered", Gauge::default()),
+            in_work: to.put(
+                "envelopes_in_work",
+                "Envelopes between their admission and their answer",
+                Gauge::default(),
+            ),
+            in_work_window: to.put("envelopes_in_work_window", window, Gauge::default()),
             queue_envelopes: to.put("queue_envelopes", envelopes, Family::default()),
             queue_bytes: to.unit("queue", "Bytes of the envelopes held", Unit::Bytes, Gauge::default()),
             queue_limit: to.unit("queue_limit", "How many may be held", Unit::Bytes, Gauge::default()),

@@ -6,11 +6,10 @@ use std::{
     time::Duration,
 };
 
-use tacita_observability::Unready;
+use tacita_observability::{Health, Unready};
 use tacita_proto::v1::{collection_service_server, manifest_service_server, token_service_server};
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_health::server::HealthReporter;
 
 use crate::{manifest::ManifestCache, metrics::Metrics, queue::Queue};
 
@@ -30,11 +29,7 @@ pub(crate) struct Readiness {
     manifest: Arc<ManifestCache>,
     queue: Queue,
     metrics: Arc<Metrics>,
-    /// Cancelled with the end of the relay, or a moment before.
-    stopping: CancellationToken,
-    health: HealthReporter,
-    /// Held while the health service is told, so that nothing older is said after the end.
-    telling: Mutex<()>,
+    health: Health,
 }
 
 impl Readiness {
@@ -44,13 +39,12 @@ impl Readiness {
         metrics: Arc<Metrics>,
         end: &CancellationToken,
     ) -> Self {
-        let (stopping, health) = (end.child_token(), HealthReporter::new());
-        Self { manifest, queue, metrics, stopping, health, telling: Mutex::default() }
+        Self { manifest, queue, metrics, health: Health::new(&SERVICES, end) }
     }
 
     /// Who tells gRPC's health service.
     pub(crate) fn health(&self) -> HealthReporter {
-        self.health.clone()
+        self.health.reporter()
     }
 
     /// What stands against being ready; nothing if it is.
@@ -66,7 +60,7 @@ impl Readiness {
         [
             unready(self.manifest.signed().is_none(), "manifest", no_manifest),
             queue.and_then(|told| unready(true, "queue", told)),
-            unready(self.stopping.is_cancelled(), "stopping", "the relay was told to stop and answers what is open"),
+            unready(self.health.is_ending(), "stopping", "the relay was told to stop and answers what is open"),
         ]
         .into_iter()
         .flatten()
@@ -75,33 +69,17 @@ impl Readiness {
 
     /// Tells gRPC's health service what stands, until the end is told.
     pub(crate) async fn announce(&self) {
-        let _telling = self.telling.lock().await;
-        if self.stopping.is_cancelled() {
-            return;
-        }
-        let status = match self.standing().is_empty() {
-            true => ServingStatus::Serving,
-            false => ServingStatus::NotServing,
-        };
-        for service in SERVICES {
-            self.health.set_service_status(service, status).await;
-        }
+        self.health.announce(|| self.standing()).await;
     }
 
-    /// Says that the relay is about to end, and ends the streams of those who watch, which would otherwise hold the end up. Nothing else is said
-    /// from here on.
+    /// Says that the relay is about to end, and nothing else from here on.
     pub(crate) async fn end(&self) {
-        self.stopping.cancel();
-        let _telling = self.telling.lock().await;
-        for service in SERVICES {
-            self.health.set_service_status(service, ServingStatus::NotServing).await;
-            self.health.clone().clear_service_status(service).await;
-        }
+        self.health.end().await;
     }
 
     /// Announces again and again until the relay stops.
     pub(crate) async fn keep(self: Arc<Self>) {
-        while self.stopping.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+        while self.health.pause(LOOK).await {
             self.announce().await;
         }
     }

@@ -2,17 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, sync::Arc, sync::mpsc, time::Duration};
 
 use axum::Extension;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rand::{RngExt as _, TryCryptoRng, TryRng};
-use support::{
-    http::{answer, exchange, exchange_exactly, frame, header},
-    *,
-};
 use tacita_proto::v1::{
     self, collection_service_client::CollectionServiceClient, token_service_client::TokenServiceClient,
 };
@@ -32,6 +26,11 @@ use tonic::{
 };
 use tonic_types::StatusExt as _;
 use tower::ServiceExt as _;
+
+use crate::support::{
+    http::{answer, exchange, exchange_exactly, frame, header},
+    *,
+};
 
 const SUBMIT: &str = "POST /tacita.v1.CollectionService/SubmitReports HTTP/1.1\r\n";
 
@@ -373,6 +372,8 @@ async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
     meet(by_hand(heads, vec![]).await, "requests.header-bytes", 16_384);
     meet(by_hand(post(""), vec![0; 98_305]).await, "requests.body-bytes", 98_304);
 
+    let (_double, _data, busy) = relay(|config| config.requests.submit_millis = 0).await;
+    meet(submit(&connect(busy.address()).await, envelopes(1)).await.unwrap_err(), "requests.submit-millis", 0);
     let (_double, _data, hasty) = relay(|config| config.requests.time = Duration::from_secs(1)).await;
     meet(without_its_body(hasty.address()).await, "requests.time", 1);
     meet(beyond_those_that_wait().await, "requests-waiting", 1_024);

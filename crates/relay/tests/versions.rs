@@ -2,17 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use ed25519_dalek::Signer as _;
 use prost::Message as _;
-use support::*;
 use tacita_proto::v1::{self, manifest_service_client::ManifestServiceClient};
 use tacita_protocol::{
     catalogue::Contents,
     outcome::{Outcome, Refusal},
 };
 use tacita_relay::receipts;
+
+use crate::support::*;
 
 /// A field that no version knows: number 99, three bytes.
 const NEW_FIELD: [u8; 6] = [0x9a, 0x06, 3, b'n', b'e', b'w'];

@@ -5,19 +5,18 @@ use std::sync::Arc;
 use ed25519_dalek::VerifyingKey;
 use tacita_observability::{LogFilter, Page, Unready};
 use tacita_proto::v1::{self, admin_service_server::AdminService};
-use tacita_protocol::{
-    catalogue::Contents, domain::Dimension, epoch::EpochState, id::PublisherId, outcome::Outcome, time::Clock,
-};
+use tacita_protocol::{catalogue::Contents, epoch::EpochState, id::PublisherId, outcome::Outcome, time::Clock};
 use tacita_store::TallyStore;
 use tonic::{Request, Response, Status};
 
-use super::{Backups, backup::BackupStream};
+use super::{
+    Backups,
+    backup::BackupStream,
+    wishes::{self, MeasureWish},
+};
 use crate::{
     auth::ApiKeyText,
-    catalogue::{
-        ApiKey, Brand, By, Catalogue, Change, Cohorts, NewApiKey, NewCampaign, NewMeasure, Principal, Publisher,
-        Refused, Rules,
-    },
+    catalogue::{ApiKey, Brand, By, Catalogue, Change, NewApiKey, Principal, Publisher, Refused, Rules},
     guard::Caller,
     keys::{EpochKeeper, KeeperError},
     metrics::{Metrics, StoreCall},
@@ -64,21 +63,6 @@ async fn create_api_key(
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-/// The dimensions of a wish, and the contents of the last one where it is over a catalogue.
-pub(crate) fn with_contents(
-    mut dimensions: Vec<v1::Dimension>,
-    asked: Option<v1::Contents>,
-) -> Result<(Vec<v1::Dimension>, Option<Contents>), Status> {
-    let Some(v1::Contents { ids, tail }) = asked else { return Ok((dimensions, None)) };
-    let contents = Contents::new(ids).map_err(|error| {
-        let place = error.place().map_or(String::new(), |place| format!("id {}: ", place + 1));
-        refusal::invalid("contents", format!("{place}{error}"))
-    })?;
-    let catalogue = Some((&contents.reference(tail)).into());
-    dimensions.push(v1::Dimension { name: Dimension::CONTENT.to_owned(), labels: Vec::new(), catalogue });
-    Ok((dimensions, Some(contents)))
 }
 
 fn publisher_on_wire(publisher: &Publisher) -> v1::Publisher {
@@ -189,9 +173,8 @@ impl AdminService for Admin {
         request: Request<v1::CreateCampaignRequest>,
     ) -> Result<Response<v1::CreateCampaignResponse>, Status> {
         let by = Caller::of(&request)?.by();
-        let v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds, policy } = request.into_inner();
-        let policy = policy.unwrap_or_default();
-        let wish = NewCampaign { brand: &brand, name: &name, publishers: &publishers, attribution_seconds, policy };
+        let asked = request.into_inner();
+        let wish = wishes::campaign(&asked);
         let propose = |catalogue: &Catalogue| catalogue.propose_campaign(&wish, &self.rules);
         let (_, catalogue) = self.registry.apply(by, propose).await?;
         let campaign = catalogue.campaigns().last().map(|campaign| (&campaign.for_manifest()).into());
@@ -203,26 +186,11 @@ impl AdminService for Admin {
         request: Request<v1::CreateMeasureRequest>,
     ) -> Result<Response<v1::CreateMeasureResponse>, Status> {
         let by = Caller::of(&request)?.by();
-        let asked = request.into_inner();
-        let (dimensions, contents) = with_contents(asked.dimensions, asked.contents)?;
-        let wire = v1::Measure {
-            id: 0,
-            campaign: 0,
-            name: asked.name,
-            event: asked.event,
-            participation: asked.participation,
-            dimensions,
-            epsilon_micro: asked.epsilon_micro,
-            window_seconds: asked.window_seconds,
-        };
-        let contents = contents.as_ref();
-        let sizes = asked.cohorts.into_iter().map(|cohort| (cohort.label, cohort.people)).collect();
-        let cohorts = Cohorts { sizes, reports_per_window: asked.reports_per_window };
-        let wish = || NewMeasure { campaign: &asked.campaign, wire: wire.clone(), contents, cohorts: &cohorts };
-        let propose = |catalogue: &Catalogue| catalogue.propose_measure(wish(), &self.rules);
+        let wish = MeasureWish::read(request.into_inner())?;
+        let propose = |catalogue: &Catalogue| catalogue.propose_measure(wish.measure(), &self.rules);
         // What is refused lists no contents.
         propose(&self.registry.snapshot())?;
-        if let Some(contents) = contents {
+        if let Some(contents) = wish.contents() {
             self.list(by, contents).await?;
         }
         let (change, _) = self.registry.apply(by, propose).await?;

@@ -8,10 +8,9 @@ mod manifest;
 mod reporting;
 mod token;
 mod transparency;
+pub(crate) mod wishes;
 
 pub(crate) use admin::Admin;
-#[cfg(feature = "fuzzing")]
-pub(crate) use admin::with_contents;
 pub(crate) use audit::Audit;
 pub(crate) use backup::Backups;
 pub(crate) use collection::Collection;

@@ -47,8 +47,6 @@ pub(super) struct Disk {
     db: Database,
     path: PathBuf,
     options: EmbeddedOptions,
-    /// Released last: fields are dropped in this order.
-    _lock: File,
 }
 
 /// The epochs that the store has heard of.
@@ -59,10 +57,8 @@ struct Epochs {
 }
 
 impl Disk {
-    /// Opens the directory, or makes it.
+    /// Opens what is in the directory, or makes it. For who holds the directory's [`lock`].
     pub(super) fn open(path: &Path, options: EmbeddedOptions) -> Result<Self, StoreError> {
-        fs::create_dir_all(path)?;
-        let lock = lock(path)?;
         let engine = path.join("engine");
         if !engine.try_exists()? {
             create(path, &engine, &options)?;
@@ -84,7 +80,6 @@ impl Disk {
             db,
             path: path.to_owned(),
             options,
-            _lock: lock,
         };
         disk.recall_epochs()?;
         Ok(disk)
@@ -193,8 +188,8 @@ impl Disk {
     pub(super) fn rewrite_tallies(&self) -> Result<(), StoreError> {
         if self.tallies.rotate_memtable()? {
             while self.tallies.sealed_memtable_count() > 0 {
-                // Fails if the thread that would bring them there has failed.
-                self.db.persist(PersistMode::Buffer)?;
+                // Not if the thread that would bring them there has failed.
+                self.require_sound()?;
                 thread::sleep(Duration::from_millis(1));
             }
         }
@@ -210,6 +205,17 @@ impl Disk {
         Ok(())
     }
 
+    /// Refuses when a write cannot succeed.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.require_room()?;
+        self.require_sound()
+    }
+
+    /// Refuses once a write has failed: the engine takes no more until it is opened again.
+    pub(super) fn require_sound(&self) -> Result<(), StoreError> {
+        Ok(self.db.persist(PersistMode::Buffer)?)
+    }
+
     /// Waits while the background threads are behind with the tables of `keyspace`; fails if one of them has failed.
     ///
     /// The engine waits by itself inside a commit, in steps of 100 ms and for good if its threads have died. So the writer
@@ -218,7 +224,7 @@ impl Disk {
         const STEP: Duration = Duration::from_millis(1);
         // One short of the engine's limits of 4 and 30: a group of commits can seal one table more at most.
         while keyspace.sealed_memtable_count() >= 3 || keyspace.l0_table_count() >= 28 {
-            self.db.persist(PersistMode::Buffer)?;
+            self.require_sound()?;
             thread::sleep(STEP);
         }
         Ok(())
@@ -232,7 +238,7 @@ impl fmt::Debug for Disk {
 }
 
 /// Takes the directory for this process, waiting a moment for a predecessor that is just closing.
-fn lock(path: &Path) -> Result<File, StoreError> {
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     const TRIES: u32 = 10;
     let file = File::options().create(true).truncate(false).write(true).open(path.join("lock"))?;
     for _ in 0..TRIES {

@@ -7,8 +7,8 @@ use crate::StoreError;
 impl From<fjall::Error> for StoreError {
     fn from(error: fjall::Error) -> Self {
         match error {
-            fjall::Error::Poisoned => Self::Engine(
-                "an earlier write failed, so what stands on the disk is uncertain: restart to recover; \
+            fjall::Error::Poisoned => Self::Unavailable(
+                "an earlier write failed, so the store must be opened again before it takes more, which it does by itself; \
                  nothing that was acknowledged is lost"
                     .to_owned(),
             ),
@@ -44,6 +44,6 @@ mod tests {
         assert!(matches!(StoreError::from(deep), StoreError::DiskFull));
         let other = fjall::Error::Io(io::ErrorKind::PermissionDenied.into());
         assert!(matches!(StoreError::from(other), StoreError::Engine(_)));
-        assert!(matches!(StoreError::from(fjall::Error::Poisoned), StoreError::Engine(_)));
+        assert!(matches!(StoreError::from(fjall::Error::Poisoned), StoreError::Unavailable(_)));
     }
 }

@@ -10,6 +10,7 @@
 //! | `spent` | the spent set of an epoch, in generations |
 //! | `filter` | which nullifiers a generation may hold |
 //! | `disk` | the directory and its keyspaces |
+//! | `open_disk` | the disk while it is open, and opening it again after it failed |
 //! | `backup` | the store handed out while it goes on, and made from that |
 //! | `retention` | deleting tallies |
 //! | `layout` | names and keys, to the byte |
@@ -25,6 +26,7 @@ mod filter;
 mod judge;
 mod layout;
 mod migrate;
+mod open_disk;
 mod options;
 mod read;
 mod record;
@@ -48,6 +50,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::options::EmbeddedOptions;
 use self::{
     disk::Disk,
+    open_disk::OpenDisk,
     writer::{AddOutcomes, Append, Commit, Job, OwnThread, Writer},
 };
 use crate::{
@@ -68,7 +71,7 @@ const FEW: usize = 64;
 pub struct EmbeddedStore {
     /// `None` only while it is dropped.
     queue: Option<mpsc::Sender<Job>>,
-    disk: Arc<Disk>,
+    disk: Arc<OpenDisk>,
     writer: Option<thread::JoinHandle<()>>,
 }
 
@@ -82,7 +85,7 @@ impl EmbeddedStore {
     pub fn open(path: impl AsRef<Path>, options: EmbeddedOptions) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel(options.queued_commits.max(1));
         let (cached_counters, group_entries) = (options.cached_counters, options.group_entries);
-        let disk = Arc::new(Disk::open(path.as_ref(), options)?);
+        let disk = Arc::new(OpenDisk::open(path.as_ref(), options)?);
         let writer = Writer::new(Arc::clone(&disk), cached_counters, group_entries)?;
         let writer =
             thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(jobs, &OwnThread))?;
@@ -119,7 +122,7 @@ impl EmbeddedStore {
         &self,
         read: impl FnOnce(&Disk) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let disk = Arc::clone(&self.disk);
+        let disk = self.disk.disk()?;
         match tokio::task::spawn_blocking(move || read(&disk)).await {
             Ok(result) => result,
             Err(end) if end.is_panic() => Err(StoreError::Engine("the engine panicked on a read".to_owned())),
@@ -154,7 +157,7 @@ impl TallyStore for EmbeddedStore {
         nullifiers: &[Nullifier],
     ) -> Result<Vec<Option<Fingerprint>>, StoreError> {
         // Few that are all absent, as nearly always, are told from memory.
-        if nullifiers.len() <= FEW && self.disk.spent(epoch)?.is_none_or(|set| !set.may_hold_any(nullifiers)) {
+        if nullifiers.len() <= FEW && self.disk.disk()?.spent(epoch)?.is_none_or(|set| !set.may_hold_any(nullifiers)) {
             return Ok(vec![None; nullifiers.len()]);
         }
         let nullifiers = nullifiers.to_vec();
@@ -183,10 +186,13 @@ impl TallyStore for EmbeddedStore {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        if self.queue.as_ref().is_none_or(mpsc::Sender::is_closed) {
-            return Err(StoreError::Closed);
+        let queue = self.queue.as_ref().filter(|queue| !queue.is_closed()).ok_or(StoreError::Closed)?;
+        let checked = self.on_blocking_thread(Disk::check).await;
+        if checked.is_err() {
+            // In a full queue there is a job that will find the same.
+            let _ = queue.try_send(Job::Mend);
         }
-        self.on_blocking_thread(Disk::require_room).await
+        checked
     }
 
     async fn bytes(&self) -> Result<u64, StoreError> {

@@ -41,7 +41,7 @@ impl Pace for Model {
 
 /// What all schedules share, since opening a disk takes longer than a schedule.
 struct Place {
-    disk: Arc<Disk>,
+    disk: Arc<OpenDisk>,
     schedules: AtomicU32,
     _dir: TempDir,
 }
@@ -50,7 +50,7 @@ impl Place {
     fn new() -> Self {
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
         let options = EmbeddedOptions { reserved_bytes: 0, ..EmbeddedOptions::default() };
-        let disk = Arc::new(Disk::open(dir.path(), options).unwrap());
+        let disk = Arc::new(OpenDisk::open(dir.path(), options).unwrap());
         Self { disk, schedules: AtomicU32::new(1), _dir: dir }
     }
 }
@@ -80,7 +80,7 @@ impl Cast {
         let entries: Vec<Entry> = numbers.iter().map(|&number| self.entry(number, 1)).collect();
         let nullifiers: Vec<Nullifier> = entries.iter().map(|entry| entry.nullifier).collect();
         let Committed { verdicts, .. } = block_on(self.store.commit(PARTITION, EPOCH, entries)).unwrap();
-        let on_disk = read::spent(&self.store.disk, EPOCH, &nullifiers).unwrap();
+        let on_disk = read::spent(&self.store.disk.disk().unwrap(), EPOCH, &nullifiers).unwrap();
         assert!(on_disk.iter().all(Option::is_some), "answered before it stood on the disk");
         verdicts.into_iter().filter(|&verdict| verdict == Verdict::Counted).count()
     }
@@ -91,7 +91,9 @@ impl Cast {
         loop {
             match block_on(self.store.append(expected, text)) {
                 Ok(()) => return expected,
-                Err(LogError::Conflict { .. }) => expected = read::log(&self.store.disk, 0).unwrap().len() as u64,
+                Err(LogError::Conflict { .. }) => {
+                    expected = read::log(&self.store.disk.disk().unwrap(), 0).unwrap().len() as u64
+                }
                 Err(error) => panic!("{error}"),
             }
         }
@@ -146,7 +148,8 @@ fn schedule(place: &Place) {
     places.sort_unstable();
     assert_eq!(places[0] + 1, places[1], "log entries stand in a row");
     dropping.join().unwrap();
-    let tallies = read::tallies(&place.disk, MeasureId(cast.schedule), WindowId(0)..WindowId(9)).unwrap();
+    let tallies =
+        read::tallies(&place.disk.disk().unwrap(), MeasureId(cast.schedule), WindowId(0)..WindowId(9)).unwrap();
     let counters: Vec<(u32, u64)> =
         tallies.into_iter().flat_map(|tally| tally.counters).filter(|&(n, _)| n < 98).collect();
     assert_eq!(counters, [(1, 1), (2, 1), (3, 1), (4, 1)]);

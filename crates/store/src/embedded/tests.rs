@@ -76,7 +76,7 @@ async fn below_the_reserve_writes_are_refused_until_there_is_room() {
 async fn when_the_writer_has_died_callers_are_told_that_the_store_is_closed() {
     let dir = TempDir::new().unwrap();
     let (queue, mut jobs) = mpsc::channel(4);
-    let disk = Arc::new(Disk::open(dir.path(), EmbeddedOptions::default()).unwrap());
+    let disk = Arc::new(OpenDisk::open(dir.path(), EmbeddedOptions::default()).unwrap());
     // Dies with one job in its hands and one in the queue.
     let writer = thread::spawn(move || {
         let _in_hand = jobs.blocking_recv();

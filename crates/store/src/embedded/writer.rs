@@ -3,7 +3,11 @@
 //! It takes what waits, up to a bound, makes one atomic batch of it, brings that to the disk, and answers. While it waits for the
 //! disk, the next group gathers by itself: under load commits share an fsync, and a lone commit waits for nothing.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use fjall::OwnedWriteBatch;
 use tacita_protocol::{
@@ -19,7 +23,9 @@ use super::{
     counters::Counters,
     disk::Disk,
     judge::{Judgement, judge},
-    layout, record, retention,
+    layout,
+    open_disk::OpenDisk,
+    record, retention,
 };
 use crate::{Closing, Committed, Entry, LogError, StoreError, Verdict};
 
@@ -31,9 +37,21 @@ pub(super) enum Job {
     Commit(Commit),
     AddOutcomes(AddOutcomes),
     Append(Append),
-    DropEpoch { epoch: EpochId, answer: Answer<()> },
-    ClosePeriod { closing: Closing, answer: Answer<()> },
-    DeleteWindows { measure: MeasureId, before: WindowId, answer: Answer<u64> },
+    DropEpoch {
+        epoch: EpochId,
+        answer: Answer<()>,
+    },
+    ClosePeriod {
+        closing: Closing,
+        answer: Answer<()>,
+    },
+    DeleteWindows {
+        measure: MeasureId,
+        before: WindowId,
+        answer: Answer<u64>,
+    },
+    /// See to it that the disk is open and takes writes. Nobody waits.
+    Mend,
 }
 
 /// See [`TallyStore::commit`](crate::TallyStore::commit).
@@ -77,7 +95,7 @@ impl Group {
             }
             Job::AddOutcomes(outcomes) => self.outcomes.push(outcomes),
             Job::Append(append) => self.appends.push(append),
-            apart @ (Job::DropEpoch { .. } | Job::ClosePeriod { .. } | Job::DeleteWindows { .. }) => {
+            apart @ (Job::DropEpoch { .. } | Job::ClosePeriod { .. } | Job::DeleteWindows { .. } | Job::Mend) => {
                 return Some(apart);
             }
         }
@@ -115,24 +133,41 @@ impl Pace for OwnThread {
     }
 }
 
-/// The writer's state: what the disk holds, kept at hand.
+/// The pause between two attempts to open a disk that failed.
+const REOPEN_PAUSE: Duration = Duration::from_secs(1);
+
+/// The writer's state.
 pub(super) struct Writer {
-    disk: Arc<Disk>,
+    disk: Arc<OpenDisk>,
+    kept: Kept,
+    /// When the disk failed last, or could not be opened again; `None` while all is well.
+    failed: Option<Instant>,
+    cached_counters: usize,
+    group_entries: usize,
+}
+
+/// What the disk holds, kept at hand.
+struct Kept {
     counters: Counters,
     log_length: u64,
     /// Everything of a group is counted in it: periods are closed between groups.
     open_period: PeriodId,
-    group_entries: usize,
 }
 
-impl Writer {
-    pub(super) fn new(disk: Arc<Disk>, cached_counters: usize, group_entries: usize) -> Result<Self, StoreError> {
+impl Kept {
+    fn read(disk: &Disk, cached_counters: usize) -> Result<Self, StoreError> {
         let log_length = match disk.log.last_key_value() {
             Some(last) => layout::count(layout::LOG, &last.key()?)? + 1,
             None => 0,
         };
-        let open_period = record::open_period(&disk)?;
-        Ok(Self { disk, counters: Counters::new(cached_counters), log_length, open_period, group_entries })
+        Ok(Self { counters: Counters::new(cached_counters), log_length, open_period: record::open_period(disk)? })
+    }
+}
+
+impl Writer {
+    pub(super) fn new(disk: Arc<OpenDisk>, cached_counters: usize, group_entries: usize) -> Result<Self, StoreError> {
+        let kept = Kept::read(&*disk.disk()?, cached_counters)?;
+        Ok(Self { disk, kept, failed: None, cached_counters, group_entries })
     }
 
     /// Works until every sender of `queue` is gone and the queue is empty.
@@ -151,18 +186,31 @@ impl Writer {
             if let Some(job) = apart {
                 self.do_apart(job);
             }
+            if self.failed.is_some_and(|at| at.elapsed() >= REOPEN_PAUSE) {
+                self.mend();
+            }
         }
     }
 
     /// Does a job that shares no batch. Whoever asked may have left: the work is done all the same. So with every answer below.
     fn do_apart(&mut self, job: Job) {
         match job {
-            Job::DropEpoch { epoch, answer } => drop(answer.send(self.disk.drop_epoch(epoch))),
-            Job::ClosePeriod { closing, answer } => drop(answer.send(self.close_period(closing))),
+            Job::DropEpoch { epoch, answer } => {
+                let dropped = self.disk.disk().and_then(|disk| disk.drop_epoch(epoch));
+                drop(answer.send(self.noting(dropped)));
+            }
+            Job::ClosePeriod { closing, answer } => {
+                let closed = self.close_period(closing);
+                drop(answer.send(self.noting(closed)));
+            }
             Job::DeleteWindows { measure, before, answer } => {
-                let deleted = retention::delete_windows(&self.disk, measure, before);
-                self.counters.forget();
-                drop(answer.send(deleted));
+                let deleted = self.disk.disk().and_then(|disk| retention::delete_windows(&disk, measure, before));
+                self.kept.counters.forget();
+                drop(answer.send(self.noting(deleted)));
+            }
+            Job::Mend => {
+                let checked = self.disk.check();
+                let _ = self.noting(checked);
             }
             Job::Commit(_) | Job::AddOutcomes(_) | Job::Append(_) => {}
         }
@@ -170,9 +218,9 @@ impl Writer {
 
     /// Closes the open period, if it is the one that is meant. No commit is under way meanwhile: this is the thread that makes them.
     fn close_period(&mut self, closing: Closing) -> Result<(), StoreError> {
-        if closing.period == self.open_period {
-            record::close(&self.disk, closing)?;
-            self.open_period = closing.period.next();
+        if closing.period == self.kept.open_period {
+            record::close(&*self.disk.disk()?, closing)?;
+            self.kept.open_period = closing.period.next();
         }
         Ok(())
     }
@@ -181,105 +229,135 @@ impl Writer {
     fn write(&mut self, group: Group, pace: &impl Pace) {
         let written = self.try_write(&group);
         pace.give_way();
-        match written {
+        match self.noting(written) {
             Ok(decisions) => {
-                self.log_length = decisions.log_length;
-                self.counters.settle();
-                answer(group, decisions, self.open_period);
+                self.kept.log_length = decisions.log_length;
+                self.kept.counters.settle();
+                answer(group, decisions, self.kept.open_period);
             }
             Err(error) => {
                 tracing::error!(%error, "a group of commits failed");
-                self.counters.forget();
+                self.kept.counters.forget();
                 fail(group, &error);
+            }
+        }
+    }
+
+    /// Passes on how something ended; remembers it if the disk has failed.
+    fn noting<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if result.is_err() && self.failed.is_none() && self.disk.has_failed() {
+            self.failed = Some(Instant::now());
+        }
+        result
+    }
+
+    /// Opens a disk that failed again, and reads anew what is kept of it.
+    fn mend(&mut self) {
+        let cached_counters = self.cached_counters;
+        match self.disk.reopen(|disk| Kept::read(disk, cached_counters)) {
+            Ok(kept) => {
+                self.kept = kept;
+                self.failed = None;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the store failed and cannot be opened again yet; nothing that was acknowledged is lost");
+                self.failed = Some(Instant::now());
             }
         }
     }
 
     /// On `Err` nothing in memory may be trusted any more.
     fn try_write(&mut self, group: &Group) -> Result<Decisions, StoreError> {
-        self.disk.require_room()?;
-        let mut batch = self.disk.batch(group.size + 256);
-        let commits = self.spend(&group.commits, &mut batch)?;
-        self.tally(group, &commits)?;
-        self.counters.write(&self.disk, &mut batch);
-        let (appends, log_length) = self.append(group, &mut batch);
-        self.disk.wait_for_tables(&self.disk.tallies)?;
-        self.disk.commit(batch)?;
+        let disk = self.disk.disk()?;
+        disk.require_room()?;
+        let mut batch = disk.batch(group.size + 256);
+        let commits = spend(&disk, &group.commits, &mut batch)?;
+        self.tally(&disk, group, &commits)?;
+        self.kept.counters.write(&disk, &mut batch);
+        let (appends, log_length) = self.append(&disk, group, &mut batch);
+        disk.wait_for_tables(&disk.tallies)?;
+        disk.commit(batch)?;
         Ok(Decisions { commits, appends, log_length })
     }
 
-    /// Judges the commits and puts the nullifiers to be spent into the batch; the result is by commit.
-    fn spend(
-        &self,
-        commits: &[Commit],
-        batch: &mut OwnedWriteBatch,
-    ) -> Result<Vec<Result<Vec<Verdict>, StoreError>>, StoreError> {
-        let mut by_epoch: BTreeMap<EpochId, Vec<usize>> = BTreeMap::new();
-        for (index, commit) in commits.iter().enumerate() {
-            by_epoch.entry(commit.epoch).or_default().push(index);
-        }
-        let mut results: Vec<_> = commits.iter().map(|_| Ok(Vec::new())).collect();
-        for (epoch, indices) in by_epoch {
-            let together: Vec<&[Entry]> = indices.iter().map(|&index| &*commits[index].entries).collect();
-            let verdicts = match self.spend_in(epoch, &together, batch) {
-                Ok(verdicts) => verdicts.into_iter().map(Ok).collect(),
-                Err(StoreError::EpochDropped(epoch)) => vec![Err(StoreError::EpochDropped(epoch)); indices.len()],
-                Err(fault) => return Err(fault),
-            };
-            for (index, result) in indices.into_iter().zip(verdicts) {
-                results[index] = result;
-            }
-        }
-        Ok(results)
-    }
-
-    fn spend_in(
-        &self,
-        epoch: EpochId,
-        commits: &[&[Entry]],
-        batch: &mut OwnedWriteBatch,
-    ) -> Result<Vec<Vec<Verdict>>, StoreError> {
-        let set = self.disk.spent_or_new(epoch)?;
-        self.disk.wait_for_tables(&set.keyspace)?;
-        let Judgement { verdicts, fresh } = judge(commits, |nullifier| set.get(nullifier))?;
-        set.insert(fresh, batch);
-        Ok(verdicts)
-    }
-
     /// Folds what counts into the counters.
-    fn tally(&mut self, group: &Group, commits: &[Result<Vec<Verdict>, StoreError>]) -> Result<(), StoreError> {
+    fn tally(
+        &mut self,
+        disk: &Disk,
+        group: &Group,
+        commits: &[Result<Vec<Verdict>, StoreError>],
+    ) -> Result<(), StoreError> {
+        let counters = &mut self.kept.counters;
         for (commit, result) in group.commits.iter().zip(commits) {
             let Ok(verdicts) = result else { continue };
             for (entry, _) in commit.entries.iter().zip(verdicts).filter(|(_, v)| **v == Verdict::Counted) {
-                self.counters.add_report(&self.disk, commit.publisher, entry)?;
+                counters.add_report(disk, commit.publisher, entry)?;
             }
             for verdict in [Verdict::Counted, Verdict::AlreadyCounted, Verdict::Spent] {
                 let number = verdicts.iter().filter(|&&v| v == verdict).count() as u64;
-                self.counters.add_outcome(&self.disk, commit.publisher, verdict.into(), number)?;
+                counters.add_outcome(disk, commit.publisher, verdict.into(), number)?;
             }
         }
         for added in &group.outcomes {
             for &(outcome, number) in &added.outcomes {
-                self.counters.add_outcome(&self.disk, added.publisher, outcome, number)?;
+                counters.add_outcome(disk, added.publisher, outcome, number)?;
             }
         }
         Ok(())
     }
 
     /// Puts the log entries that stand in their place into the batch; says what to answer and how long the log will be.
-    fn append(&self, group: &Group, batch: &mut OwnedWriteBatch) -> (Vec<Result<(), LogError>>, u64) {
-        let mut length = self.log_length;
+    fn append(&self, disk: &Disk, group: &Group, batch: &mut OwnedWriteBatch) -> (Vec<Result<(), LogError>>, u64) {
+        let mut length = self.kept.log_length;
         let mut append = |append: &Append| {
             if append.expected != length {
                 return Err(LogError::Conflict { expected: append.expected });
             }
-            batch.insert(&self.disk.log, length.to_be_bytes(), append.entry.as_slice());
+            batch.insert(&disk.log, length.to_be_bytes(), append.entry.as_slice());
             length += 1;
             Ok(())
         };
         let answers = group.appends.iter().map(&mut append).collect();
         (answers, length)
     }
+}
+
+/// Judges the commits and puts the nullifiers to be spent into the batch; the result is by commit.
+fn spend(
+    disk: &Disk,
+    commits: &[Commit],
+    batch: &mut OwnedWriteBatch,
+) -> Result<Vec<Result<Vec<Verdict>, StoreError>>, StoreError> {
+    let mut by_epoch: BTreeMap<EpochId, Vec<usize>> = BTreeMap::new();
+    for (index, commit) in commits.iter().enumerate() {
+        by_epoch.entry(commit.epoch).or_default().push(index);
+    }
+    let mut results: Vec<_> = commits.iter().map(|_| Ok(Vec::new())).collect();
+    for (epoch, indices) in by_epoch {
+        let together: Vec<&[Entry]> = indices.iter().map(|&index| &*commits[index].entries).collect();
+        let verdicts = match spend_in(disk, epoch, &together, batch) {
+            Ok(verdicts) => verdicts.into_iter().map(Ok).collect(),
+            Err(StoreError::EpochDropped(epoch)) => vec![Err(StoreError::EpochDropped(epoch)); indices.len()],
+            Err(fault) => return Err(fault),
+        };
+        for (index, result) in indices.into_iter().zip(verdicts) {
+            results[index] = result;
+        }
+    }
+    Ok(results)
+}
+
+fn spend_in(
+    disk: &Disk,
+    epoch: EpochId,
+    commits: &[&[Entry]],
+    batch: &mut OwnedWriteBatch,
+) -> Result<Vec<Vec<Verdict>>, StoreError> {
+    let set = disk.spent_or_new(epoch)?;
+    disk.wait_for_tables(&set.keyspace)?;
+    let Judgement { verdicts, fresh } = judge(commits, |nullifier| set.get(nullifier))?;
+    set.insert(fresh, batch);
+    Ok(verdicts)
 }
 
 fn answer(group: Group, decisions: Decisions, period: PeriodId) {

@@ -23,13 +23,13 @@ use tacita_store::{
     TallyStore as _,
     embedded::{EmbeddedOptions, EmbeddedStore},
 };
-use tokio::time::Instant;
+use tokio::{task::JoinSet, time::Instant};
 
 use self::{
     clock::FakeClock,
     memory::Memory,
     traffic::Traffic,
-    trouble::{Disk, Trouble},
+    trouble::{Disk, Fault, Means},
 };
 pub(super) use self::{memory::resident, servers::Deployment};
 use crate::settings::{Signals, signing_key};
@@ -51,6 +51,9 @@ pub(super) struct Args {
     /// How long, without the measurement before it and the wait for the last reports.
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     minutes: u64,
+    /// Only these faults, in turn. All that can be done here without it.
+    #[arg(long = "fault", value_name = "FAULT")]
+    faults: Vec<Fault>,
     /// Where the servers keep their state, if the disk is not to be filled. A temporary folder without it.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
@@ -90,37 +93,15 @@ async fn soak(args: Args) -> Result<()> {
     let relay = deployment.proxies[0].url();
     let pinned = signing_key(&deployment.signing_key).map_err(anyhow::Error::msg)?;
     let traffic = Traffic::new(relay, deployment.party.publisher, pinned, VALUES);
-    let mut devices = traffic.begin()?;
+    let devices = traffic.begin()?;
     let mut soak = Soak { deployment, traffic, collector: Memory::new(), relay: Memory::new() };
-
-    let capacity = soak.capacity(if args.minutes < 5 { 4 } else { 15 }).await?;
-    println!("capacity: {capacity:.0} reports a second on the whole path, devices included");
-    soak.traffic.pace(SHARE * capacity).await;
-    let before = (soak.traffic.sum(), Instant::now());
-    // Kept to the end: with it goes the disk that the servers stand on.
-    let mut troubles = Trouble::all(disk, clock);
-    let survived = soak.endure(Duration::from_secs(60 * args.minutes), &mut troubles).await?;
-    let rate = (soak.traffic.sum() - before.0) as f64 / before.1.elapsed().as_secs_f64();
-
-    soak.traffic.end();
-    while let Some(device) = devices.join_next().await {
-        device??;
+    // Kept to the end: with the disk goes what the servers stand on.
+    let mut means = Means { disk, clock };
+    let done = soak.run(&args, devices, &mut means).await;
+    if done.is_err() {
+        eprintln!("{}", soak.deployment.last_words());
     }
-    soak.until_counted().await?;
-    let exact = soak.compare().await?;
-    soak.print(&survived, rate);
-    if let Some(path) = &args.json {
-        let json = soak.json(&args, capacity, rate, &survived);
-        std::fs::write(path, serde_json::to_string_pretty(&json)?)?;
-    }
-    ensure!(exact == 0, "{exact} of {VALUES} counters are not what was acknowledged");
-    println!(
-        "totals are exact: {} reports acknowledged, and each of {VALUES} counters is what it must be",
-        soak.traffic.sum()
-    );
-    ensure!(soak.collector.is_flat() != Some(false), "the collector's memory is not flat");
-    ensure!(soak.relay.is_flat() != Some(false), "the relay's memory is not flat");
-    Ok(())
+    done
 }
 
 /// A measure whose every report raises one counter.
@@ -142,6 +123,36 @@ struct Soak {
 }
 
 impl Soak {
+    async fn run(&mut self, args: &Args, mut devices: JoinSet<Result<()>>, means: &mut Means) -> Result<()> {
+        let faults = means.possible(&args.faults);
+        let capacity = self.capacity(if args.minutes < 5 { 4 } else { 15 }).await?;
+        println!("capacity: {capacity:.0} reports a second on the whole path, devices included");
+        self.traffic.pace(SHARE * capacity).await;
+        let before = (self.traffic.sum(), Instant::now());
+        let survived = self.endure(Duration::from_secs(60 * args.minutes), &faults, means).await?;
+        let rate = (self.traffic.sum() - before.0) as f64 / before.1.elapsed().as_secs_f64();
+
+        self.traffic.end();
+        while let Some(device) = devices.join_next().await {
+            device??;
+        }
+        self.until_counted().await?;
+        let wrong = self.compare().await?;
+        self.print(&survived, rate);
+        if let Some(path) = &args.json {
+            let json = self.json(args, capacity, rate, &survived);
+            std::fs::write(path, serde_json::to_string_pretty(&json)?)?;
+        }
+        ensure!(wrong == 0, "{wrong} of {VALUES} counters are not what was acknowledged");
+        println!(
+            "totals are exact: {} reports acknowledged, and each of {VALUES} counters is what it must be",
+            self.traffic.sum()
+        );
+        ensure!(self.collector.is_flat() != Some(false), "the collector's memory is not flat");
+        ensure!(self.relay.is_flat() != Some(false), "the relay's memory is not flat");
+        Ok(())
+    }
+
     /// Reports counted a second when as many are sent as go through.
     async fn capacity(&self, seconds: u64) -> Result<f64> {
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -154,27 +165,26 @@ impl Soak {
     }
 
     /// The faults in turn, one a minute (closer together in a run of fewer minutes than faults), until the time is over.
-    async fn endure(&mut self, length: Duration, troubles: &mut [Trouble]) -> Result<Vec<Survived>> {
-        let pause = (length / troubles.len() as u32).min(Duration::from_secs(60));
-        let (began, mut survived, mut turn) = (Instant::now(), Vec::new(), 0);
-        while began.elapsed() + pause / 2 < length {
-            let next = began + pause * turn as u32;
-            self.watch_until(next + pause / 4).await;
-            let which = turn % troubles.len();
-            let (at, trouble) = (began.elapsed(), &mut troubles[which]);
-            let fault = Instant::now();
-            trouble.strike(&mut self.deployment, pause / 4).await?;
-            let lasted = fault.elapsed();
-            let recovered = self.until_counting().await?;
-            let name = troubles[which].name();
+    async fn endure(&mut self, length: Duration, faults: &[Fault], means: &mut Means) -> Result<Vec<Survived>> {
+        let pause = (length / faults.len().max(1) as u32).min(Duration::from_secs(60));
+        let (began, mut survived) = (Instant::now(), Vec::new());
+        for (turn, &fault) in faults.iter().cycle().enumerate() {
+            if began.elapsed() + pause / 2 >= length {
+                break;
+            }
+            self.watch_until(began + pause * turn as u32 + pause / 4).await;
+            let (at, struck) = (began.elapsed(), Instant::now());
+            means.strike(fault, &mut self.deployment, pause / 4).await?;
+            let lasted = struck.elapsed();
+            let recovered = self.until_counting().await.with_context(|| format!("after a fault: {}", fault.name()))?;
             println!(
-                "{:>6.0} s  {name:<28} {:>5.1} s, counting again after {:.1} s",
+                "{:>6.0} s  {:<28} {:>5.1} s, counting again after {:.1} s",
                 at.as_secs_f64(),
+                fault.name(),
                 lasted.as_secs_f64(),
                 recovered.as_secs_f64()
             );
-            survived.push(Survived { at, name, lasted, recovered });
-            turn += 1;
+            survived.push(Survived { at, name: fault.name(), lasted, recovered });
         }
         self.watch_until(began + length).await;
         Ok(survived)
@@ -206,7 +216,7 @@ impl Soak {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        anyhow::bail!("nothing was counted for {} s after a fault", PATIENCE.as_secs())
+        anyhow::bail!("nothing was counted for {} s", PATIENCE.as_secs())
     }
 
     /// Waits until the collector has counted as many as were acknowledged.

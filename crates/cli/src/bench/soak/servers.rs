@@ -63,6 +63,14 @@ impl Server {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// The last lines of its log.
+    fn last_words(&self) -> String {
+        const LINES: usize = 20;
+        let said = self.said();
+        let lines: Vec<&str> = said.lines().collect();
+        lines[lines.len().saturating_sub(LINES)..].join("\n")
+    }
+
     /// kill -9.
     pub(super) fn kill(&mut self) -> Result<()> {
         if let Some(mut child) = self.child.take() {
@@ -158,6 +166,11 @@ impl Deployment {
         seal_in_a_process(&self.collector.url(), &self.party, reports, file)
     }
 
+    /// kill -9 of the collector, for good.
+    pub(in super::super) fn stop_collector(&mut self) -> Result<()> {
+        self.collector.kill()
+    }
+
     /// The collector, as one who submits to it.
     pub(in super::super) fn collector_as_target(&self) -> Target {
         let (url, key) = (self.collector.url(), self.party.relay_key.clone());
@@ -168,6 +181,11 @@ impl Deployment {
     pub(in super::super) fn relay_as_target(&self) -> Target {
         let (url, key) = (self.relay.url(), self.party.relay_key.clone());
         Target { url, key, process: self.relay.id() }
+    }
+
+    /// What both servers said last.
+    pub(super) fn last_words(&self) -> String {
+        format!("collector:\n{}\nrelay:\n{}", self.collector.last_words(), self.relay.last_words())
     }
 
     /// The durable count of reports that were counted.

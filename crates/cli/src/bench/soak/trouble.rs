@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum as _;
 use tokio::time::{Instant, sleep};
 
 use super::{clock::FakeClock, servers::Deployment, text};
@@ -22,71 +23,86 @@ const SLOW: u32 = 100_000;
 const DISK: u64 = 12 << 30;
 
 /// One kind of fault.
-pub(super) enum Trouble {
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Fault {
     KillCollector,
     KillRelay,
-    FullDisk(Disk),
-    ClockJump(FakeClock),
+    FullDisk,
+    ClockJump,
     SlowDisk,
     Resets,
 }
 
-impl Trouble {
-    /// All that can be done here, in turn. Names those that cannot.
-    pub(super) fn all(disk: Option<Disk>, clock: Option<FakeClock>) -> Vec<Self> {
-        let mut all = vec![Self::KillCollector, Self::KillRelay];
-        match disk {
-            Some(disk) => all.push(Self::FullDisk(disk)),
-            None => println!("skipped: full disk (no file system can be mounted here, or --data was given)"),
-        }
-        match clock {
-            Some(clock) => all.push(Self::ClockJump(clock)),
-            None => println!("skipped: clock jump (libfaketime is not installed)"),
-        }
-        match Command::new("strace").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status() {
-            Ok(status) if status.success() => all.push(Self::SlowDisk),
-            _ => println!("skipped: slow disk (strace is not installed)"),
-        }
-        all.push(Self::Resets);
-        all
-    }
-
-    pub(super) fn name(&self) -> &'static str {
+impl Fault {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::KillCollector => "kill -9 of the collector",
             Self::KillRelay => "kill -9 of the relay",
-            Self::FullDisk(_) => "disk full",
-            Self::ClockJump(_) => "clock jumps 20 min, and back",
+            Self::FullDisk => "disk full",
+            Self::ClockJump => "clock jumps 20 min, and back",
             Self::SlowDisk => "fsync takes 100 ms longer",
             Self::Resets => "connections reset",
         }
     }
+}
+
+/// What some faults take.
+pub(super) struct Means {
+    pub(super) disk: Option<Disk>,
+    pub(super) clock: Option<FakeClock>,
+}
+
+impl Means {
+    /// Of the wanted faults, or of all, those that can be done here, in turn. Names those that cannot.
+    pub(super) fn possible(&self, wanted: &[Fault]) -> Vec<Fault> {
+        let wanted = if wanted.is_empty() { Fault::value_variants() } else { wanted };
+        let can = |&fault: &Fault| match self.missing(fault) {
+            Some(why) => {
+                println!("skipped: {} ({why})", fault.name());
+                false
+            }
+            None => true,
+        };
+        wanted.iter().copied().filter(can).collect()
+    }
+
+    fn missing(&self, fault: Fault) -> Option<&'static str> {
+        let why = match fault {
+            Fault::FullDisk if self.disk.is_none() => "no file system can be mounted here, or --data was given",
+            Fault::ClockJump if self.clock.is_none() => "libfaketime is not installed",
+            Fault::SlowDisk if !has_strace() => "strace is not installed",
+            _ => return None,
+        };
+        Some(why)
+    }
 
     /// Lets it happen, for about `length` where it has one.
-    pub(super) async fn strike(&mut self, deployment: &mut Deployment, length: Duration) -> Result<()> {
-        match self {
-            Self::KillCollector => {
+    pub(super) async fn strike(&mut self, fault: Fault, deployment: &mut Deployment, length: Duration) -> Result<()> {
+        match fault {
+            Fault::KillCollector => {
                 deployment.collector.kill()?;
                 sleep(AWAY).await;
                 tokio::task::block_in_place(|| deployment.collector.restart())
             }
-            Self::KillRelay => {
+            Fault::KillRelay => {
                 deployment.relay.kill()?;
                 sleep(AWAY).await;
                 tokio::task::block_in_place(|| deployment.relay.restart())
             }
-            Self::FullDisk(disk) => {
+            Fault::FullDisk => {
+                let disk = self.disk.as_ref().context("there is no disk to fill")?;
                 disk.fill()?;
                 sleep(length).await;
                 disk.free()
             }
-            Self::ClockJump(clock) => {
+            Fault::ClockJump => {
+                let clock = self.clock.as_ref().context("there is no clock to set")?;
                 clock.set(JUMP)?;
                 sleep(length).await;
                 clock.set(0)
             }
-            Self::SlowDisk => slow_disk(deployment, length).await,
-            Self::Resets => {
+            Fault::SlowDisk => slow_disk(deployment, length).await,
+            Fault::Resets => {
                 let end = Instant::now() + length;
                 while Instant::now() < end {
                     deployment.proxies.iter().for_each(super::proxy::Proxy::reset);
@@ -96,6 +112,11 @@ impl Trouble {
             }
         }
     }
+}
+
+fn has_strace() -> bool {
+    let status = Command::new("strace").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
 }
 
 /// Has each fsync of both servers wait. The tracer stops them at every system call besides, so they are slow altogether.

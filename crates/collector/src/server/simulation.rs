@@ -11,7 +11,10 @@ use tacita_tokens::EpochKey;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
-use super::{Foundation, ensure_operator_key};
+use super::{
+    foundation::{Foundation, make_directory},
+    operator_key::ensure_operator_key,
+};
 use crate::{CollectorConfig, CollectorError, keys::EpochKeeper, opening::OpenStore, record::Record};
 
 /// What a simulation brings in place of the machine's.
@@ -44,7 +47,7 @@ impl ByHand {
         S: TallyStore + PeriodRecord + ChangeLog + Retention + 'static,
     {
         config.check()?;
-        super::make_directory(&config.data)?;
+        make_directory(&config.data)?;
         let operator_key = config.data.join("operator.key");
         let Given { store, vault, fresh_key, clock } = given;
         let fresh_key = Box::new(move || Ok(fresh_key()));

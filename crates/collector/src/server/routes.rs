@@ -1,0 +1,162 @@
+//! Every service on its foundation, and what stands before it: the guard, the limits, the call layer.
+
+use std::{sync::Arc, time::Duration};
+
+use tacita_admission::Door;
+use tacita_observability::Methods;
+use tacita_proto::v1::{
+    admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
+    collection_service_server::CollectionServiceServer, manifest_service_server::ManifestServiceServer,
+    reporting_service_server::ReportingServiceServer, token_service_server::TokenServiceServer,
+    transparency_service_server::TransparencyServiceServer,
+};
+use tonic::{
+    service::Routes,
+    transport::{Server, server::Router},
+};
+use tonic_health::server::HealthReporter;
+
+use super::foundation::Foundation;
+use crate::{
+    CollectorError, dashboard,
+    guard::Guard,
+    ingest::{Ingest, least_in_work},
+    limits,
+    pages::for_pages,
+    pool::{CryptoPool, Limit},
+    quota::TokenQuota,
+    receipts::Receipts,
+    report::Desk,
+    services::{Admin, Audit, Backups, Collection, Manifests, Reporting, Tokens, Transparency},
+};
+
+/// The largest message from an operator, and read from no one else: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
+const ADMIN_MESSAGE_BYTES: usize = 32 << 20;
+
+/// The descriptors of reflection itself.
+const REFLECTION: &[u8] = tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET;
+
+/// How often an idle connection is asked whether it lives.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+impl Foundation {
+    pub(super) fn router(self, health: HealthReporter) -> Result<Router, CollectorError> {
+        Ok(Server::builder()
+            // gRPC-Web comes by HTTP/1.1 too.
+            .accept_http1(true)
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE))
+            .http2_adaptive_window(Some(true))
+            .max_concurrent_streams(self.config.limits.streams_per_connection)
+            .add_routes(self.routes(health)?))
+    }
+
+    /// Every service, as yet without a listener.
+    pub(super) fn routes(self, health: HealthReporter) -> Result<Routes, CollectorError> {
+        let most = self.config.limits.message_bytes;
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(tacita_proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .build_v1()
+            .map_err(|error| CollectorError::Server(error.to_string()))?;
+        let health = tonic_health::server::HealthService::from_health_reporter(health);
+        let certificates = self.config.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
+        let guard = Guard::new(self.registry.clone(), self.clock.clone(), certificates);
+        let reporting = guard.before(ReportingServiceServer::new(self.reporting()));
+        let collection = self.collection()?;
+        let check = collection.door();
+        let collection = Door::new(CollectionServiceServer::new(collection).max_decoding_message_size(most), check);
+        let admin = AdminServiceServer::new(self.admin()).max_decoding_message_size(ADMIN_MESSAGE_BYTES);
+        let services = Routes::new(guard.before(tonic_health::pb::health_server::HealthServer::new(health)))
+            .add_service(guard.before(reflection))
+            .add_service(guard.before(ManifestServiceServer::new(self.manifests())))
+            .add_service(guard.before(TokenServiceServer::new(self.tokens()?)))
+            .add_service(guard.before(collection))
+            .add_service(for_pages(reporting, &self.config.dashboard_origins))
+            .add_service(guard.before(admin))
+            .add_service(guard.before(TransparencyServiceServer::new(self.transparency())))
+            .add_service(guard.before(AuditServiceServer::new(Audit { registry: self.registry.clone() })));
+        let services = limits::named(services);
+        let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
+        Ok(Routes::from(routes.into_axum_router().layer(self.calls)))
+    }
+
+    fn manifests(&self) -> Manifests {
+        Manifests::new(self.registry.clone(), self.signing_key.clone())
+    }
+
+    fn tokens(&self) -> Result<Tokens, CollectorError> {
+        let limit = Limit { name: "issuances_in_flight", value: self.config.limits.issuances_in_flight };
+        let pool = self.pool("issue", limit)?;
+        let (registry, keys, clock) = (self.registry.clone(), self.keys.clone(), self.clock.clone());
+        let quota = TokenQuota::new(registry.clone(), self.config.limits.tokens_per_publisher);
+        Ok(Tokens { registry, keys, clock, pool, metrics: self.metrics.clone(), quota })
+    }
+
+    fn collection(&self) -> Result<Collection, CollectorError> {
+        let limits = &self.config.limits;
+        let time = Duration::from_millis(limits.upload_millis as u64);
+        let ingest = Ingest {
+            registry: self.registry.clone(),
+            keys: self.keys.clone(),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            pool: self.pool("open", Limit { name: "uploads_in_flight", value: limits.uploads_in_flight })?,
+            opening: Arc::default(),
+            windows: self.config.window_policy,
+            reports_per_batch: limits.reports_per_batch,
+            admission: self.metrics.admission(time, least_in_work(limits.crypto_threads)),
+            upload_millis: Limit { name: "upload_millis", value: limits.upload_millis },
+            metrics: self.metrics.clone(),
+        };
+        let streams = Limit { name: "upload_streams", value: limits.upload_streams };
+        let drain = self.drain.clone();
+        let receipts = Receipts { signing_key: self.signing_key.clone(), clock: self.clock.clone() };
+        Ok(Collection::new(Arc::new(ingest), receipts, streams, limits.batches_per_stream, drain))
+    }
+
+    fn transparency(&self) -> Transparency {
+        Transparency { registry: self.registry.clone(), record: self.record.clone() }
+    }
+
+    fn reporting(&self) -> Reporting {
+        let limits = &self.config.limits;
+        let desk = Arc::new(Desk::new(self.tallies.clone(), self.clock.clone()));
+        let queries = Limit { name: "queries_in_flight", value: limits.queries_in_flight };
+        let followers = Limit { name: "followers", value: limits.followers };
+        let (registry, webhooks) = (self.registry.clone(), self.webhooks.clone());
+        let (limits, metrics) = ([queries, followers], self.metrics.clone());
+        Reporting::new(registry, desk, webhooks, limits, self.drain.clone(), metrics)
+    }
+
+    fn admin(&self) -> Admin {
+        Admin {
+            registry: self.registry.clone(),
+            store: self.store.clone(),
+            keys: self.keys.clone(),
+            clock: self.clock.clone(),
+            rules: self.config.rules(),
+            metrics: self.metrics.clone(),
+            page: self.page.clone(),
+            readiness: self.readiness.clone(),
+            log: self.config.log.clone(),
+            verifying_key: self.signing_key.verifying_key(),
+            backups: Backups::new(self.backup.clone(), self.clock.clone(), self.drain.clone()),
+        }
+    }
+
+    fn pool(&self, kind: &'static str, limit: Limit) -> Result<CryptoPool, CollectorError> {
+        CryptoPool::new(kind, self.config.limits.crypto_threads, limit, &self.metrics)
+            .map_err(|error| CollectorError::Server(error.to_string()))
+    }
+}
+
+/// The methods that calls are counted by: a path that is none is the dashboard's, or `other`.
+pub(super) fn methods() -> Result<Methods, CollectorError> {
+    let sets = [tacita_proto::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET, REFLECTION];
+    let other = |path: &str| match path.starts_with("/tacita.") || path.starts_with("/grpc.") {
+        true => "other",
+        false => "dashboard",
+    };
+    Methods::new(&sets, &["dashboard", "other"], other).map_err(|error| CollectorError::Server(error.to_string()))
+}
