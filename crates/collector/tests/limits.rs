@@ -1,14 +1,13 @@
 //! Every limit of spec/limits.md, met over the wire: the refusal has its name and its value.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::{collections::BTreeSet, time::Duration};
 
-use support::{Cast, House, cells};
 use tacita_proto::v1::{self, admin_service_client::AdminServiceClient};
 use tonic::{Code, Status, transport::Channel};
 use tonic_types::StatusExt as _;
+
+use crate::support::{self, Cast, House, cells};
 
 /// Long enough for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);

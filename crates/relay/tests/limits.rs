@@ -2,15 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use support::{
-    http::{answer, exchange, exchange_exactly, frame, header},
-    *,
-};
 use tacita_proto::v1::{self, token_service_client::TokenServiceClient};
 use tacita_relay::{ConnectionLimit, RelayConfig, RunningRelay, VisitorLimit};
 use tokio::{
@@ -19,6 +13,11 @@ use tokio::{
 };
 use tonic::{Code, Status, transport::Channel};
 use tonic_types::StatusExt as _;
+
+use crate::support::{
+    http::{answer, exchange, exchange_exactly, frame, header},
+    *,
+};
 
 const SUBMIT: &str = "POST /tacita.v1.CollectionService/SubmitReports HTTP/1.1\r\n";
 
