@@ -301,9 +301,11 @@ fn config(file: &File) -> Result<CollectorConfig> {
 
 /// Reads settings, and tells whether they can be.
 #[cfg(feature = "fuzzing")]
-pub(crate) fn read_settings(text: &str) -> Result<()> {
-    let file: File = toml::from_str(text)?;
-    config(&File { data: Some("data".into()), ..file }).map(drop)
+pub(crate) fn read_settings(given: &crate::fuzzing::Given<'_>) {
+    let file: File = given.decode();
+    if let Ok(config) = config(&File { data: Some("data".into()), ..file }) {
+        config.problems();
+    }
 }
 
 #[cfg(test)]
