@@ -43,6 +43,12 @@ pub(crate) enum Refused {
          next epoch"
     )]
     Quota { quota: u64, epoch: EpochId },
+    /// The campaign was declared as often as it may be on one day.
+    #[error(
+        "the limit {} = {} of this campaign is reached: each declaration is kept for good; declare it again tomorrow, in one piece",
+        .0.name, .0.value
+    )]
+    TooOften(Limit),
     /// Granting it would break the order of things.
     #[error("{0}")]
     Precondition(String),
@@ -140,12 +146,22 @@ impl Catalogue {
         })
     }
 
-    /// What a brand says of its campaign; [`Refused::AlreadySo`] when it said so before.
-    pub(crate) fn propose_declaration(&self, campaign: CampaignId, said: &Declaration) -> Result<Change, Refused> {
-        let known = self.campaign(campaign).is_some_and(|campaign| *campaign.declaration == *said);
-        match known {
-            true => Err(Refused::AlreadySo),
-            false => Ok(Change::CampaignDeclared { campaign, declaration: Box::new(said.clone()) }),
+    /// What a brand says of its campaign, at most `a_day` times on one day; [`Refused::AlreadySo`] when it said so before.
+    pub(crate) fn propose_declaration(
+        &self,
+        campaign: CampaignId,
+        said: &Declaration,
+        now: UnixTime,
+        a_day: usize,
+    ) -> Result<Change, Refused> {
+        let day = now.0 / 86_400;
+        let known = self.campaign(campaign);
+        if known.is_some_and(|campaign| *campaign.declaration == *said) {
+            return Err(Refused::AlreadySo);
+        }
+        match known.is_some_and(|campaign| campaign.declared.times_on(day) >= a_day) {
+            true => Err(Refused::TooOften(Limit { name: "declarations_per_day", value: a_day })),
+            false => Ok(Change::DeclarationMade { campaign, day, declaration: Box::new(said.clone()) }),
         }
     }
 

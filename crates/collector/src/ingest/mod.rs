@@ -23,15 +23,15 @@ use tacita_protocol::{
 };
 use tacita_store::{Committed, Entry, Partition, StoreError, TallyStore, Verdict};
 use tacita_tokens::{Envelope, Nullifier};
-use tokio::sync::OwnedSemaphorePermit;
 
 pub(crate) use self::{answers::Answered, opening::Opening};
 use self::{answers::Answers, opening::JOB, validate::Rules};
 use crate::{
-    catalogue::Catalogue,
+    catalogue::{Catalogue, Principal},
     config::WindowPolicy,
     keys::{EpochKeeper, KeyMissing, PublisherKeys},
     metrics::{Metrics, StoreCall, Wait},
+    places::Place,
     pool::{CryptoPool, JobLost, Limit, Overload},
     registry::{Registry, RegistryError},
 };
@@ -89,16 +89,17 @@ type ByPartition = BTreeMap<(EpochId, Partition), Vec<(usize, Entry)>>;
 
 impl Ingest {
     /// Leave for one batch, or a refusal at once: also where so much waits that it would be answered late.
-    pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit, Overload> {
+    pub(crate) fn enter(&self, publisher: PublisherId) -> Result<Place, Overload> {
         if self.opening.waiting() > self.reports_waiting.value {
             return Err(Overload(self.reports_waiting));
         }
-        self.pool.enter()
+        self.pool.enter(Principal::Publisher(publisher).tenant())
     }
 
     /// Leave for one batch, in turn.
-    pub(crate) async fn enter_in_turn(&self) -> Result<OwnedSemaphorePermit, Overload> {
-        self.metrics.waited(Wait::UploadTurn, self.pool.enter_in_turn()).await
+    pub(crate) async fn enter_in_turn(&self, publisher: PublisherId) -> Result<Place, Overload> {
+        let tenant = Principal::Publisher(publisher).tenant();
+        self.metrics.waited(Wait::UploadTurn, self.pool.enter_in_turn(tenant)).await
     }
 
     /// Counts what can be counted of a batch, once and durably; answers for each envelope, in order, and says in which period of the
@@ -107,7 +108,7 @@ impl Ingest {
         &self,
         publisher: PublisherId,
         envelopes: &[Vec<u8>],
-        _leave: OwnedSemaphorePermit,
+        _leave: Place,
     ) -> Result<Answered, IngestError> {
         self.check_size(envelopes)?;
         let since = Instant::now();

@@ -1,19 +1,20 @@
 //! `CollectionService`: the stream of a relay's batches, and single calls.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
 use tacita_proto::v1::{self, collection_service_server::CollectionService};
 use tacita_protocol::{id::PublisherId, outcome::Outcome};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
+    config::Limits,
     guard::Caller,
     ingest::{Answered, Ingest, IngestError},
     limits,
-    pool::{Limit, Overload},
+    places::Places,
+    pool::Limit,
     receipts::Receipts,
     refusal,
 };
@@ -22,9 +23,9 @@ use crate::{
 pub(crate) struct Collection {
     ingest: Arc<Ingest>,
     receipts: Arc<Receipts>,
-    streams: Arc<Semaphore>,
-    stream_limit: Limit,
+    streams: Places,
     batches_per_stream: usize,
+    idle: Duration,
     /// Once cancelled, streams take no further batch: what they took is answered, then they end.
     drain: CancellationToken,
 }
@@ -33,13 +34,13 @@ impl Collection {
     pub(crate) fn new(
         ingest: Arc<Ingest>,
         receipts: Receipts,
-        stream_limit: Limit,
-        batches_per_stream: usize,
+        streams: Places,
+        limits: &Limits,
         drain: CancellationToken,
     ) -> Self {
-        let streams = ingest.metrics.permits(stream_limit);
         let receipts = Arc::new(receipts);
-        Self { ingest, receipts, streams, stream_limit, batches_per_stream, drain }
+        let &Limits { batches_per_stream, upload_idle, .. } = limits;
+        Self { ingest, receipts, streams, batches_per_stream, idle: upload_idle, drain }
     }
 }
 
@@ -70,7 +71,7 @@ async fn answer(
     request: Result<v1::UploadReportsRequest, Status>,
 ) -> Result<v1::UploadReportsResponse, Status> {
     let v1::UploadReportsRequest { batch, envelopes } = request.map_err(limits::of_message)?;
-    let leave = ingest.enter_in_turn().await?;
+    let leave = ingest.enter_in_turn(publisher).await?;
     let Answered { outcomes, counts } = ingest.take_in(publisher, &envelopes, leave).await?;
     let receipt = receipts.give(publisher, &envelopes, counts);
     Ok(v1::UploadReportsResponse { batch, outcomes: to_wire(outcomes), receipt: Some(receipt) })
@@ -87,7 +88,7 @@ impl CollectionService for Collection {
         request: Request<v1::SubmitReportsRequest>,
     ) -> Result<Response<v1::SubmitReportsResponse>, Status> {
         let publisher = Caller::of(&request)?.publisher()?;
-        let leave = self.ingest.enter()?;
+        let leave = self.ingest.enter(publisher)?;
         let answered = self.ingest.take_in(publisher, &request.into_inner().envelopes, leave).await?;
         Ok(Response::new(v1::SubmitReportsResponse { outcomes: to_wire(answered.outcomes) }))
     }
@@ -98,16 +99,17 @@ impl CollectionService for Collection {
     ) -> Result<Response<Self::UploadReportsStream>, Status> {
         let caller = Caller::of(&request)?;
         let publisher = caller.publisher()?;
-        let stream = self.streams.clone().try_acquire_owned().map_err(|_| Overload(self.stream_limit))?;
+        let stream = self.streams.enter(caller.principal.tenant())?;
         let (ingest, receipts) = (self.ingest.clone(), self.receipts.clone());
         // What was taken in before the key ended is answered; the reason comes after it.
-        let answers = caller
-            .while_admitted(request.into_inner())
+        // Nor does one without batches keep its place: whoever has one again opens another.
+        let batches = tokio_stream::StreamExt::timeout(caller.while_admitted(request.into_inner()), self.idle);
+        let answers = tokio_stream::StreamExt::map_while(batches, Result::ok)
             .take_until(self.drain.clone().cancelled_owned())
             .map(move |request| answer(ingest.clone(), receipts.clone(), publisher, request))
             .buffered(self.batches_per_stream)
             .map(move |answer| {
-                // The stream's permit lives as long as the stream.
+                // The stream's place lives as long as the stream.
                 let _ = &stream;
                 answer
             });
