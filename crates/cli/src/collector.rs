@@ -141,6 +141,7 @@ struct LimitSettings {
     upload_streams: Option<usize>,
     batches_per_stream: Option<usize>,
     uploads_in_flight: Option<usize>,
+    upload_millis: Option<usize>,
     issuances_in_flight: Option<usize>,
     queries_in_flight: Option<usize>,
     followers: Option<usize>,
@@ -167,6 +168,7 @@ impl LimitSettings {
         limits.upload_streams = self.upload_streams.unwrap_or(limits.upload_streams);
         limits.batches_per_stream = self.batches_per_stream.unwrap_or(limits.batches_per_stream);
         limits.uploads_in_flight = self.uploads_in_flight.unwrap_or(limits.uploads_in_flight);
+        limits.upload_millis = self.upload_millis.unwrap_or(limits.upload_millis);
         limits.issuances_in_flight = self.issuances_in_flight.unwrap_or(limits.issuances_in_flight);
         limits.queries_in_flight = self.queries_in_flight.unwrap_or(limits.queries_in_flight);
         limits.followers = self.followers.unwrap_or(limits.followers);
@@ -315,9 +317,11 @@ fn config(file: &File) -> Result<CollectorConfig> {
 
 /// Reads settings, and tells whether they can be.
 #[cfg(feature = "fuzzing")]
-pub(crate) fn read_settings(text: &str) -> Result<()> {
-    let file: File = toml::from_str(text)?;
-    config(&File { data: Some("data".into()), ..file }).map(drop)
+pub(crate) fn read_settings(given: &crate::fuzzing::Given<'_>) {
+    let file: File = given.decode();
+    if let Ok(config) = config(&File { data: Some("data".into()), ..file }) {
+        config.problems();
+    }
 }
 
 #[cfg(test)]

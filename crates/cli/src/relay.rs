@@ -166,6 +166,7 @@ struct Requests {
     body_bytes: Option<usize>,
     message_bytes: Option<usize>,
     time: Option<Span>,
+    submit_millis: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -219,6 +220,7 @@ impl Requests {
         limit.body_bytes = self.body_bytes.unwrap_or(limit.body_bytes);
         limit.message_bytes = self.message_bytes.unwrap_or(limit.message_bytes);
         limit.time = self.time.map_or(limit.time, |span| span.0);
+        limit.submit_millis = self.submit_millis.unwrap_or(limit.submit_millis);
     }
 }
 
@@ -394,11 +396,9 @@ fn networks(texts: &[String]) -> Result<Vec<ipnet::IpNet>> {
 
 /// Reads settings, and tells whether they can be.
 #[cfg(feature = "fuzzing")]
-pub(crate) fn read_settings(text: &str) -> Result<()> {
-    let file: File = toml::from_str(text)?;
-    match config(&file) {
-        Ok(_) => Ok(()),
-        Err(problems) => Err(anyhow!("{} problems", problems.len())),
+pub(crate) fn read_settings(given: &crate::fuzzing::Given<'_>) {
+    if let Ok(config) = config(&given.decode()) {
+        config.problems();
     }
 }
 

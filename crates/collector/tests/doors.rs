@@ -1,12 +1,9 @@
 //! Who may be connected, and for how long: nobody without a key can hold a place, and nobody with one can hold all of them.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::{net::SocketAddr, time::Duration};
 
 use futures_util::future::join_all;
-use support::{Bearer, Cast, House};
 use tacita_collector::CollectorConfig;
 use tacita_proto::v1::{self, reporting_service_client::ReportingServiceClient};
 use tokio::{
@@ -16,6 +13,8 @@ use tokio::{
 use tonic::{Code, Status, service::interceptor::InterceptedService, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
+
+use crate::support::{self, Bearer, Cast, House};
 
 /// Long enough for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -122,3 +122,58 @@ fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, usize>, whose: K) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn places() -> Places {
+        let limit = |name, value| Limit { name, value };
+        let time = Duration::from_secs(1);
+        Places::new(Bounds {
+            most: limit("all", 4),
+            per_peer: limit("peer", 2),
+            per_tenant: Some(limit("tenant", 1)),
+            stranger: Some(time),
+            idle: time,
+            age: time,
+            grace: None,
+            streams: 1,
+            head_bytes: 1,
+            adaptive_window: false,
+        })
+    }
+
+    fn peer(address: &str) -> Option<Peer> {
+        Some(address.parse::<IpAddr>().unwrap().into())
+    }
+
+    #[test]
+    fn an_address_has_its_places_and_a_household_of_ipv6_is_one() {
+        let places = places();
+        let _held = ["2001:db8::1", "2001:db8::2:1"].map(|address| places.take(peer(address)).ok().unwrap());
+        assert_eq!(places.take(peer("2001:db8::3")).map(drop).unwrap_err().name, "peer");
+        let other = places.take(peer("2001:db8:0:1::1")).ok().unwrap();
+        let _shared = places.take(None).ok().unwrap();
+        assert_eq!(places.take(peer("192.0.2.1")).map(drop).unwrap_err().name, "all");
+        drop(other);
+        assert!(places.take(peer("::ffff:192.0.2.1")).is_ok());
+    }
+
+    #[test]
+    fn a_connection_counts_once_for_a_tenant_and_for_each_that_calls_on_it() {
+        let places = places();
+        let (one, other) = (Tenant("brand", 1), Tenant("brand", 2));
+        let (first, second) = (places.take(None).ok().unwrap(), places.take(None).ok().unwrap());
+        assert!(first.counts_for(one).is_ok() && first.counts_for(one).is_ok());
+        assert_eq!(second.counts_for(one).unwrap_err().name, "tenant");
+        assert!(second.counts_for(Tenant("publisher", 1)).is_ok() && first.counts_for(other).is_ok());
+        drop(first);
+        assert!(second.counts_for(one).is_ok() && second.counts_for(other).is_ok());
+        drop(second);
+        let open = places.open.lock();
+        assert!(open.all == 0 && open.by_peer.is_empty() && open.by_tenant.is_empty());
+    }
+}

@@ -14,7 +14,10 @@ mod disk;
 mod given;
 mod known;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
 use serde::{Serialize, de::DeserializeOwned};
@@ -97,7 +100,7 @@ impl ConfigArgs {
 pub(crate) struct Loaded<S> {
     pub(crate) settings: S,
     values: Values,
-    problems: Vec<String>,
+    pub(crate) problems: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -121,26 +124,40 @@ fn load_from<S: Settings>(
     flags: Table,
     variables: impl Iterator<Item = (String, std::ffi::OsString)>,
 ) -> Result<Loaded<S>> {
+    let read =
+        |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let text = args.config.as_ref().map(read).transpose()?;
+    let file = args.config.as_deref().zip(text.as_deref());
+    let (mut loaded, is_whole) = decode::<S>(file, flags, &args.set, variables)?;
+    // What does not decode stands at its default now: whether that fits is no question.
+    if is_whole {
+        let placed = |misfit: Misfit| place(&loaded.values, &misfit.setting, &misfit.remedy);
+        loaded.problems.extend(loaded.settings.misfits().into_iter().map(placed));
+        loaded.notes.extend(loaded.settings.doubts().into_iter().map(placed));
+    }
+    Ok(loaded)
+}
+
+/// Reads what was given, without a look at the machine; and whether every value that has a name decodes.
+pub(crate) fn decode<S: Settings>(
+    file: Option<(&Path, &str)>,
+    flags: Table,
+    set: &[String],
+    variables: impl Iterator<Item = (String, std::ffi::OsString)>,
+) -> Result<(Loaded<S>, bool)> {
     let known = Known::of::<S>()?;
     let mut problems = Vec::new();
     let defaults = given::defaults(S::DEFAULTS, &known);
     let mut values = defaults.clone();
-    if let Some(path) = &args.config {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        values.extend(given::in_file(path, &text, &known, &mut problems));
+    if let Some((path, text)) = file {
+        values.extend(given::in_file(path, text, &known, &mut problems));
     }
     values.extend(given::in_environment(S::SERVER, variables, &known, &mut problems));
-    values.extend(given::by_flags(flags, &args.set, &known, &mut problems));
-    let broken = problems.len();
+    values.extend(given::by_flags(flags, set, &known, &mut problems));
+    let unnamed = problems.len();
     let settings: S = settings(&mut values, &defaults, &mut problems);
-    let mut notes = Vec::new();
-    // What does not decode stands at its default now: whether that fits is no question.
-    if problems.len() == broken {
-        let placed = |misfit: Misfit| place(&values, &misfit.setting, &misfit.remedy);
-        problems.extend(settings.misfits().into_iter().map(placed));
-        notes.extend(settings.doubts().into_iter().map(placed));
-    }
-    Ok(Loaded { settings, values, problems, notes })
+    let is_whole = problems.len() == unnamed;
+    Ok((Loaded { settings, values, problems, notes: Vec::new() }, is_whole))
 }
 
 impl<S: Settings> Loaded<S> {

@@ -1,7 +1,8 @@
 //! Every service on its foundation, and what stands before it: the guard, the limits, the call layer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use tacita_admission::Door;
 use tacita_observability::Methods;
 use tacita_proto::v1::{
     admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
@@ -16,7 +17,7 @@ use super::foundation::Foundation;
 use crate::{
     CollectorError, dashboard,
     guard::Guard,
-    ingest::Ingest,
+    ingest::{Ingest, least_in_work},
     limits,
     pages::for_pages,
     places::{FOLLOWERS, ISSUANCES, Names, Places, QUERIES, UPLOAD_STREAMS, UPLOADS},
@@ -51,7 +52,9 @@ impl Foundation {
         let tokens = TokenServiceServer::new(self.tokens()?).max_decoding_message_size(most);
         let transparency = TransparencyServiceServer::new(self.transparency()).max_decoding_message_size(most);
         let audit = AuditServiceServer::new(Audit { registry: self.registry.clone() }).max_decoding_message_size(most);
-        let collection = CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most);
+        let collection = self.collection()?;
+        let check = collection.door();
+        let collection = Door::new(CollectionServiceServer::new(collection).max_decoding_message_size(most), check);
         let admin = AdminServiceServer::new(self.admin()).max_decoding_message_size(ADMIN_MESSAGE_BYTES);
         let services = Routes::new(guard.before(health))
             .add_service(guard.before(reflection.max_decoding_message_size(most)))
@@ -80,6 +83,7 @@ impl Foundation {
 
     fn collection(&self) -> Result<Collection, CollectorError> {
         let limits = &self.config.limits;
+        let time = Duration::from_millis(limits.upload_millis as u64);
         let ingest = Ingest {
             registry: self.registry.clone(),
             keys: self.keys.clone(),
@@ -89,7 +93,8 @@ impl Foundation {
             opening: Arc::default(),
             windows: self.config.window_policy,
             reports_per_batch: limits.reports_per_batch,
-            reports_waiting: Limit { name: "reports_waiting", value: limits.reports_waiting },
+            admission: self.metrics.admission(time, least_in_work(limits.crypto_threads)),
+            upload_millis: Limit { name: "upload_millis", value: limits.upload_millis },
             metrics: self.metrics.clone(),
         };
         let streams = self.places(UPLOAD_STREAMS, limits.upload_streams);
