@@ -129,6 +129,12 @@ struct LimitSettings {
     tokens_per_publisher: Option<u64>,
     connections: Option<usize>,
     connections_per_peer: Option<usize>,
+    connections_per_tenant: Option<usize>,
+    connection_admission: Option<Span>,
+    connection_idle: Option<Span>,
+    connection_age: Option<Span>,
+    tenant_percent: Option<usize>,
+    upload_idle: Option<Span>,
     streams_per_connection: Option<u32>,
     reports_per_batch: Option<usize>,
     message_bytes: Option<usize>,
@@ -139,6 +145,8 @@ struct LimitSettings {
     issuances_in_flight: Option<usize>,
     queries_in_flight: Option<usize>,
     followers: Option<usize>,
+    backups: Option<usize>,
+    declarations_per_day: Option<usize>,
     kept_tallies_bytes: Option<usize>,
     crypto_threads: Option<usize>,
 }
@@ -148,6 +156,12 @@ impl LimitSettings {
         limits.tokens_per_publisher = self.tokens_per_publisher.unwrap_or(limits.tokens_per_publisher);
         limits.connections = self.connections.unwrap_or(limits.connections);
         limits.connections_per_peer = self.connections_per_peer.unwrap_or(limits.connections_per_peer);
+        limits.connections_per_tenant = self.connections_per_tenant.unwrap_or(limits.connections_per_tenant);
+        limits.connection_admission = self.connection_admission.map_or(limits.connection_admission, |span| span.0);
+        limits.connection_idle = self.connection_idle.map_or(limits.connection_idle, |span| span.0);
+        limits.connection_age = self.connection_age.map_or(limits.connection_age, |span| span.0);
+        limits.tenant_percent = self.tenant_percent.unwrap_or(limits.tenant_percent);
+        limits.upload_idle = self.upload_idle.map_or(limits.upload_idle, |span| span.0);
         limits.streams_per_connection = self.streams_per_connection.unwrap_or(limits.streams_per_connection);
         limits.reports_per_batch = self.reports_per_batch.unwrap_or(limits.reports_per_batch);
         limits.message_bytes = self.message_bytes.unwrap_or(limits.message_bytes);
@@ -158,6 +172,8 @@ impl LimitSettings {
         limits.issuances_in_flight = self.issuances_in_flight.unwrap_or(limits.issuances_in_flight);
         limits.queries_in_flight = self.queries_in_flight.unwrap_or(limits.queries_in_flight);
         limits.followers = self.followers.unwrap_or(limits.followers);
+        limits.backups = self.backups.unwrap_or(limits.backups);
+        limits.declarations_per_day = self.declarations_per_day.unwrap_or(limits.declarations_per_day);
         limits.kept_tallies_bytes = self.kept_tallies_bytes.unwrap_or(limits.kept_tallies_bytes);
         limits.crypto_threads = self.crypto_threads.unwrap_or(limits.crypto_threads);
     }

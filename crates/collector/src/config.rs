@@ -108,7 +108,7 @@ pub struct RetentionPolicy {
 pub struct AlertPolicy {
     /// How often what came is looked at.
     pub step: Duration,
-    /// Whether brands may have surges posted to a loopback address of this machine, over plain http. For trials.
+    /// Whether brands may have surges posted to a loopback address of this machine, over plain http too. For trials.
     pub loopback_webhooks: bool,
 }
 
@@ -129,8 +129,21 @@ pub struct Limits {
     pub tokens_per_publisher: u64,
     /// The most connections at once.
     pub connections: usize,
-    /// The most connections at once from one address.
+    /// The most connections at once from one address (of IPv6, from one /64).
     pub connections_per_peer: usize,
+    /// The most connections at once of one publisher or brand.
+    pub connections_per_tenant: usize,
+    /// How long a connection may be open before a call on it was let in; then it takes no more, and is cut after as long again.
+    pub connection_admission: Duration,
+    /// How long a connection may be without a call.
+    pub connection_idle: Duration,
+    /// After this a connection takes no more calls; those under way go on.
+    pub connection_age: Duration,
+    /// How much of what may be under way at once (upload streams, uploads, issuances, queries, followers) one publisher or brand may have,
+    /// in hundredths; one at least.
+    pub tenant_percent: usize,
+    /// How long an upload stream may be without a batch: then it is ended, in order.
+    pub upload_idle: Duration,
     /// The most streams of one connection at once.
     pub streams_per_connection: u32,
     /// The most reports of one batch.
@@ -152,6 +165,10 @@ pub struct Limits {
     pub queries_in_flight: usize,
     /// The most callers that follow a query or alerts at once.
     pub followers: usize,
+    /// The most backups being made at once: each holds on to what is deleted meanwhile.
+    pub backups: usize,
+    /// How often a campaign may be declared on one day: each declaration is kept for good.
+    pub declarations_per_day: usize,
     /// The most bytes of settled tallies to keep in memory, so that questions about the past are not read from the store again.
     pub kept_tallies_bytes: usize,
     /// Threads for opening reports, and as many again for issuing tokens.
@@ -240,6 +257,14 @@ impl CollectorConfig {
         require(limits.tokens_per_publisher >= least_tokens, "limits.tokens-per-publisher", remedy);
         require(limits.connections > 0, "limits.connections", "choose at least 1");
         require(limits.connections_per_peer > 0, "limits.connections-per-peer", "choose at least 1");
+        require(limits.connections_per_tenant > 0, "limits.connections-per-tenant", "choose at least 1");
+        let at_least_a_second = "choose at least a second";
+        let second = Duration::from_secs(1);
+        require(limits.connection_admission >= second, "limits.connection-admission", at_least_a_second);
+        require(limits.connection_idle >= second, "limits.connection-idle", at_least_a_second);
+        require((1..=100).contains(&limits.tenant_percent), "limits.tenant-percent", "choose 1 to 100");
+        require(limits.upload_idle >= second, "limits.upload-idle", at_least_a_second);
+        require(limits.connection_age >= second, "limits.connection-age", at_least_a_second);
         require(limits.streams_per_connection > 0, "limits.streams-per-connection", "choose at least 1");
         require(limits.reports_per_batch > 0, "limits.reports-per-batch", "choose at least 1");
         let least_message = limits.reports_per_batch.saturating_mul(tacita_tokens::ENVELOPE_LEN + 2) + 64;
@@ -304,13 +329,26 @@ impl Default for MetricsPolicy {
     }
 }
 
+impl Limits {
+    /// The part of `most` places that one tenant may have.
+    pub(crate) fn share_of(&self, most: usize) -> usize {
+        most.saturating_mul(self.tenant_percent).div_ceil(100)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let crypto_threads = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             tokens_per_publisher: 10_000_000,
             connections: 4_096,
-            connections_per_peer: 1_024,
+            connections_per_peer: 128,
+            connections_per_tenant: 512,
+            connection_admission: Duration::from_secs(10),
+            connection_idle: Duration::from_secs(300),
+            connection_age: Duration::from_secs(3_600),
+            tenant_percent: 25,
+            upload_idle: Duration::from_secs(300),
             streams_per_connection: 256,
             reports_per_batch: 4_096,
             message_bytes: 1 << 20,
@@ -319,8 +357,10 @@ impl Default for Limits {
             uploads_in_flight: 256,
             upload_millis: 100,
             issuances_in_flight: 256,
-            queries_in_flight: 16,
+            queries_in_flight: 64,
             followers: 256,
+            backups: 1,
+            declarations_per_day: 24,
             kept_tallies_bytes: 256 << 20,
             crypto_threads,
             drain: Duration::from_secs(10),

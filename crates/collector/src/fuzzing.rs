@@ -136,9 +136,9 @@ fn create_measure(catalogue: &Catalogue, asked: v1::CreateMeasureRequest) {
 }
 
 fn declare(catalogue: &Catalogue, asked: v1::DeclareCampaignRequest) {
-    let Ok(said) = Declaration::read(asked.declaration.unwrap_or_default()) else { return };
-    assert_eq!(Declaration::read(said.to_wire()).as_ref(), Ok(&said));
-    keep(catalogue.clone(), catalogue.propose_declaration(catalogue.campaigns()[0].id, &said));
+    let Ok(said) = Declaration::read(asked.declaration.unwrap_or_default(), false) else { return };
+    assert_eq!(Declaration::read(said.to_wire(), false).as_ref(), Ok(&said));
+    keep(catalogue.clone(), catalogue.propose_declaration(catalogue.campaigns()[0].id, &said, UnixTime(0), 1));
 }
 
 /// A change log, an entry on each line: it is taken in up to the first that does not follow, and a manifest can be made of it.

@@ -11,6 +11,7 @@ use std::{
 
 use futures_util::{Stream, StreamExt as _, future::Either, stream};
 use http::{Extensions, HeaderMap};
+use tacita_connections::Stay;
 use tacita_protocol::{id::PublisherId, time::Clock};
 use tacita_tls::uri_names;
 use tonic::{
@@ -25,6 +26,7 @@ use crate::{
     access::permission,
     auth::{authenticate, still_good},
     catalogue::{ApiKey, By, Catalogue, Principal},
+    pool::Overload,
     refusal,
     registry::Registry,
 };
@@ -80,6 +82,10 @@ impl Guard {
         let (role, method) = (key.principal.role(), row.method);
         if row.admits(role, key.read_only) {
             self.check_certificate(&catalogue, key.principal, connection)?;
+            // A simulation calls without one.
+            if let Some(connection) = connection.get::<Stay>() {
+                connection.admit(key.principal.tenant()).map_err(Overload)?;
+            }
             let (principal, may_change) = (key.principal, !key.read_only);
             return Ok(Some(Caller { principal, may_change, key: key.id, guard: self.clone() }));
         }

@@ -44,7 +44,6 @@ mod alerts;
 mod auth;
 mod catalogue;
 mod config;
-mod connections;
 mod dashboard;
 mod error;
 #[cfg(feature = "fuzzing")]
@@ -59,6 +58,7 @@ mod metrics;
 mod model;
 mod opening;
 mod pages;
+mod places;
 mod pool;
 mod quota;
 mod readiness;

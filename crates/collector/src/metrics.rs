@@ -18,7 +18,13 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use tacita_admission::{Admission, InWork};
-use tacita_observability::{Connections, Durations, Registrar, readiness::ReadyMetrics, seconds, sizes};
+use tacita_connections::Connections;
+use tacita_observability::{
+    Durations, Registrar,
+    listener::{METRICS_MOST, METRICS_PER_PEER},
+    readiness::ReadyMetrics,
+    seconds, sizes,
+};
 use tacita_protocol::{epoch::EpochState, id::PublisherId, outcome::Outcome};
 use tacita_store::StoreError;
 use tokio::sync::Semaphore;
@@ -110,6 +116,9 @@ fn failure(error: &StoreError) -> &'static str {
 }
 
 const FAILURES: [&str; 3] = ["unavailable", "disk_full", "other"];
+
+/// The limits that refuse connections.
+const REFUSING: [&str; 4] = ["connections", "connections_per_peer", METRICS_MOST, METRICS_PER_PEER];
 
 /// The states in which an epoch has a key.
 const STATES: [EpochState; 4] = [EpochState::Pending, EpochState::Active, EpochState::Grace, EpochState::Closed];
@@ -221,7 +230,7 @@ impl Metrics {
     /// Metrics in `registry`. Those of closed sets are there from the start, with 0.
     pub(crate) fn new(registry: &mut Registry) -> Self {
         let ready = ReadyMetrics::new(registry, "1 if it takes reports and issues tokens", &REASONS);
-        let connections = Connections::new(registry);
+        let connections = Connections::new(registry, &REFUSING);
         let mut to = Registrar(registry);
         let waits = "Time waited, by what for: upload_turn, open_thread, issue_thread, commit, query_turn";
         let store_calls = "Time of the store's calls: commit, spent, add_outcomes, outcomes, tallies, drop_epoch";

@@ -5,16 +5,17 @@
 
 use std::{
     fmt, io,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use tokio::{
-    runtime::{Builder, Runtime},
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+pub(crate) use tacita_connections::Limit;
+use tacita_connections::Tenant;
+use tokio::runtime::{Builder, Runtime};
 
-use crate::metrics::{Metrics, PoolMetrics};
+use crate::{
+    metrics::{Metrics, PoolMetrics},
+    places::{Place, Places},
+};
 
 /// How long a thread without work stays: in practice for good.
 const IDLE: Duration = Duration::from_secs(3_600);
@@ -23,16 +24,8 @@ const IDLE: Duration = Duration::from_secs(3_600);
 pub(crate) struct CryptoPool {
     /// Runs nothing but its blocking threads, which sleep while there is no work. `None` only while it is dropped.
     threads: Option<Runtime>,
-    permits: Arc<Semaphore>,
-    limit: Limit,
+    places: Places,
     metrics: PoolMetrics,
-}
-
-/// A limit by the name it has in the configuration.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Limit {
-    pub(crate) name: &'static str,
-    pub(crate) value: usize,
 }
 
 /// The limit is reached: try again later.
@@ -46,24 +39,24 @@ pub(crate) struct Overload(pub(crate) Limit);
 pub(crate) struct JobLost;
 
 impl CryptoPool {
-    pub(crate) fn new(kind: &'static str, threads: usize, limit: Limit, metrics: &Metrics) -> io::Result<Self> {
+    pub(crate) fn new(kind: &'static str, threads: usize, places: Places, metrics: &Metrics) -> io::Result<Self> {
         let pool_metrics = metrics.pool(kind, threads);
         let threads = Builder::new_current_thread()
             .max_blocking_threads(threads)
             .thread_keep_alive(IDLE)
             .thread_name(kind)
             .build()?;
-        Ok(Self { threads: Some(threads), permits: metrics.permits(limit), limit, metrics: pool_metrics })
+        Ok(Self { threads: Some(threads), places, metrics: pool_metrics })
     }
 
     /// Leave to have work in flight, or a refusal at once.
-    pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit, Overload> {
-        self.permits.clone().try_acquire_owned().map_err(|_| Overload(self.limit))
+    pub(crate) fn enter(&self, tenant: Option<Tenant>) -> Result<Place, Overload> {
+        self.places.enter(tenant)
     }
 
     /// Leave to have work in flight, as soon as there is some. For callers whose own number is bounded.
-    pub(crate) async fn enter_in_turn(&self) -> Result<OwnedSemaphorePermit, Overload> {
-        self.permits.clone().acquire_owned().await.map_err(|_| Overload(self.limit))
+    pub(crate) async fn enter_in_turn(&self, tenant: Option<Tenant>) -> Result<Place, Overload> {
+        self.places.enter_in_turn(tenant).await
     }
 
     /// Runs one job of a few milliseconds at most, after those that came before.
@@ -100,6 +93,6 @@ impl Drop for CryptoPool {
 
 impl fmt::Debug for CryptoPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CryptoPool({:?})", self.limit)
+        write!(f, "CryptoPool({:?})", self.places)
     }
 }

@@ -137,6 +137,7 @@ impl From<Refused> for Status {
             Refused::Field { field, problem } => invalid(field, problem),
             Refused::Beyond { field, limit, problem } => beyond(field, limit, problem),
             Refused::Quota { quota, .. } => exhausted("tokens_per_publisher", quota, message),
+            Refused::TooOften(limit) => exhausted(limit.name, limit.value, message),
             Refused::Rule { field, broken, problem } => policy_broken(field, broken, &problem),
             Refused::Taken { .. } => status(Code::AlreadyExists, "NAME_TAKEN", message),
             Refused::Unknown { .. } => not_found("UNKNOWN_REFERENCE", message),

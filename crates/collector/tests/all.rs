@@ -9,6 +9,7 @@ mod audit;
 mod compromise;
 mod contents;
 mod dashboard;
+mod doors;
 mod draining;
 mod epochs;
 mod estimates;

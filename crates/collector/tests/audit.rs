@@ -89,7 +89,7 @@ async fn every_change_is_logged_with_who_made_it_and_when_and_no_secret_is() {
         ("brand-created", &operator, NOON),
         ("campaign-created", &operator, NOON),
         ("measure-created", &operator, NOON),
-        ("campaign-declared", &brand, NOON.plus(60)),
+        ("declaration-made", &brand, NOON.plus(60)),
         ("epoch-ended", &operator, NOON.plus(60)),
         ("api-key-revoked", &operator, NOON.plus(60)),
     ] {
@@ -133,7 +133,7 @@ async fn whatever_is_done_to_an_entry_of_a_database_is_named_and_no_collector_st
     let key = auditor(&house).await;
     let log = entries(&house, &key).await;
     let last = log.len() as u64 - 1;
-    let declared = log.iter().position(|entry| read(entry)["change"].get("campaign-declared").is_some()).unwrap();
+    let declared = log.iter().position(|entry| read(entry)["change"].get("declaration-made").is_some()).unwrap();
     assert!(walk(&links(&log)).is_ok() && last > 8);
     database.sql("CREATE TABLE kept AS SELECT * FROM tacita.change_log").await;
 

@@ -1,10 +1,22 @@
 //! Every limit of spec/limits.md, met over the wire: the refusal has its name and its value.
 #![allow(clippy::unwrap_used)]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    time::Duration,
+};
 
-use tacita_proto::v1::{self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient};
-use tonic::{Code, Status, transport::Channel};
+use tacita_collector::{
+    Limits,
+    access::{Role, TABLE},
+};
+use tacita_proto::v1::{
+    self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
+    reporting_service_client::ReportingServiceClient,
+};
+use tonic::{Code, Status, service::interceptor::InterceptedService, transport::Channel};
 use tonic_types::StatusExt as _;
 
 use crate::support::{self, Cast, House, cells};
@@ -57,18 +69,18 @@ fn labels(count: usize) -> Vec<String> {
 async fn of_requests(met: &mut Met) {
     let mut cast = Cast::with(|config| {
         config.limits.reports_per_batch = 10;
-        config.limits.message_bytes = 5_000;
+        config.limits.message_bytes = 20_000;
         config.policy.measures_per_campaign = 1;
     })
     .await;
     let mut meet = |status: Status, value: u64| met.meet(&status, value);
     meet(cast.daily.submit(vec![vec![0; 86]; 11]).await.unwrap_err(), 10);
-    let long = v1::SubmitReportsRequest { envelopes: vec![vec![0; 6_000]] };
-    meet(cast.daily.collection().submit_reports(long).await.unwrap_err(), 5_000);
-    let batch = v1::UploadReportsRequest { batch: 1, envelopes: vec![vec![0; 6_000]] };
+    let long = v1::SubmitReportsRequest { envelopes: vec![vec![0; 30_000]] };
+    meet(cast.daily.collection().submit_reports(long).await.unwrap_err(), 20_000);
+    let batch = v1::UploadReportsRequest { batch: 1, envelopes: vec![vec![0; 30_000]] };
     let mut answers =
         cast.daily.collection().upload_reports(futures_util::stream::iter([batch])).await.unwrap().into_inner();
-    meet(answers.message().await.unwrap_err(), 5_000);
+    meet(answers.message().await.unwrap_err(), 20_000);
     let more = v1::CreateMeasureRequest {
         campaign: "acme/spring".into(),
         name: "more".into(),
@@ -105,6 +117,77 @@ async fn of_requests(met: &mut Met) {
     assert_eq!(cast.daily.report(&arrivals, 1).measure, arrivals.id);
 }
 
+/// Limits on what a brand leaves behind.
+async fn of_declarations(met: &mut Met) {
+    let cast = Cast::with(|config| config.limits.declarations_per_day = 2).await;
+    let revision = cast.daily.manifest().await.revision;
+    let declare = async |campaign: &str, declaration| {
+        let request = v1::DeclareCampaignRequest { campaign: campaign.into(), declaration: Some(declaration) };
+        cast.house.reporting(&cast.acme).declare_campaign(request).await.map(drop)
+    };
+    let market = |market: &str| v1::Declaration { market: market.into(), ..Default::default() };
+    let contents = labels(30_000);
+    let long =
+        v1::Declaration { categories: vec![v1::Category { name: "all".into(), contents }], ..Default::default() };
+    let status = declare("acme/spring", long).await.unwrap_err();
+    assert_eq!(limit(&status).0, "declaration_bytes");
+    met.meet(&status, 65_536);
+    for said in ["France", "Spain", "Spain"] {
+        declare("acme/spring", market(said)).await.unwrap();
+    }
+    let status = declare("acme/spring", market("France")).await.unwrap_err();
+    assert_eq!(limit(&status).0, "declarations_per_day");
+    met.meet(&status, 2);
+    assert_eq!(cast.daily.manifest().await.revision, revision, "manifests say nothing of it");
+    cast.house.clock.set(support::NOON.plus(86_400));
+    declare("acme/spring", market("France")).await.unwrap();
+}
+
+/// One method after another of each service: no message is read that is longer than the limit.
+async fn of_messages(met: &mut Met) {
+    let cast = Cast::with(|config| {
+        config.limits.reports_per_batch = 10;
+        config.limits.message_bytes = 5_000;
+    })
+    .await;
+    let house = &cast.house;
+    let send = async |key: &str, method: &str, bytes: usize| -> Result<(), Status> {
+        let mut client = tonic::client::Grpc::new(house.caller(key));
+        client.ready().await.unwrap();
+        let request = tonic::Request::new(tokio_stream::once(vec![7_u8; bytes]));
+        let path = format!("/{method}").parse().unwrap();
+        let codec = tonic_prost::ProstCodec::<Vec<u8>, ()>::default();
+        client.streaming(request, path, codec).await?.into_inner().message().await.map(drop)
+    };
+    for row in TABLE {
+        let key = match Role::ALL.into_iter().find(|role| row.admits(*role, false)) {
+            _ if row.open => String::new(),
+            Some(Role::Publisher) => cast.daily.key.clone(),
+            Some(Role::Brand) => cast.acme.clone(),
+            Some(Role::Operator) => house.operator.clone(),
+            Some(Role::Auditor) | None => house.create_key(v1::Role::Auditor, "").await,
+        };
+        let refused = send(&key, row.method, 6_000).await;
+        if row.method.contains(".AdminService/") {
+            let told = refused.err().and_then(|status| status.get_details_error_info());
+            assert!(
+                told.is_none_or(|info| info.reason != "LIMIT_REACHED"),
+                "{}: the contents of a measure are longer",
+                row.method
+            );
+        } else if row.method.contains(".ServerReflection/") {
+            // It reads no further, and says nothing of it.
+            assert!(refused.is_ok(), "{}: {refused:?}", row.method);
+        } else {
+            let status = refused.expect_err(row.method);
+            assert_eq!(limit(&status), ("message_bytes".into(), 5_000), "{}", row.method);
+        }
+    }
+    let status = send(&house.operator, "tacita.v1.AdminService/CreateMeasure", 33 << 20).await.unwrap_err();
+    assert_eq!(limit(&status).0, "admin_message_bytes");
+    met.meet(&status, 32 << 20);
+}
+
 /// The time in work: of 0, so that nothing has to be timed. A stream is refused where there will never be a turn.
 async fn of_time(met: &mut Met) {
     let cast = Cast::with(|config| config.limits.upload_millis = 0).await;
@@ -127,6 +210,7 @@ async fn of_work(met: &mut Met) {
         limits.issuances_in_flight = 0;
         limits.queries_in_flight = 0;
         limits.followers = 0;
+        limits.backups = 0;
     })
     .await;
     let follow = v1::WatchQueryRequest { query: Some(cells("acme/spring")), ..Default::default() };
@@ -138,6 +222,7 @@ async fn of_work(met: &mut Met) {
         cast.daily.tokens_of(&epoch, manifest.policy.token_batch as usize).await.unwrap_err(),
         cast.house.ask(&cast.acme, cells("acme/spring")).await.unwrap_err(),
         cast.house.reporting(&cast.acme).watch_query(follow).await.unwrap_err(),
+        cast.house.admin().backup(v1::BackupRequest {}).await.unwrap_err(),
     ];
     for status in refusals {
         met.meet(&status, 0);
@@ -178,6 +263,14 @@ async fn connected(house: &House) -> Result<AdminServiceClient<Channel>, Status>
 }
 
 async fn of_connections(met: &mut Met) {
+    let cast = Cast::with(|config| config.limits.connections_per_tenant = 1).await;
+    cast.house.ask(&cast.acme, cells("acme/spring")).await.unwrap();
+    let other = Channel::from_shared(format!("http://{}", cast.house.collector.address())).unwrap().connect_lazy();
+    let caller = InterceptedService::new(other, support::Bearer::new(&cast.acme));
+    let asked = ReportingServiceClient::new(caller).list_campaigns(v1::ListCampaignsRequest {}).await;
+    let status = asked.unwrap_err();
+    assert_eq!(limit(&status).0, "connections_per_tenant");
+    met.meet(&status, 1);
     for (most, per_peer, name) in [(2, 9, "connections"), (9, 2, "connections_per_peer")] {
         let house = House::open(|config| {
             config.limits.connections = most;
@@ -206,5 +299,48 @@ async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
     of_time(&mut met).await;
     of_tokens(&mut met).await;
     of_connections(&mut met).await;
+    of_declarations(&mut met).await;
+    of_messages(&mut met).await;
     assert_eq!(met.0, written("Collector"));
+}
+
+/// What stands between `before` and the next quote, everywhere in the sources of a crate.
+fn named_in(folder: &Path, before: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            names.extend(named_in(&entry, before));
+        } else {
+            let source = fs::read_to_string(&entry).unwrap();
+            let source = source.split("#[cfg(test)]").next().unwrap();
+            let name = |part: &str| part.split('"').next().map(str::to_owned);
+            names.extend(source.split(before).skip(1).filter_map(name));
+        }
+    }
+    names
+}
+
+/// The other way round: from the code to the page.
+#[test]
+fn every_limit_of_the_code_is_on_the_page() {
+    let page = include_str!("../../../spec/limits.md");
+    let section = page.split("\n## ").find(|part| part.starts_with("Collector")).unwrap();
+    let told = format!("{:?}", Limits::default());
+    let fields = told.trim_start_matches("Limits { ").split(", ").map(|field| field.split(": ").next().unwrap());
+    for field in fields {
+        let setting = match field {
+            "drain" => "`drain`".to_owned(),
+            field => format!("`limits.{}`", field.replace('_', "-")),
+        };
+        assert!(section.contains(&setting), "spec/limits.md says nothing of {setting}");
+    }
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let refusing: BTreeSet<_> = ["Limit { name: \"", "exhausted(\"", "Names(\""]
+        .iter()
+        .flat_map(|&before| named_in(&sources, before))
+        .collect();
+    assert!(refusing.len() > 10, "{refusing:?}");
+    for name in refusing {
+        assert!(section.contains(&format!("`{name}`")), "spec/limits.md has no row for {name}");
+    }
 }

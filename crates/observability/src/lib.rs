@@ -4,7 +4,6 @@
 //! |---|---|
 //! | [`calls`] | a layer that counts every call by method, code and reason, and gives it a span |
 //! | `ending` | how a call ended, read from headers, trailers or gRPC-Web's last frame |
-//! | [`connections`] | connections that are counted while they are open |
 //! | [`page`] | the metrics as text, made anew only now and then |
 //! | [`process`] | the process: memory, processor time, descriptors |
 //! | [`health`] | what gRPC's health service says, up to the end |
@@ -17,7 +16,6 @@
 //! Nothing here takes a label from a caller: values are of closed sets, known before the first call.
 
 pub mod calls;
-pub mod connections;
 mod ending;
 pub mod health;
 pub mod listener;
@@ -29,7 +27,6 @@ pub mod registrar;
 pub mod samples;
 
 pub use calls::{CallLayer, Methods};
-pub use connections::Connections;
 pub use health::Health;
 pub use listener::Listener;
 pub use logs::{LogFilter, LogFormat};

@@ -1,6 +1,6 @@
 //! The listener for scrapers and probes: apart from the services, since it asks for no key.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -9,12 +9,32 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use tacita_connections::{Bounds, Connections, Limit, Server};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     page::{OPENMETRICS, Page},
     readiness::Unready,
+};
+
+/// The name of the limit on this listener's connections.
+pub const METRICS_MOST: &str = "metrics_connections";
+/// Of one address.
+pub const METRICS_PER_PEER: &str = "metrics_connections_per_peer";
+
+/// Some scrapers, and the probes of a machine or a cluster: who wants more than that is none of them.
+const BOUNDS: Bounds = Bounds {
+    most: Limit { name: METRICS_MOST, value: 64 },
+    per_peer: Limit { name: METRICS_PER_PEER, value: 16 },
+    per_tenant: None,
+    stranger: None,
+    idle: Duration::from_secs(75),
+    age: Duration::from_secs(3_600),
+    grace: Some(Duration::from_secs(10)),
+    streams: 16,
+    head_bytes: 8 << 10,
+    adaptive_window: false,
 };
 
 /// What the listener tells.
@@ -39,7 +59,13 @@ pub struct Listener {
 
 impl Bound {
     /// Answers with `page`, and with what `standing` says stands against being ready.
-    pub fn serve(self, page: Arc<Page>, standing: Arc<dyn Fn() -> Vec<Unready> + Send + Sync>) -> Listener {
+    /// A connection that has no place is counted among those that `connections` refused.
+    pub fn serve(
+        self,
+        page: Arc<Page>,
+        standing: Arc<dyn Fn() -> Vec<Unready> + Send + Sync>,
+        connections: &Connections,
+    ) -> Listener {
         let Self { listener, address } = self;
         tracing::info!(%address, "metrics are told");
         if !address.ip().is_loopback() {
@@ -51,8 +77,12 @@ impl Bound {
             .route("/readyz", get(ready))
             .with_state(Told { page, standing });
         let stop = CancellationToken::new();
-        let stopped = stop.clone().cancelled_owned();
-        tokio::spawn(async move { axum::serve(listener, routes).with_graceful_shutdown(stopped).await });
+        let server = Server::new(BOUNDS, connections.beside(), |limit, _| {
+            let told =
+                format!("{} connections for metrics are open, as many as may be ({})\n", limit.value, limit.name);
+            (StatusCode::SERVICE_UNAVAILABLE, told).into_response()
+        });
+        tokio::spawn(server.serve(listener, routes, stop.clone()));
         Listener { address, stop }
     }
 }

@@ -12,9 +12,17 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use tacita_admission::InWork;
-use tacita_observability::{Connections, Durations, Registrar, Unready, readiness::ReadyMetrics, seconds, sizes};
+use tacita_connections::Connections;
+use tacita_observability::{
+    Durations, Registrar, Unready,
+    listener::{METRICS_MOST, METRICS_PER_PEER},
+    readiness::ReadyMetrics,
+    seconds, sizes,
+};
 use tacita_protocol::outcome::Outcome;
 use tokio::time::Instant;
+
+use crate::web::connections::{MOST, PER_VISITOR};
 
 /// What a relay may not be ready for.
 pub(crate) const REASONS: [&str; 3] = ["manifest", "queue", "stopping"];
@@ -130,7 +138,6 @@ label! {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     pub(crate) connections: Connections,
-    pub(crate) connections_refused: Counter,
     /// Not on the page, where calls of the method are.
     pub(crate) token_requests: Counter,
     over_limit: Family<OfLimit, Counter>,
@@ -190,9 +197,8 @@ impl Metrics {
     /// Metrics in `registry`. Those of closed sets are there from the start, with 0.
     pub(crate) fn new(registry: &mut Registry) -> Self {
         let ready = ReadyMetrics::new(registry, "1 if it serves a manifest and takes envelopes", &REASONS);
-        let connections = Connections::new(registry);
+        let connections = Connections::new(registry, &[MOST, PER_VISITOR, METRICS_MOST, METRICS_PER_PEER]);
         let mut to = Registrar(registry);
-        let refused = "Connections refused because as many were open as may be, in all or of one address";
         let over = "Requests refused because a visitor had what a visitor may have: tokens, envelopes";
         let envelopes =
             "Envelopes by what became of them: refused here, made durable (queued), answered by the collector";
@@ -202,7 +208,6 @@ impl Metrics {
         let fetched = "When the collector last answered with a good one, Unix time; 0 for never";
         let metrics = Self {
             connections,
-            connections_refused: to.put("connections_refused", refused, Counter::default()),
             token_requests: Counter::default(),
             over_limit: to.put("over_limit", over, Family::default()),
             envelopes: to.put("envelopes", envelopes, Family::default()),

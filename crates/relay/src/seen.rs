@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use tacita_protocol::outcome::Outcome;
 
-use crate::metrics::Metrics;
+use crate::{
+    metrics::Metrics,
+    web::connections::{MOST, PER_VISITOR},
+};
 
 /// What the relay saw since it started.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -47,7 +50,7 @@ impl Metrics {
             token_requests: self.token_requests.get(),
             token_requests_over_limit: self.over_limit("tokens").get(),
             submissions_over_limit: self.over_limit("envelopes").get(),
-            connections_over_limit: self.connections_refused.get(),
+            connections_over_limit: [MOST, PER_VISITOR].map(|limit| self.connections.refused(limit)).iter().sum(),
             envelopes_queued,
             bytes_queued: envelopes_queued * tacita_tokens::ENVELOPE_LEN as u64,
             batches_uploaded: self.batches_answered.get(),

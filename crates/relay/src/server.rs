@@ -26,7 +26,7 @@ use crate::{
     uploader::Uploader,
     upstream::Upstream,
     visitor::TrustedProxies,
-    web::{self, Connections, Origins, ShortLinks},
+    web::{self, Origins, ShortLinks},
 };
 
 const FORGET_EVERY: Duration = Duration::from_secs(60);
@@ -160,13 +160,13 @@ impl Relay {
         let page = Arc::new(Page::new(registry, config.batch.age, look));
         let scrapers = scrapers.map(|bound| {
             let readiness = readiness.clone();
-            bound.serve(page, Arc::new(move || readiness.standing()))
+            bound.serve(page, Arc::new(move || readiness.standing()), &metrics.connections)
         });
         let (origins, requests) = (Origins::new(&config.allowed_origins)?, config.requests);
         let app = web::app(services, requests, origins, sdk.as_ref(), links.clone(), (readiness.health(), calls))?;
         tokio::spawn(readiness.clone().keep());
         let limits = (config.connections, requests);
-        let connections = Connections::new(limits, proxies, metrics.clone(), acceptor);
+        let connections = web::connections::server(limits, proxies, &metrics, acceptor);
         let server = tokio::spawn(connections.serve(listener, app, accept.clone()));
         let uploader = tokio::spawn(uploader.run(upload.clone()));
         tokio::spawn(manifest.clone().keep_fresh(config.manifest_refresh, accept.clone()));

@@ -140,6 +140,10 @@ impl Uploader {
         let (drawn, mut batches) = mpsc::channel(1);
         let drawer = tokio::spawn(draw_batches(self.queue.clone(), drawn, stop.clone()));
         while let Err(broken) = self.stream(&mut batches).await {
+            if matches!(broken, Broken::Ended) && self.unanswered.is_empty() {
+                // The collector ended a stream that had nothing to carry: the next batch opens another.
+                continue;
+            }
             tracing::warn!(%broken, unanswered = self.unanswered.len(), "an upload broke; its batches will be sent again");
             self.metrics.upload_broke(broken.reason());
             self.metrics.collector_answers(false);

@@ -1,24 +1,13 @@
 //! Which address a request counts against. It is used for the limits and for nothing else: it is never stored, logged or
 //! forwarded.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 use ipnet::IpNet;
 
-/// A visitor's address as far as the limit tells visitors apart: an IPv4 address, or the /64 of an IPv6 address, since
-/// one household has a whole /64.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Visitor(IpAddr);
-
-impl From<IpAddr> for Visitor {
-    fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V6(v6) => Self(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into()),
-            v4 => Self(v4),
-        }
-    }
-}
+/// A visitor's address as far as limits tell visitors apart.
+pub(crate) use tacita_connections::Peer as Visitor;
 
 /// The proxies whose word is believed.
 #[derive(Clone, Debug)]

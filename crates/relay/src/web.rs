@@ -10,7 +10,7 @@
 //! | `sdk` | the SDK's files |
 //! | `simple` | submission that a browser sends without asking leave first |
 
-mod connections;
+pub(crate) mod connections;
 mod limits;
 mod links;
 mod message;
@@ -42,7 +42,7 @@ use tonic_health::{
 };
 use tonic_web::GrpcWebLayer;
 
-pub(crate) use self::{connections::Connections, links::ShortLinks, origins::Origins};
+pub(crate) use self::{links::ShortLinks, origins::Origins};
 use crate::{config::RequestLimit, refusal::Cause, sdk::Sdk, services::Services};
 
 /// All that is served. Limits stand inside CORS, so that a page may read which one it broke.

@@ -20,4 +20,4 @@ pub mod trial;
 pub use client::{ClientTls, Server};
 pub use files::{Identity, TlsError};
 pub use names::uri_names;
-pub use server::{Acceptor, ClientCertificates, ServerTls, Stream, incoming};
+pub use server::{Acceptor, ClientCertificates, ServerTls, Stream};

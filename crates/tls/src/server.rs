@@ -3,22 +3,13 @@
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use rustls::{ServerConfig, server::WebPkiClientVerifier, version::TLS13};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tokio_stream::wrappers::ReceiverStream;
 
 use crate::files::{Identity, Renewed, TlsError, authorities, provider};
 
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// The most handshakes under way; more wait unaccepted.
-const HANDSHAKES: usize = 1_024;
-/// The pause after the operating system gave no connection (no descriptors are left).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A connection whose handshake is done.
 pub type Stream = TlsStream<TcpStream>;
@@ -88,42 +79,4 @@ impl ServerTls {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
-}
-
-/// The connections of a listener, each once its handshake is done. A handshake that fails is the peer's affair.
-///
-/// Ends, and closes the listener, when it is dropped.
-pub fn incoming(listener: TcpListener, acceptor: Arc<Acceptor>) -> ReceiverStream<io::Result<Stream>> {
-    let (send, receive) = mpsc::channel(16);
-    let under_way = Arc::new(Semaphore::new(HANDSHAKES));
-    tokio::spawn(async move {
-        loop {
-            let place = under_way.clone().acquire_owned().await;
-            let accepted = tokio::select! {
-                () = send.closed() => return,
-                accepted = listener.accept() => accepted,
-            };
-            let (stream, _) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "no connection could be accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            let (acceptor, send) = (acceptor.clone(), send.clone());
-            tokio::spawn(async move {
-                let _place = place;
-                // Without it answers wait for more to send; a socket that cannot have it works all the same.
-                let _ = stream.set_nodelay(true);
-                match acceptor.accept(stream).await {
-                    // Nobody takes it: the server is going down.
-                    Ok(stream) => drop(send.send(Ok(stream)).await),
-                    // Whose it was is in no log: at a relay it is a visitor.
-                    Err(error) => tracing::debug!(%error, "a handshake failed"),
-                }
-            });
-        }
-    });
-    ReceiverStream::new(receive)
 }

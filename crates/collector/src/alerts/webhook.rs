@@ -9,8 +9,10 @@ use tacita_protocol::{
     time::{Clock, UnixTime},
 };
 use tokio::sync::Semaphore;
+use ureq::unversioned::transport::DefaultConnector;
 use zeroize::Zeroizing;
 
+use super::outside::{Inside, Outside};
 use crate::metrics::{WebhookMetrics, WebhookOutcome};
 
 /// Pauses before another try.
@@ -29,12 +31,21 @@ pub(super) enum Ended {
     ForNow,
 }
 
+/// Why a post was not taken.
+#[derive(Debug)]
+enum Problem {
+    /// It is where no webhook may be.
+    Inside,
+    /// Another try may be taken.
+    NotTaken(String),
+}
+
 /// Posts surges to the addresses that brands declared.
 pub(crate) struct Webhooks {
     agent: ureq::Agent,
     /// The collector's signing key, from which each address's secret follows.
     root: Zeroizing<[u8; 32]>,
-    /// Whether http to a loopback address is allowed.
+    /// Whether a loopback address is allowed, by plain http too.
     loopback: bool,
     under_way: Semaphore,
     metrics: WebhookMetrics,
@@ -61,13 +72,18 @@ fn signature(secret: &[u8; 32], at: UnixTime, body: &str) -> String {
 
 impl Webhooks {
     pub(crate) fn new(root: Zeroizing<[u8; 32]>, loopback: bool, metrics: WebhookMetrics) -> Self {
-        let agent = ureq::Agent::config_builder()
+        let config = ureq::Agent::config_builder()
             .timeout_global(Some(PATIENCE))
             .max_redirects(0)
             .http_status_as_error(false)
-            .build()
-            .into();
+            .build();
+        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Outside::new(loopback));
         Self { agent, root, loopback, under_way: Semaphore::new(UNDER_WAY), metrics }
+    }
+
+    /// Whether a webhook may be on this machine.
+    pub(crate) fn loopback(&self) -> bool {
+        self.loopback
     }
 
     /// The secret of a brand's address: a function of both and of the signing key, kept nowhere.
@@ -96,7 +112,12 @@ impl Webhooks {
                     self.metrics.count(WebhookOutcome::Delivered);
                     return Ended::ForGood;
                 }
-                Err(problem) => problem,
+                Err(Problem::Inside) => {
+                    self.metrics.count(WebhookOutcome::NotAllowed);
+                    tracing::warn!(%brand, "a webhook is in a network of the collector's own, where none is told");
+                    return Ended::ForGood;
+                }
+                Err(Problem::NotTaken(problem)) => problem,
             };
             let Some(seconds) = pause else {
                 self.metrics.count(WebhookOutcome::GivenUp);
@@ -110,7 +131,7 @@ impl Webhooks {
         Ended::ForGood
     }
 
-    async fn post(&self, url: &str, body: &str, signature: &str) -> Result<(), String> {
+    async fn post(&self, url: &str, body: &str, signature: &str) -> Result<(), Problem> {
         let (agent, url, body, signature) = (self.agent.clone(), url.to_owned(), body.to_owned(), signature.to_owned());
         let posted = tokio::task::spawn_blocking(move || {
             let request = agent.post(&url).header("content-type", "application/json");
@@ -118,9 +139,10 @@ impl Webhooks {
         });
         match posted.await {
             Ok(Ok(status)) if status.is_success() => Ok(()),
-            Ok(Ok(status)) => Err(format!("it answered {status}")),
-            Ok(Err(error)) => Err(problem_of(&error).to_owned()),
-            Err(crash) => Err(crash.to_string()),
+            Ok(Ok(status)) => Err(Problem::NotTaken(format!("it answered {status}"))),
+            Ok(Err(ureq::Error::Other(cause))) if cause.is::<Inside>() => Err(Problem::Inside),
+            Ok(Err(error)) => Err(Problem::NotTaken(problem_of(&error).to_owned())),
+            Err(crash) => Err(Problem::NotTaken(crash.to_string())),
         }
     }
 }

@@ -40,9 +40,16 @@ pub(crate) enum Change {
         #[serde(default)]
         policy: CampaignPolicy,
     },
-    /// What the brand says of its campaign; replaces what it said before.
+    /// What the brand says of its campaign; replaces what it said before. Entries of before [`Change::DeclarationMade`], which are counted
+    /// in the revision of manifests for good: one revision is one sequence of bytes.
     CampaignDeclared {
         campaign: CampaignId,
+        declaration: Box<Declaration>,
+    },
+    /// The same, and the day (of UTC, since 1970) whose allowance it was. No manifest says anything of it.
+    DeclarationMade {
+        campaign: CampaignId,
+        day: u64,
         declaration: Box<Declaration>,
     },
     /// Contents that measures may be over. An entry of its own, before the first measure over them: several measures share
@@ -142,6 +149,7 @@ impl Change {
                 | Self::LogFilterSet { .. }
                 | Self::TokensSetAside { .. }
                 | Self::BackupTaken {}
+                | Self::DeclarationMade { .. }
         )
     }
 }

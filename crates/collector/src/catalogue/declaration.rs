@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use prost::Message as _;
 use serde::{Deserialize, Serialize};
 use tacita_proto::v1;
 use tacita_protocol::time::UnixTime;
 
 use super::Refused;
+use crate::{alerts::check_host, pool::Limit};
 
 /// The most costs of a campaign.
 const MAX_COSTS: usize = 1_000;
@@ -14,7 +16,12 @@ const MAX_COSTS: usize = 1_000;
 const MAX_CATEGORIES: usize = 256;
 /// The most webhooks.
 const MAX_WEBHOOKS: usize = 5;
-/// The most bytes of a market, a category's name or a webhook's address.
+/// The most values of buckets.
+const MAX_BUCKETS: usize = 256;
+/// The most bytes of all of it, as it comes over the wire: it stays in the log for good. That is a cost a day for a year, a value for each
+/// bucket, and some hundreds of contents in categories.
+const MAX_BYTES: Limit = Limit { name: "declaration_bytes", value: 64 << 10 };
+/// The most bytes of a market, a bucket, a content, a category's name or a webhook's address.
 const MAX_TEXT: usize = 256;
 
 /// The declared part of a campaign. Nothing of it goes to devices.
@@ -53,7 +60,9 @@ fn refuse<T>(problem: impl Into<String>) -> Result<T, Refused> {
 
 impl Declaration {
     /// Reads what a brand declares, and names what cannot be.
-    pub(crate) fn read(wire: v1::Declaration) -> Result<Self, Refused> {
+    /// `loopback`: whether webhooks may be on the collector's own machine.
+    pub(crate) fn read(wire: v1::Declaration, loopback: bool) -> Result<Self, Refused> {
+        check_size(&wire)?;
         check_text("market", &wire.market)?;
         let costs = costs(wire.costs)?;
         let is_currency = wire.currency.len() == 3 && wire.currency.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -61,6 +70,10 @@ impl Declaration {
             return refuse("currency: write three capital letters of ISO 4217, for example EUR");
         }
         let bucket_values = wire.bucket_values.into_iter().map(|one| (one.bucket, one.value)).collect::<Vec<_>>();
+        if bucket_values.len() > MAX_BUCKETS {
+            return refuse(format!("bucket_values: at most {MAX_BUCKETS}"));
+        }
+        bucket_values.iter().try_for_each(|(bucket, _)| check_text("bucket_values: a bucket", bucket))?;
         if let Some((bucket, _)) = bucket_values.iter().find(|(_, value)| !value.is_finite()) {
             return refuse(format!("bucket_values: '{}' must be a number", short(bucket)));
         }
@@ -68,7 +81,7 @@ impl Declaration {
         if webhooks.len() > MAX_WEBHOOKS {
             return refuse(format!("webhooks: at most {MAX_WEBHOOKS}"));
         }
-        webhooks.iter().try_for_each(|url| check_webhook(url))?;
+        webhooks.iter().try_for_each(|url| check_webhook(url, loopback))?;
         Ok(Self {
             market: wire.market,
             currency: wire.currency,
@@ -131,6 +144,7 @@ fn categories(wire: Vec<v1::Category>) -> Result<Vec<Category>, Refused> {
             return refuse("categories: give each its own name");
         }
         for content in &category.contents {
+            check_text("categories: a content", content)?;
             if let Some(other) = of_content.insert(content, &category.name) {
                 let content = short(content);
                 return refuse(format!("categories: '{content}' is in '{other}' and '{}': choose one", category.name));
@@ -140,15 +154,34 @@ fn categories(wire: Vec<v1::Category>) -> Result<Vec<Category>, Refused> {
     Ok(wire.into_iter().map(|one| Category { name: one.name, contents: one.contents }).collect())
 }
 
-/// https, or http to a loopback address: what is told is the brand's own, and does not travel in the clear.
-fn check_webhook(url: &str) -> Result<(), Refused> {
+/// The declared part of all that it may hold. Webhooks' secrets are the collector's to say.
+fn check_size(wire: &v1::Declaration) -> Result<(), Refused> {
+    let (bytes, most) = (wire.encoded_len(), MAX_BYTES.value);
+    match bytes > most {
+        true => Err(Refused::Beyond {
+            field: "declaration",
+            limit: MAX_BYTES,
+            problem: format!("it has {bytes} bytes: at most {most}"),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// https, or http to a loopback address: what is told is the brand's own, and does not travel in the clear. Never to a network of the
+/// collector's own.
+fn check_webhook(url: &str, loopback: bool) -> Result<(), Refused> {
     let parsed: Option<http::Uri> = url.parse().ok().filter(|_| url.len() <= MAX_TEXT);
-    let holds = parsed.is_some_and(|uri| match (uri.scheme_str(), uri.host()) {
+    let holds = parsed.as_ref().is_some_and(|uri| match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(host)) => !host.is_empty(),
         (Some("http"), Some(host)) => matches!(host, "localhost" | "127.0.0.1" | "[::1]"),
         _ => false,
     });
+    let is_inside = parsed.as_ref().and_then(http::Uri::host).is_some_and(|host| check_host(host, loopback).is_err());
     match holds {
+        true if is_inside => refuse(format!(
+            "webhooks: '{}' is an address of the collector's own network: name one that the Internet knows",
+            short(url)
+        )),
         true => Ok(()),
         false => refuse(format!("webhooks: '{}' is no https address of at most {MAX_TEXT} bytes", short(url))),
     }
@@ -186,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_declaration_survives_the_wire_and_the_log() {
-        let declared = Declaration::read(full()).unwrap();
+        let declared = Declaration::read(full(), false).unwrap();
         assert_eq!(declared.to_wire(), full());
         let logged = serde_json::to_string(&declared).unwrap();
         assert_eq!(serde_json::from_str::<Declaration>(&logged).unwrap(), declared);
@@ -202,7 +235,7 @@ mod tests {
         let refusal = |change: fn(&mut v1::Declaration)| {
             let mut wire = full();
             change(&mut wire);
-            Declaration::read(wire).unwrap_err().to_string()
+            Declaration::read(wire, false).unwrap_err().to_string()
         };
         assert!(refusal(|d| d.currency.clear()).contains("ISO 4217"));
         assert!(refusal(|d| d.costs[0].range = None).contains("costs"));
@@ -215,5 +248,18 @@ mod tests {
                 .contains("'/a' is in 'sport' and 'news'")
         );
         assert!(refusal(|d| d.market = "x".repeat(300)).contains("market"));
+        assert!(refusal(|d| d.bucket_values[0].bucket = "x".repeat(300)).contains("bucket_values"));
+        assert!(refusal(|d| d.categories[0].contents[0] = "x".repeat(300)).contains("content"));
+        for inside in
+            ["https://169.254.169.254/latest", "https://10.0.0.1:8443/", "https://[::1]/", "http://localhost/"]
+        {
+            let mut wire = full();
+            wire.webhooks[0].url = inside.into();
+            let told = Declaration::read(wire, false).unwrap_err().to_string();
+            assert!(told.contains("own network") && told.contains(inside), "{told}");
+        }
+        let mut wire = full();
+        wire.webhooks[0].url = "http://127.0.0.1:8080/".into();
+        assert!(Declaration::read(wire, true).is_ok());
     }
 }

@@ -15,8 +15,12 @@ const VERSION: u32 = 2;
 
 /// What only a brand and the operator know: by kind, the field that is kept in the private part. What a brand declares are its
 /// numbers, and addresses that may hold secrets; a surge is an estimate of its campaign.
-const PRIVATE: [(&str, &str); 3] =
-    [("campaign-declared", "declaration"), ("contents-listed", "ids"), ("surge-found", "surge")];
+const PRIVATE: [(&str, &str); 4] = [
+    ("campaign-declared", "declaration"),
+    ("declaration-made", "declaration"),
+    ("contents-listed", "ids"),
+    ("surge-found", "surge"),
+];
 
 /// The public part's word for the digest of the private one.
 const DIGEST: &str = "private";
@@ -177,7 +181,7 @@ mod tests {
 
     fn declared() -> Change {
         let declaration = Declaration { market: "a market of ours".into(), ..Declaration::default() };
-        Change::CampaignDeclared { campaign: CampaignId(1), declaration: Box::new(declaration) }
+        Change::DeclarationMade { campaign: CampaignId(1), day: 20_000, declaration: Box::new(declaration) }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tacita_protocol::{
     audit::{Link, Place},
     catalogue::{CatalogueDigest, Contents},
     epoch::{CHAIN_START, EpochEntry, EpochId, chain_after},
+    id::CampaignId,
     manifest::DevicePolicy,
     measure::Measure,
     time::UnixTime,
@@ -15,8 +16,8 @@ use tacita_protocol::{
 use tacita_tokens::PublicKey;
 
 use super::{
-    ApiKey, Brand, Campaign, Catalogue, Change, CountedMeasure, Entry, Epoch, LogFault, Principal, Publisher, Standing,
-    entry::parts, next_number,
+    ApiKey, Brand, Campaign, Catalogue, Change, CountedMeasure, Declaration, Declared, Entry, Epoch, LogFault,
+    Principal, Publisher, Standing, entry::parts, next_number,
 };
 
 /// What of a change does not follow.
@@ -68,12 +69,12 @@ impl Catalogue {
                     attribution_seconds,
                     policy,
                     declaration,
+                    declared: Declared::default(),
                 })?;
             }
-            Change::CampaignDeclared { campaign, declaration } => {
-                let place = campaign.0.checked_sub(1).and_then(|place| self.campaigns.get_mut(place as usize));
-                let campaign = place.ok_or("the campaign's number")?;
-                *campaign = Arc::new(Campaign { declaration: Arc::from(declaration), ..Campaign::clone(campaign) });
+            Change::CampaignDeclared { campaign, declaration } => self.declare(campaign, None, *declaration)?,
+            Change::DeclarationMade { campaign, day, declaration } => {
+                self.declare(campaign, Some(day), *declaration)?
             }
             Change::ContentsListed { digest, ids } => self.take_in_contents(digest, ids)?,
             Change::MeasureCreated(measure) => self.take_in_measure(*measure)?,
@@ -114,6 +115,14 @@ impl Catalogue {
         }
         self.length += 1;
         self.revision += u64::from(revises);
+        Ok(())
+    }
+
+    fn declare(&mut self, campaign: CampaignId, day: Option<u64>, declaration: Declaration) -> Result<(), Broken> {
+        let place = campaign.0.checked_sub(1).and_then(|place| self.campaigns.get_mut(place as usize));
+        let campaign = place.ok_or("the campaign's number")?;
+        let declared = day.map_or(campaign.declared, |day| campaign.declared.and_on(day));
+        *campaign = Arc::new(Campaign { declaration: Arc::new(declaration), declared, ..Campaign::clone(campaign) });
         Ok(())
     }
 

@@ -20,6 +20,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use tacita_connections::Tenant;
 use tacita_dp::Mechanism;
 use tacita_protocol::{
     audit::Head,
@@ -67,6 +68,15 @@ impl Principal {
             Self::Auditor => Role::Auditor,
         }
     }
+
+    /// The publisher or brand, of which there are many beside each other: none of them may take what all others need.
+    pub(crate) const fn tenant(self) -> Option<Tenant> {
+        match self {
+            Self::Publisher(PublisherId(number)) => Some(Tenant("publisher", number)),
+            Self::Brand(BrandId(number)) => Some(Tenant("brand", number)),
+            Self::Operator | Self::Auditor => None,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -93,6 +103,27 @@ pub(crate) struct Campaign {
     pub(crate) policy: CampaignPolicy,
     /// The newest; shared, since answers are made from it.
     pub(crate) declaration: Arc<Declaration>,
+    /// How often it was declared.
+    pub(crate) declared: Declared,
+}
+
+/// How often a campaign was declared on the newest day on which it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Declared {
+    day: u64,
+    times: usize,
+}
+
+impl Declared {
+    /// How often on `day`. Clocks differ: a day that is over for one collector is for all.
+    pub(crate) fn times_on(self, day: u64) -> usize {
+        if day > self.day { 0 } else { self.times }
+    }
+
+    /// Once more, on `day`.
+    fn and_on(self, day: u64) -> Self {
+        Self { day: day.max(self.day), times: self.times_on(day) + 1 }
+    }
 }
 
 /// A measure, the mechanism that answers it, made once, and the contents that it tells apart.
@@ -163,7 +194,7 @@ impl Epoch {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalogue {
     length: u64,
-    /// Grows with each entry that manifests may depend on: all but those of surges, log filters and tokens set aside. An entry that the store
+    /// Grows with each entry that manifests may depend on: all but those of surges, log filters, declarations and tokens set aside. An entry that the store
     /// was restored says what it is.
     revision: u64,
     head: Head,

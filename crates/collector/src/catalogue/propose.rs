@@ -57,12 +57,22 @@ impl Catalogue {
         })
     }
 
-    /// What a brand says of its campaign; [`Refused::AlreadySo`] when it said so before.
-    pub(crate) fn propose_declaration(&self, campaign: CampaignId, said: &Declaration) -> Result<Change, Refused> {
-        let known = self.campaign(campaign).is_some_and(|campaign| *campaign.declaration == *said);
-        match known {
-            true => Err(Refused::AlreadySo),
-            false => Ok(Change::CampaignDeclared { campaign, declaration: Box::new(said.clone()) }),
+    /// What a brand says of its campaign, at most `a_day` times on one day; [`Refused::AlreadySo`] when it said so before.
+    pub(crate) fn propose_declaration(
+        &self,
+        campaign: CampaignId,
+        said: &Declaration,
+        now: UnixTime,
+        a_day: usize,
+    ) -> Result<Change, Refused> {
+        let day = now.0 / 86_400;
+        let known = self.campaign(campaign);
+        if known.is_some_and(|campaign| *campaign.declaration == *said) {
+            return Err(Refused::AlreadySo);
+        }
+        match known.is_some_and(|campaign| campaign.declared.times_on(day) >= a_day) {
+            true => Err(Refused::TooOften(Limit { name: "declarations_per_day", value: a_day })),
+            false => Ok(Change::DeclarationMade { campaign, day, declaration: Box::new(said.clone()) }),
         }
     }
 

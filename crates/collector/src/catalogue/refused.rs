@@ -31,6 +31,12 @@ pub(crate) enum Refused {
          next epoch"
     )]
     Quota { quota: u64, epoch: EpochId },
+    /// The campaign was declared as often as it may be on one day.
+    #[error(
+        "the limit {} = {} of this campaign is reached: each declaration is kept for good; declare it again tomorrow, in one piece",
+        .0.name, .0.value
+    )]
+    TooOften(Limit),
     /// Granting it would break the order of things.
     #[error("{0}")]
     Precondition(String),

@@ -202,8 +202,8 @@ mod tests {
         find(&mut catalogue, &surge("whatsapp", 100_000)).unwrap();
         assert_eq!(catalogue.propose_surge_told(4), Err(Refused::AlreadySo), "none was declared");
         let webhooks = vec![v1::Webhook { url: "https://acme.example/".into(), secret: String::new() }];
-        let said = Declaration::read(v1::Declaration { webhooks, ..Default::default() }).unwrap();
-        let change = catalogue.propose_declaration(CampaignId(1), &said).unwrap();
+        let said = Declaration::read(v1::Declaration { webhooks, ..Default::default() }, false).unwrap();
+        let change = catalogue.propose_declaration(CampaignId(1), &said, UnixTime(0), 1).unwrap();
         catalogue.take_in(change).unwrap();
         find(&mut catalogue, &surge("telegram", 100_000)).unwrap();
         let change = catalogue.propose_surge_told(6).unwrap();

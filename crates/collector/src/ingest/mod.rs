@@ -16,6 +16,7 @@ use std::{
 
 use futures_util::future::join_all;
 use tacita_admission::Admission;
+use tacita_connections::Tenant;
 use tacita_protocol::{
     epoch::{EpochId, EpochState},
     id::PublisherId,
@@ -24,15 +25,15 @@ use tacita_protocol::{
 };
 use tacita_store::{Committed, Entry, Partition, StoreError, TallyStore, Verdict};
 use tacita_tokens::{Envelope, Nullifier};
-use tokio::sync::OwnedSemaphorePermit;
 
 pub(crate) use self::{answers::Answered, opening::Opening};
 use self::{answers::Answers, opening::JOB, validate::Rules};
 use crate::{
-    catalogue::Catalogue,
+    catalogue::{Catalogue, Principal},
     config::WindowPolicy,
     keys::{EpochKeeper, KeyMissing, PublisherKeys},
     metrics::{Metrics, StoreCall, Wait},
+    places::Place,
     pool::{CryptoPool, JobLost, Limit, Overload},
     registry::{Registry, RegistryError},
 };
@@ -94,12 +95,16 @@ type ByPartition = BTreeMap<(EpochId, Partition), Vec<(usize, Entry)>>;
 #[derive(Debug)]
 pub(crate) struct Leave {
     _reports: tacita_admission::Leave<PublisherId>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// As many reports as are in work at the least: each thread has a job in hand, and another one to go on with.
 pub(crate) const fn least_in_work(threads: usize) -> usize {
     2 * JOB * threads
+}
+
+fn tenant_of(publisher: PublisherId) -> Option<Tenant> {
+    Principal::Publisher(publisher).tenant()
 }
 
 impl Ingest {
@@ -111,7 +116,7 @@ impl Ingest {
     /// Leave for one batch, or a refusal at once where it would be answered late.
     pub(crate) fn enter(&self, publisher: PublisherId, reports: usize) -> Result<Leave, Overload> {
         let reports = self.admission.enter(&publisher, reports).ok_or(Overload(self.upload_millis))?;
-        Ok(Leave { _reports: reports, _place: self.pool.enter()? })
+        Ok(Leave { _reports: reports, _place: self.pool.enter(tenant_of(publisher))? })
     }
 
     /// Leave for one batch, in turn.
@@ -119,7 +124,7 @@ impl Ingest {
         let turn = async {
             let reports =
                 self.admission.enter_in_turn(&publisher, reports).await.ok_or(Overload(self.upload_millis))?;
-            Ok(Leave { _reports: reports, _place: self.pool.enter_in_turn().await? })
+            Ok(Leave { _reports: reports, _place: self.pool.enter_in_turn(tenant_of(publisher)).await? })
         };
         self.metrics.waited(Wait::UploadTurn, turn).await
     }

@@ -98,9 +98,9 @@ impl Scene {
     }
 
     pub(super) fn declare(&mut self, declaration: v1::Declaration) {
-        let said = Declaration::read(declaration).unwrap();
+        let said = Declaration::read(declaration, false).unwrap();
         let campaign = self.catalogue.campaigns()[0].id;
-        let change = self.catalogue.propose_declaration(campaign, &said).unwrap();
+        let change = self.catalogue.propose_declaration(campaign, &said, UnixTime(0), 1_000).unwrap();
         self.catalogue.take_in(change).unwrap();
     }
 

@@ -2,12 +2,14 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `doors` | how many connections there may be, and how long |
 //! | `foundation` | what all services stand on: the store, the catalogue, the keepers |
 //! | `routes` | every service, and what stands before it |
 //! | `operator_key` | the first operator's key |
 //! | `running` | a collector that answers, until it is told to stop |
 //! | [`simulation`] | the same rooms, turned by hand |
 
+mod doors;
 mod foundation;
 mod operator_key;
 mod routes;
@@ -19,15 +21,12 @@ use std::sync::Arc;
 
 use tacita_observability::Listener;
 use tacita_protocol::time::Clock;
-use tacita_tls::{Acceptor, incoming};
 use tokio::net::TcpListener;
-use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::TcpIncoming;
 
 pub use self::running::RunningCollector;
 use self::{foundation::Foundation, operator_key::ensure_operator_key};
-use crate::{CollectorConfig, CollectorError, connections::Connections, readiness};
+use crate::{CollectorConfig, CollectorError, readiness};
 
 /// The collector: issuer, ingest, reporting and administration behind one listener.
 #[derive(Debug)]
@@ -48,11 +47,11 @@ impl Collector {
     ) -> Result<RunningCollector, CollectorError> {
         config.check()?;
         let address = listener.local_addr().map_err(|error| CollectorError::Server(error.to_string()))?;
-        let acceptor = config.tls.clone().map(Acceptor::new).transpose()?.map(Arc::new);
         let patience = config.limits.drain;
         let operator_key = config.data.join("operator.key");
         let foundation = Foundation::lay(config, clock).await?;
         ensure_operator_key(&foundation, &operator_key).await?;
+        let doors = doors::server(&foundation.config, &foundation.metrics)?;
 
         let readiness = foundation.readiness.clone();
         readiness.announce().await;
@@ -72,23 +71,8 @@ impl Collector {
         });
         let (keys, store, look) = (foundation.keys.clone(), foundation.store.clone(), foundation.look.clone());
         let verifying_key = foundation.signing_key.verifying_key();
-        let (most, open) = (foundation.config.limits, foundation.metrics.connections.clone());
-        let places = Connections::new(most.connections, most.connections_per_peer);
-        let router = foundation.router(readiness.health())?;
-        let end = drain.clone().cancelled_owned();
-        let server = match acceptor {
-            Some(acceptor) => {
-                let incoming = places.admit(incoming(listener, acceptor), drain.clone());
-                let incoming = incoming.map(move |accepted| accepted.map(|stream| open.count(stream)));
-                tokio::spawn(router.serve_with_incoming_shutdown(incoming, end))
-            }
-            None => {
-                let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-                let incoming = places.admit(incoming, drain.clone());
-                let incoming = incoming.map(move |accepted| accepted.map(|stream| open.count(stream)));
-                tokio::spawn(router.serve_with_incoming_shutdown(incoming, end))
-            }
-        };
+        let app = foundation.routes(readiness.health())?.into_axum_router();
+        let server = tokio::spawn(doors.serve(listener, app, drain.clone()));
         let keeper = tokio::spawn({
             let (keys, stop, readiness) = (keys.clone(), stop.clone(), readiness.clone());
             let announce = move || {
@@ -132,6 +116,6 @@ impl Foundation {
         let readiness = Arc::downgrade(&self.readiness);
         let standing =
             move || readiness.upgrade().map_or_else(|| vec![readiness::stopping()], |readiness| readiness.standing());
-        Ok(Some(bound.serve(self.page.clone(), Arc::new(standing))))
+        Ok(Some(bound.serve(self.page.clone(), Arc::new(standing), &self.metrics.connections)))
     }
 }

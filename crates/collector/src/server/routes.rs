@@ -10,10 +10,7 @@ use tacita_proto::v1::{
     reporting_service_server::ReportingServiceServer, token_service_server::TokenServiceServer,
     transparency_service_server::TransparencyServiceServer,
 };
-use tonic::{
-    service::Routes,
-    transport::{Server, server::Router},
-};
+use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
 use super::foundation::Foundation;
@@ -23,6 +20,7 @@ use crate::{
     ingest::{Ingest, least_in_work},
     limits,
     pages::for_pages,
+    places::{FOLLOWERS, ISSUANCES, Names, Places, QUERIES, UPLOAD_STREAMS, UPLOADS},
     pool::{CryptoPool, Limit},
     quota::TokenQuota,
     receipts::Receipts,
@@ -36,21 +34,7 @@ const ADMIN_MESSAGE_BYTES: usize = 32 << 20;
 /// The descriptors of reflection itself.
 const REFLECTION: &[u8] = tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET;
 
-/// How often an idle connection is asked whether it lives.
-const KEEPALIVE: Duration = Duration::from_secs(30);
-
 impl Foundation {
-    pub(super) fn router(self, health: HealthReporter) -> Result<Router, CollectorError> {
-        Ok(Server::builder()
-            // gRPC-Web comes by HTTP/1.1 too.
-            .accept_http1(true)
-            .http2_keepalive_interval(Some(KEEPALIVE))
-            .http2_keepalive_timeout(Some(KEEPALIVE))
-            .http2_adaptive_window(Some(true))
-            .max_concurrent_streams(self.config.limits.streams_per_connection)
-            .add_routes(self.routes(health)?))
-    }
-
     /// Every service, as yet without a listener.
     pub(super) fn routes(self, health: HealthReporter) -> Result<Routes, CollectorError> {
         let most = self.config.limits.message_bytes;
@@ -62,20 +46,25 @@ impl Foundation {
         let health = tonic_health::server::HealthService::from_health_reporter(health);
         let certificates = self.config.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
         let guard = Guard::new(self.registry.clone(), self.clock.clone(), certificates);
-        let reporting = guard.before(ReportingServiceServer::new(self.reporting()));
+        let reporting = ReportingServiceServer::new(self.reporting()).max_decoding_message_size(most);
+        let health = tonic_health::pb::health_server::HealthServer::new(health).max_decoding_message_size(most);
+        let manifests = ManifestServiceServer::new(self.manifests()).max_decoding_message_size(most);
+        let tokens = TokenServiceServer::new(self.tokens()?).max_decoding_message_size(most);
+        let transparency = TransparencyServiceServer::new(self.transparency()).max_decoding_message_size(most);
+        let audit = AuditServiceServer::new(Audit { registry: self.registry.clone() }).max_decoding_message_size(most);
         let collection = self.collection()?;
         let check = collection.door();
         let collection = Door::new(CollectionServiceServer::new(collection).max_decoding_message_size(most), check);
         let admin = AdminServiceServer::new(self.admin()).max_decoding_message_size(ADMIN_MESSAGE_BYTES);
-        let services = Routes::new(guard.before(tonic_health::pb::health_server::HealthServer::new(health)))
-            .add_service(guard.before(reflection))
-            .add_service(guard.before(ManifestServiceServer::new(self.manifests())))
-            .add_service(guard.before(TokenServiceServer::new(self.tokens()?)))
+        let services = Routes::new(guard.before(health))
+            .add_service(guard.before(reflection.max_decoding_message_size(most)))
+            .add_service(guard.before(manifests))
+            .add_service(guard.before(tokens))
             .add_service(guard.before(collection))
-            .add_service(for_pages(reporting, &self.config.dashboard_origins))
+            .add_service(for_pages(guard.before(reporting), &self.config.dashboard_origins))
             .add_service(guard.before(admin))
-            .add_service(guard.before(TransparencyServiceServer::new(self.transparency())))
-            .add_service(guard.before(AuditServiceServer::new(Audit { registry: self.registry.clone() })));
+            .add_service(guard.before(transparency))
+            .add_service(guard.before(audit));
         let services = limits::named(services);
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
         Ok(Routes::from(routes.into_axum_router().layer(self.calls)))
@@ -86,8 +75,7 @@ impl Foundation {
     }
 
     fn tokens(&self) -> Result<Tokens, CollectorError> {
-        let limit = Limit { name: "issuances_in_flight", value: self.config.limits.issuances_in_flight };
-        let pool = self.pool("issue", limit)?;
+        let pool = self.pool("issue", self.places(ISSUANCES, self.config.limits.issuances_in_flight))?;
         let (registry, keys, clock) = (self.registry.clone(), self.keys.clone(), self.clock.clone());
         let quota = TokenQuota::new(registry.clone(), self.config.limits.tokens_per_publisher);
         Ok(Tokens { registry, keys, clock, pool, metrics: self.metrics.clone(), quota })
@@ -101,7 +89,7 @@ impl Foundation {
             keys: self.keys.clone(),
             store: self.store.clone(),
             clock: self.clock.clone(),
-            pool: self.pool("open", Limit { name: "uploads_in_flight", value: limits.uploads_in_flight })?,
+            pool: self.pool("open", self.places(UPLOADS, limits.uploads_in_flight))?,
             opening: Arc::default(),
             windows: self.config.window_policy,
             reports_per_batch: limits.reports_per_batch,
@@ -109,10 +97,10 @@ impl Foundation {
             upload_millis: Limit { name: "upload_millis", value: limits.upload_millis },
             metrics: self.metrics.clone(),
         };
-        let streams = Limit { name: "upload_streams", value: limits.upload_streams };
+        let streams = self.places(UPLOAD_STREAMS, limits.upload_streams);
         let drain = self.drain.clone();
         let receipts = Receipts { signing_key: self.signing_key.clone(), clock: self.clock.clone() };
-        Ok(Collection::new(Arc::new(ingest), receipts, streams, limits.batches_per_stream, drain))
+        Ok(Collection::new(Arc::new(ingest), receipts, streams, limits, drain))
     }
 
     fn transparency(&self) -> Transparency {
@@ -122,14 +110,20 @@ impl Foundation {
     fn reporting(&self) -> Reporting {
         let limits = &self.config.limits;
         let desk = Arc::new(Desk::new(self.tallies.clone(), self.clock.clone()));
-        let queries = Limit { name: "queries_in_flight", value: limits.queries_in_flight };
-        let followers = Limit { name: "followers", value: limits.followers };
-        let (registry, webhooks) = (self.registry.clone(), self.webhooks.clone());
-        let (limits, metrics) = ([queries, followers], self.metrics.clone());
-        Reporting::new(registry, desk, webhooks, limits, self.drain.clone(), metrics)
+        Reporting {
+            registry: self.registry.clone(),
+            desk,
+            webhooks: self.webhooks.clone(),
+            queries: Arc::new(self.places(QUERIES, limits.queries_in_flight)),
+            followers: self.places(FOLLOWERS, limits.followers),
+            declarations_per_day: limits.declarations_per_day,
+            drain: self.drain.clone(),
+            metrics: self.metrics.clone(),
+        }
     }
 
     fn admin(&self) -> Admin {
+        let backups = (Limit { name: "backups", value: self.config.limits.backups }, &*self.metrics);
         Admin {
             registry: self.registry.clone(),
             store: self.store.clone(),
@@ -141,12 +135,16 @@ impl Foundation {
             readiness: self.readiness.clone(),
             log: self.config.log.clone(),
             verifying_key: self.signing_key.verifying_key(),
-            backups: Backups::new(self.backup.clone(), self.clock.clone(), self.drain.clone()),
+            backups: Backups::new(self.backup.clone(), self.clock.clone(), self.drain.clone(), backups),
         }
     }
 
-    fn pool(&self, kind: &'static str, limit: Limit) -> Result<CryptoPool, CollectorError> {
-        CryptoPool::new(kind, self.config.limits.crypto_threads, limit, &self.metrics)
+    fn places(&self, names: Names, most: usize) -> Places {
+        Places::new(names, most, &self.config.limits, &self.metrics)
+    }
+
+    fn pool(&self, kind: &'static str, places: Places) -> Result<CryptoPool, CollectorError> {
+        CryptoPool::new(kind, self.config.limits.crypto_threads, places, &self.metrics)
             .map_err(|error| CollectorError::Server(error.to_string()))
     }
 }

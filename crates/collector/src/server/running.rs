@@ -33,7 +33,7 @@ pub struct RunningCollector {
     pub(super) record: JoinHandle<()>,
     /// Ends with the keeper.
     pub(super) retention: JoinHandle<()>,
-    pub(super) server: JoinHandle<Result<(), tonic::transport::Error>>,
+    pub(super) server: JoinHandle<()>,
     pub(super) patience: Duration,
 }
 
@@ -95,7 +95,7 @@ impl RunningCollector {
         let _ = (&mut self.record).await;
         let _ = (&mut self.retention).await;
         let result = match ended {
-            Ok(Ok(served)) => served.map_err(|error| CollectorError::Server(error.to_string())),
+            Ok(Ok(())) => Ok(()),
             Ok(Err(crash)) => Err(CollectorError::Server(crash.to_string())),
             Err(_) => {
                 tracing::warn!("some calls outlasted the drain and were cut off");

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::{
+    metrics::Metrics,
     pool::{Limit, Overload},
     refusal,
 };
@@ -20,12 +21,13 @@ const WAITING: usize = 4;
 
 pub(crate) type BackupStream = Pin<Box<dyn Stream<Item = Result<v1::BackupResponse, Status>> + Send>>;
 
-/// Makes backups, one at a time: each holds on to what is deleted meanwhile.
+/// Makes backups, few at a time (one unless told otherwise): each holds on to what is deleted meanwhile.
 #[derive(Debug)]
 pub(crate) struct Backups {
     store: Option<Arc<dyn Backup>>,
     clock: Arc<dyn Clock>,
-    one: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+    limit: Limit,
     drain: CancellationToken,
 }
 
@@ -38,8 +40,13 @@ pub(crate) struct BackupTurn {
 }
 
 impl Backups {
-    pub(crate) fn new(store: Option<Arc<dyn Backup>>, clock: Arc<dyn Clock>, drain: CancellationToken) -> Self {
-        Self { store, clock, one: Arc::new(Semaphore::new(1)), drain }
+    pub(crate) fn new(
+        store: Option<Arc<dyn Backup>>,
+        clock: Arc<dyn Clock>,
+        drain: CancellationToken,
+        (limit, metrics): (Limit, &Metrics),
+    ) -> Self {
+        Self { store, clock, turns: metrics.permits(limit), limit, drain }
     }
 
     /// Leave to make one, if this store can be and no other is being made.
@@ -49,8 +56,7 @@ impl Backups {
                            `tacita store restored` after restoring one";
             refusal::failed_precondition("NOT_THIS_STORE", message)
         })?;
-        let place = self.one.clone().try_acquire_owned();
-        let place = place.map_err(|_| Overload(Limit { name: "backups", value: 1 }))?;
+        let place = self.turns.clone().try_acquire_owned().map_err(|_| Overload(self.limit))?;
         Ok(BackupTurn { store, clock: self.clock.clone(), drain: self.drain.clone(), place })
     }
 }

@@ -1,19 +1,20 @@
 //! `CollectionService`: the stream of a relay's batches, and single calls.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
 use tacita_proto::v1::{self, collection_service_server::CollectionService};
 use tacita_protocol::{id::PublisherId, outcome::Outcome};
-use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
+    config::Limits,
     guard::Caller,
     ingest::{Answered, Ingest, IngestError, Leave},
     limits,
-    pool::{Limit, Overload},
+    places::Places,
+    pool::Limit,
     receipts::Receipts,
     refusal,
 };
@@ -22,9 +23,9 @@ use crate::{
 pub(crate) struct Collection {
     ingest: Arc<Ingest>,
     receipts: Arc<Receipts>,
-    streams: Arc<Semaphore>,
-    stream_limit: Limit,
+    streams: Places,
     batches_per_stream: usize,
+    idle: Duration,
     /// Once cancelled, streams take no further batch: what they took is answered, then they end.
     drain: CancellationToken,
 }
@@ -33,13 +34,13 @@ impl Collection {
     pub(crate) fn new(
         ingest: Arc<Ingest>,
         receipts: Receipts,
-        stream_limit: Limit,
-        batches_per_stream: usize,
+        streams: Places,
+        limits: &Limits,
         drain: CancellationToken,
     ) -> Self {
-        let streams = ingest.metrics.permits(stream_limit);
         let receipts = Arc::new(receipts);
-        Self { ingest, receipts, streams, stream_limit, batches_per_stream, drain }
+        let &Limits { batches_per_stream, upload_idle, .. } = limits;
+        Self { ingest, receipts, streams, batches_per_stream, idle: upload_idle, drain }
     }
 }
 
@@ -123,12 +124,13 @@ impl CollectionService for Collection {
     ) -> Result<Response<Self::UploadReportsStream>, Status> {
         let caller = Caller::of(&request)?;
         let publisher = caller.publisher()?;
-        let stream = self.streams.clone().try_acquire_owned().map_err(|_| Overload(self.stream_limit))?;
+        let stream = self.streams.enter(caller.principal.tenant())?;
         let (ingest, receipts) = (self.ingest.clone(), self.receipts.clone());
         let door = ingest.clone();
         // What was taken in before the key ended is answered; the reason comes after it.
-        let answers = caller
-            .while_admitted(request.into_inner())
+        // Nor does one without batches keep its place: whoever has one again opens another.
+        let batches = tokio_stream::StreamExt::timeout(caller.while_admitted(request.into_inner()), self.idle);
+        let answers = tokio_stream::StreamExt::map_while(batches, Result::ok)
             .take_until(self.drain.clone().cancelled_owned())
             .then(move |request| admitted(door.clone(), publisher, request))
             // On a task of its own: what was admitted goes on, and makes room, also where the caller does not read its answers.
@@ -138,7 +140,7 @@ impl CollectionService for Collection {
             .buffered(self.batches_per_stream)
             .map(|answered| answered.unwrap_or_else(|crash| Err(refusal::internal(crash))))
             .map(move |answer| {
-                // The stream's permit lives as long as the stream.
+                // The stream's place lives as long as the stream.
                 let _ = &stream;
                 answer
             });

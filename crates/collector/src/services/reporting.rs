@@ -3,9 +3,10 @@
 use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::Stream;
+use tacita_connections::Tenant;
 use tacita_proto::v1::{self, reporting_service_server::ReportingService};
 use tacita_protocol::{id::CampaignId, time::UnixTime};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
@@ -14,7 +15,7 @@ use crate::{
     catalogue::{Campaign, Catalogue, Declaration, Found, Principal, Refused},
     guard::Caller,
     metrics::{Metrics, Wait},
-    pool::{Limit, Overload},
+    places::{Place, Places},
     refusal,
     registry::{Registry, RegistryError},
     report::{
@@ -33,39 +34,17 @@ const VIEW_ROWS: u32 = 10_000;
 
 #[derive(Debug)]
 pub(crate) struct Reporting {
-    registry: Arc<Registry>,
-    desk: Arc<Desk>,
-    webhooks: Arc<Webhooks>,
-    queries: Arc<Semaphore>,
-    limit: Limit,
-    followers: Arc<Semaphore>,
-    follower_limit: Limit,
-    drain: CancellationToken,
-    metrics: Arc<Metrics>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) webhooks: Arc<Webhooks>,
+    pub(crate) queries: Arc<Places>,
+    pub(crate) followers: Places,
+    pub(crate) declarations_per_day: usize,
+    pub(crate) drain: CancellationToken,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Reporting {
-    pub(crate) fn new(
-        registry: Arc<Registry>,
-        desk: Arc<Desk>,
-        webhooks: Arc<Webhooks>,
-        [limit, follower_limit]: [Limit; 2],
-        drain: CancellationToken,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self {
-            registry,
-            desk,
-            webhooks,
-            queries: metrics.permits(limit),
-            limit,
-            followers: metrics.permits(follower_limit),
-            follower_limit,
-            drain,
-            metrics,
-        }
-    }
-
     /// The campaign that a request names, if its caller may see it.
     fn campaign<T>(
         &self,
@@ -78,8 +57,14 @@ impl Reporting {
         Ok((caller, catalogue, campaign))
     }
 
-    async fn answer(&self, question: Arc<Question>, size: u32, token: String) -> Result<v1::QueryResponse, Status> {
-        let _leave = self.queries.try_acquire().map_err(|_| Overload(self.limit))?;
+    async fn answer(
+        &self,
+        caller: &Caller,
+        question: Arc<Question>,
+        size: u32,
+        token: String,
+    ) -> Result<v1::QueryResponse, Status> {
+        let _leave = self.queries.enter(caller.principal.tenant())?;
         self.desk.page(question, size, token).await
     }
 }
@@ -169,10 +154,10 @@ impl ReportingService for Reporting {
     }
 
     async fn query(&self, request: Request<v1::QueryRequest>) -> Result<Response<v1::QueryResponse>, Status> {
-        let (_, catalogue, campaign) = self.campaign(&request, |asked| campaign_of(&asked.query))?;
+        let (caller, catalogue, campaign) = self.campaign(&request, |asked| campaign_of(&asked.query))?;
         let v1::QueryRequest { query, page_size, page_token } = request.into_inner();
         let question = Question::read(&catalogue, &campaign, query.unwrap_or_default())?;
-        Ok(Response::new(self.answer(Arc::new(question), page_size, page_token).await?))
+        Ok(Response::new(self.answer(&caller, Arc::new(question), page_size, page_token).await?))
     }
 
     type WatchQueryStream = Answers<v1::WatchQueryResponse>;
@@ -184,11 +169,12 @@ impl ReportingService for Reporting {
         let (caller, catalogue, campaign) = self.campaign(&request, |asked| campaign_of(&asked.query))?;
         let v1::WatchQueryRequest { query, page_size, min_seconds } = request.into_inner();
         let question = Arc::new(Question::read(&catalogue, &campaign, query.unwrap_or_default())?);
-        let place = self.followers.clone().try_acquire_owned().map_err(|_| Overload(self.follower_limit))?;
+        let place = self.followers.enter(caller.principal.tenant())?;
         let pause = Duration::from_secs(u64::from(if min_seconds == 0 { FOLLOW_SECONDS } else { min_seconds }));
         let following = Following {
             desk: self.desk.clone(),
             queries: self.queries.clone(),
+            tenant: caller.principal.tenant(),
             metrics: self.metrics.clone(),
             question,
             page_size,
@@ -208,12 +194,12 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::GetFunnelRequest>,
     ) -> Result<Response<v1::GetFunnelResponse>, Status> {
-        let (_, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
+        let (caller, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
         let Funnel { steps, generations } = Funnel::read(&catalogue, &campaign, request.into_inner())?;
-        let mut response = funnel::steps(self.answer(steps, VIEW_ROWS, String::new()).await?);
+        let mut response = funnel::steps(self.answer(&caller, steps, VIEW_ROWS, String::new()).await?);
         let mut answers = Vec::new();
         for question in generations {
-            answers.push(self.answer(question, VIEW_ROWS, String::new()).await?);
+            answers.push(self.answer(&caller, question, VIEW_ROWS, String::new()).await?);
         }
         response.generations = funnel::generations(answers);
         Ok(Response::new(response))
@@ -223,11 +209,11 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::GetReconciliationRequest>,
     ) -> Result<Response<v1::GetReconciliationResponse>, Status> {
-        let (_, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
+        let (caller, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
         let view = Reconciliation::read(&catalogue, &campaign, request.into_inner())?;
-        let groups = self.answer(view.groups, VIEW_ROWS, String::new()).await?;
-        let parts = self.answer(view.parts, VIEW_ROWS, String::new()).await?;
-        let ratios = self.answer(view.ratios, VIEW_ROWS, String::new()).await?;
+        let groups = self.answer(&caller, view.groups, VIEW_ROWS, String::new()).await?;
+        let parts = self.answer(&caller, view.parts, VIEW_ROWS, String::new()).await?;
+        let ratios = self.answer(&caller, view.ratios, VIEW_ROWS, String::new()).await?;
         Ok(Response::new(reconciliation::view(groups, parts, ratios)))
     }
 
@@ -235,12 +221,12 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::GetPrivacyRequest>,
     ) -> Result<Response<v1::GetPrivacyResponse>, Status> {
-        let (_, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
+        let (caller, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
         let has_measures = catalogue.measures_of(campaign.id).next().is_some();
         let answer = match has_measures {
             true => {
                 let question = privacy::question(&catalogue, &campaign, request.into_inner().range)?;
-                Some(self.answer(Arc::new(question), VIEW_ROWS, String::new()).await?)
+                Some(self.answer(&caller, Arc::new(question), VIEW_ROWS, String::new()).await?)
             }
             false => None,
         };
@@ -251,7 +237,7 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::PlanMeasureRequest>,
     ) -> Result<Response<v1::PlanMeasureResponse>, Status> {
-        let _leave = self.queries.try_acquire().map_err(|_| Overload(self.limit))?;
+        let _leave = self.queries.enter(Caller::of(&request)?.principal.tenant())?;
         let asked = request.into_inner();
         let planned = tokio::task::spawn_blocking(move || plan_measure(asked)).await.map_err(refusal::internal)?;
         Ok(Response::new(planned?))
@@ -262,9 +248,11 @@ impl ReportingService for Reporting {
         request: Request<v1::DeclareCampaignRequest>,
     ) -> Result<Response<v1::DeclareCampaignResponse>, Status> {
         let (caller, _, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
-        let said =
-            Declaration::read(request.into_inner().declaration.unwrap_or_default()).map_err(RegistryError::from)?;
-        match self.registry.apply(caller.by(), |catalogue| catalogue.propose_declaration(campaign.id, &said)).await {
+        let said = Declaration::read(request.into_inner().declaration.unwrap_or_default(), self.webhooks.loopback())
+            .map_err(RegistryError::from)?;
+        let (now, a_day) = (UnixTime(self.desk.now()), self.declarations_per_day);
+        let propose = |catalogue: &Catalogue| catalogue.propose_declaration(campaign.id, &said, now, a_day);
+        match self.registry.apply(caller.by(), propose).await {
             Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -294,7 +282,7 @@ impl ReportingService for Reporting {
         let now = catalogue.borrow().clone();
         let subject = self.subject(&now, &request, &request.get_ref().campaign)?;
         let since = request.get_ref().since;
-        let place = self.followers.clone().try_acquire_owned().map_err(|_| Overload(self.follower_limit))?;
+        let place = self.followers.enter(caller.principal.tenant())?;
         let listening = Listening {
             subject,
             since: UnixTime(since),
@@ -319,7 +307,8 @@ fn campaign_of(query: &Option<v1::Query>) -> &str {
 /// One caller who follows a query. Dropped when the caller leaves, and with it the work that is under way for it.
 struct Following {
     desk: Arc<Desk>,
-    queries: Arc<Semaphore>,
+    queries: Arc<Places>,
+    tenant: Option<Tenant>,
     metrics: Arc<Metrics>,
     question: Arc<Question>,
     page_size: u32,
@@ -327,7 +316,7 @@ struct Following {
     drain: CancellationToken,
     /// The state of the last answer.
     known: Option<String>,
-    _place: tokio::sync::OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Following {
@@ -338,8 +327,8 @@ impl Following {
                 self.wait().await?;
             }
             // A follower waits for its turn among the questions, of which only so many are worked on at once.
-            let turn = self.metrics.waited(Wait::QueryTurn, self.queries.acquire());
-            let _turn = turn.await.map_err(|_| ended())?;
+            let turn = self.metrics.waited(Wait::QueryTurn, self.queries.enter_in_turn(self.tenant));
+            let _turn = turn.await?;
             let known = self.known.clone().unwrap_or_default();
             if let Some(answer) = self.desk.page_unless(self.question.clone(), self.page_size, known).await? {
                 self.known = Some(answer.state.clone());
@@ -365,7 +354,7 @@ struct Listening {
     found: VecDeque<v1::Alert>,
     catalogue: watch::Receiver<Arc<Catalogue>>,
     drain: CancellationToken,
-    _place: tokio::sync::OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Listening {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rand::rngs::SysRng;
+use tacita_connections::Tenant;
 use tacita_proto::v1::{self, token_service_server::TokenService};
 use tacita_protocol::{epoch::EpochId, time::Clock};
 use tacita_tokens::BlindedBatch;
@@ -48,8 +49,13 @@ impl Tokens {
         Err(refusal::invalid("blinded_batch", problem))
     }
 
-    async fn issue(&self, keys: Arc<PublisherKeys>, blinded: Vec<u8>) -> Result<Vec<u8>, Status> {
-        let _leave = self.pool.enter()?;
+    async fn issue(
+        &self,
+        keys: Arc<PublisherKeys>,
+        blinded: Vec<u8>,
+        tenant: Option<Tenant>,
+    ) -> Result<Vec<u8>, Status> {
+        let _leave = self.pool.enter(tenant)?;
         let issue = move || {
             let batch = BlindedBatch::from_bytes(&blinded)
                 .map_err(|error| refusal::invalid("blinded_batch", error.to_string()))?;
@@ -67,7 +73,8 @@ impl TokenService for Tokens {
         request: Request<v1::IssueTokensRequest>,
     ) -> Result<Response<v1::IssueTokensResponse>, Status> {
         let catalogue = self.registry.snapshot();
-        let publisher = Caller::of(&request)?.publisher()?;
+        let caller = Caller::of(&request)?;
+        let publisher = caller.publisher()?;
         let v1::IssueTokensRequest { publisher: asked, epoch, blinded_batch } = request.into_inner();
         if asked != publisher.0 {
             let message =
@@ -80,7 +87,7 @@ impl TokenService for Tokens {
         let keys = self.keys.of(&epoch.entry, publisher).map_err(refusal::internal)?;
         let epoch = epoch.entry.epoch;
         self.quota.take(publisher, epoch, tokens).await?;
-        let issued = self.issue(keys, blinded_batch).await;
+        let issued = self.issue(keys, blinded_batch, caller.principal.tenant()).await;
         let issued_batch = issued.inspect_err(|_| self.quota.give_back(publisher, epoch, tokens))?;
         self.metrics.tokens_issued(publisher).inc_by(tokens);
         Ok(Response::new(v1::IssueTokensResponse { issued_batch }))

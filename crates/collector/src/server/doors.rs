@@ -1,0 +1,47 @@
+//! The doors: how many connections there may be and how long, and what whoever finds no place is told.
+
+use axum::response::Response;
+use http::HeaderMap;
+use tacita_connections::{Bounds, Limit, Server};
+use tonic::Status;
+
+use crate::{CollectorConfig, CollectorError, config::Limits, metrics::Metrics, pool::Overload};
+
+/// The most bytes of the headers of a call.
+const HEAD_BYTES: usize = 16 << 10;
+
+/// What serves the connections of callers: whoever has shown no key does not stay.
+pub(super) fn server(config: &CollectorConfig, metrics: &Metrics) -> Result<Server, CollectorError> {
+    let acceptor = config.tls.clone().map(tacita_tls::Acceptor::new).transpose()?;
+    let Limits { connections, connections_per_peer, connections_per_tenant, .. } = config.limits;
+    let bounds = Bounds {
+        most: Limit { name: "connections", value: connections },
+        per_peer: Limit { name: "connections_per_peer", value: connections_per_peer },
+        per_tenant: Some(Limit { name: "connections_per_tenant", value: connections_per_tenant }),
+        stranger: Some(config.limits.connection_admission),
+        idle: config.limits.connection_idle,
+        age: config.limits.connection_age,
+        // Streams last for days.
+        grace: None,
+        streams: config.limits.streams_per_connection,
+        head_bytes: HEAD_BYTES,
+        adaptive_window: true,
+    };
+    let server = Server::new(bounds, metrics.connections.clone(), farewell);
+    Ok(server.with_tls(acceptor.map(Into::into)))
+}
+
+/// A gRPC status, which gRPC-Web reads too; to pages of plain HTTP, the words.
+fn farewell(limit: Limit, headers: &HeaderMap) -> Response {
+    let status = Status::from(Overload(limit));
+    let is_grpc =
+        headers.get(http::header::CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"application/grpc"));
+    match is_grpc {
+        true => status.into_http(),
+        false => {
+            let mut answer = Response::new(format!("{}\n", status.message()).into());
+            *answer.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+            answer
+        }
+    }
+}

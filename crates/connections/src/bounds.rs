@@ -1,0 +1,38 @@
+//! What the connections of a listener are held to.
+
+use std::time::Duration;
+
+/// A limit by the name it has in the configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// What it is called where it is refused, in the settings and in `spec/limits.md`.
+    pub name: &'static str,
+    /// How many there may be.
+    pub value: usize,
+}
+
+/// What the connections of a listener are held to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bounds {
+    /// Open at once.
+    pub most: Limit,
+    /// Open at once from one address.
+    pub per_peer: Limit,
+    /// Open at once of one tenant, where callers say who they are.
+    pub per_tenant: Option<Limit>,
+    /// How long one may be open before its first admitted call; then it takes no more, and ends within as much again. None: nobody has
+    /// to be admitted.
+    pub stranger: Option<Duration>,
+    /// How long one may be silent before its first call and between calls, and how long the head of one may take over HTTP/1.
+    pub idle: Duration,
+    /// After this a connection takes no more calls: it is made anew, by another server of the same name perhaps.
+    pub age: Duration,
+    /// How long calls that are under way may go on then. None: as long as they last.
+    pub grace: Option<Duration>,
+    /// Calls at once over HTTP/2. More wait.
+    pub streams: u32,
+    /// Names and values of all headers of a call.
+    pub head_bytes: usize,
+    /// Whether the windows of HTTP/2 grow with the line, for long messages of callers that are known.
+    pub adaptive_window: bool,
+}

@@ -1,0 +1,25 @@
+//! Who may be connected to a server: how many, how long without a word, and how whoever has no place is told.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `bounds` | what the connections of a listener are held to |
+//! | `places` | the places: in all, of one address, of one tenant |
+//! | `standing` | what is known of a connection: whether it was admitted, when it last had a call |
+//! | `conversation` | one connection, from its first byte to its end |
+//! | `server` | accepting, the drain |
+//! | `metrics` | connections, counted |
+//!
+//! It knows nothing of what is asked and answered on a connection.
+
+mod bounds;
+mod conversation;
+mod metrics;
+mod places;
+mod server;
+mod standing;
+
+pub use bounds::{Bounds, Limit};
+pub use metrics::{Connections, OpenConnection};
+pub use places::{Peer, Tenant};
+pub use server::{Farewell, Server};
+pub use standing::Stay;
