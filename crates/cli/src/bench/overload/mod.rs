@@ -2,6 +2,7 @@
 //!
 //! Open loop: requests leave when their time has come, whether or not earlier ones were answered, as a crowd's do.
 
+mod processors;
 mod target;
 
 use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
@@ -14,7 +15,10 @@ use tacita_proto::v1;
 use tacita_protocol::report::ENVELOPE_LEN;
 
 pub(super) use self::target::Target;
-use self::target::{Answered, Pool};
+use self::{
+    processors::{Processors, run_on},
+    target::{Answered, Pool},
+};
 use super::soak::Deployment;
 
 /// Reports of one request, as a busy relay's; and as a device's.
@@ -35,8 +39,9 @@ const MOST_MORE_BYTES: f64 = 256.0 * 1024.0 * 1024.0;
 /// refused, how much of capacity still goes through, and the memory of the server. First the collector; then it is stopped, and the relay
 /// makes reports durable alone.
 ///
-/// Times are the sender's, from sending a request to its answer. The sender has a process of its own on the same processors as the server,
-/// and sends what was encoded before; how late it sent is told beside. Fails if a request met with anything but an answer or a refusal, or
+/// Times are the sender's, from sending a request to its answer. The sender has half of the processors and the servers have the other half
+/// (with one processor only, or without `taskset`, they share, which is told); it sends what was encoded before, and how late it sent is
+/// told beside. Fails if a request met with anything but an answer or a refusal, or
 /// if the server held 256 MiB more in the flood. Times are told and not judged.
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -47,8 +52,20 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<()> {
     let scratch = tempfile::tempdir()?;
+    let processors = Processors::halves();
+    // What is started runs where this process does at that time.
+    if let Some(Processors { servers, .. }) = &processors {
+        run_on(servers)?;
+    }
     let mut deployment =
         Deployment::start(&scratch.path().join("data"), scratch.path(), None, super::measure()).await?;
+    match &processors {
+        Some(Processors { servers, sender }) => {
+            run_on(sender)?;
+            println!("servers on processors {servers}, the sender on {sender}");
+        }
+        None => println!("servers and sender share the processors"),
+    }
     let collector = deployment.collector_as_target();
     let sealed = |reports: u64| pool(&deployment, reports, &scratch.path().join("sealed"));
     let first = sealed(40_000)?;
