@@ -5,7 +5,11 @@
 use std::{collections::HashSet, time::Duration};
 
 use tacita_protocol::outcome::{Outcome, Refusal};
-use tacita_relay::BatchPolicy;
+use tacita_relay::{BatchPolicy, RunningRelay};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use tonic::Code;
 
 use crate::support::*;
@@ -133,6 +137,39 @@ async fn a_broken_stream_loses_nothing_and_sends_the_same_batch_again() {
     assert_eq!(*double.state.counted.lock().unwrap(), sent.into_iter().collect::<HashSet<_>>());
     double.state.assert_batches_keep_their_members();
     assert!(relay.seen().outcomes[&Outcome::AlreadyCounted] >= 10);
+}
+
+/// How many uploads broke off, as the metrics tell.
+async fn broken(relay: &RunningRelay) -> u64 {
+    let mut stream = TcpStream::connect(relay.metrics_address().unwrap()).await.unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: r\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).await.unwrap();
+    let counts = page.lines().filter(|line| line.starts_with("tacita_relay_uploads_broken_total{"));
+    counts.map(|line| line.split(' ').nth(1).unwrap().parse::<u64>().unwrap()).sum()
+}
+
+/// A batch that is sent at the very moment when the collector ends the stream is on a stream that broke: so there may be rounds of that.
+#[tokio::test]
+async fn a_stream_that_the_collector_ends_with_nothing_on_it_is_not_broken() {
+    let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
+    let mut config = double.config(data.path());
+    config.batch = BatchPolicy { least: 10, age: Duration::from_millis(50), most: 20 };
+    config.metrics = Some(([127, 0, 0, 1], 0).into());
+    let relay = start(config).await;
+    let device = connect(relay.address()).await;
+    *double.state.breaks.lock().unwrap() = vec![Break::AfterAnswering; 1_000];
+    for round in 1..=20 {
+        let (before, streams) = (broken(&relay).await, double.state.calls_of("upload").len());
+        submit(&device, envelopes(10)).await.unwrap();
+        until("they are answered", || relay.seen().outcomes.values().sum::<u64>() == 10 * round).await;
+        // Until the relay has seen its end; the page is made anew meanwhile.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        if double.state.calls_of("upload").len() == streams + 1 && broken(&relay).await == before {
+            return;
+        }
+    }
+    panic!("each stream that ended counts as broken");
 }
 
 #[tokio::test]

@@ -74,6 +74,8 @@ pub struct Call {
 pub enum Break {
     BeforeCounting,
     AfterCounting,
+    /// It ends in order, with nothing on it.
+    AfterAnswering,
 }
 
 /// How a receipt is wrong.
@@ -310,7 +312,7 @@ impl CollectionService for Double {
                     return;
                 }
                 state.answers.fetch_add(1, SeqCst);
-                if answers.send(Ok(answer)).await.is_err() {
+                if answers.send(Ok(answer)).await.is_err() || broken == Some(Break::AfterAnswering) {
                     return;
                 }
             }
