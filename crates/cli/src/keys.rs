@@ -17,12 +17,13 @@ use crate::{
     connect::{CollectorArgs, refused},
     settings::signing_key,
     table::{Table, utc},
-    tls::ClientTlsArgs,
 };
 
 /// The epochs' keys: list them, rotate, or verify that several relays serve the same ones.
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    collector: CollectorArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -30,15 +31,9 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// List the published epochs with their public keys.
-    List {
-        #[command(flatten)]
-        collector: CollectorArgs,
-    },
+    List,
     /// End the active epoch now and start the next one. Tokens in flight stay good for the grace period.
-    Rotate {
-        #[command(flatten)]
-        collector: CollectorArgs,
-    },
+    Rotate,
     /// Compare the manifests of several relays and name every difference between their keys.
     ///
     /// A collector that gave one publisher's visitors a key of their own could recognise them by it. Ask relays of different
@@ -50,8 +45,6 @@ enum Command {
         /// The collector's signing key, 64 hexadecimal digits.
         #[arg(long, value_name = "HEX", env = "TACITA_SIGNING_KEY", value_parser = signing_key)]
         signing_key: VerifyingKey,
-        #[command(flatten)]
-        tls: ClientTlsArgs,
     },
 }
 
@@ -70,21 +63,22 @@ fn source(text: &str) -> Result<Source, String> {
 
 /// Runs one of the three.
 pub(crate) async fn run(args: Args) -> Result<()> {
-    match args.command {
-        Command::List { collector } => {
+    let Args { collector, command } = args;
+    match command {
+        Command::List => {
             let mut admin = collector.admin().await?;
             let status = admin.get_status(v1::GetStatusRequest {}).await.map_err(refused)?.into_inner();
             print(&read(&status.epochs)?);
             Ok(())
         }
-        Command::Rotate { collector } => {
+        Command::Rotate => {
             let mut admin = collector.admin().await?;
             let answer = admin.rotate_epoch(v1::RotateEpochRequest {}).await.map_err(refused)?.into_inner();
             let active = answer.active.context("the collector did not say which epoch is active")?;
             println!("epoch {} is active; it ends {}", active.epoch, utc(active.ends_at));
             Ok(())
         }
-        Command::Verify { relays, signing_key, tls } => verify(&relays, &signing_key, &tls.read()?).await,
+        Command::Verify { relays, signing_key } => verify(&relays, &signing_key, &collector.tls()?).await,
     }
 }
 
