@@ -348,6 +348,16 @@ fn a_server_that_is_not_there_is_named() {
 }
 
 #[test]
+fn a_folder_of_receipts_that_is_not_there_is_not_taken_for_one_without_differences() {
+    let files = Files::new();
+    let missing = files.0.path().join("nofolder");
+    let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    let of = ["--publisher", "1", "--collector", "http://127.0.0.1:1", "--signing-key", key, "--key", "tacita_1_x"];
+    assert_complaint(&[&["relay", "verify", path(&missing)], &of[..]].concat(), "nofolder", "name the relay's folder");
+    assert!(!missing.exists());
+}
+
+#[test]
 fn a_reader_who_leaves_early_is_no_fault() {
     let mut child = std::process::Command::new(support::TACITA)
         .args(["demo", "--sessions", "5"])
