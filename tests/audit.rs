@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{fs, process::Output};
 
-use support::{Deployment, path, tacita, tacita_ok};
+use crate::support::{Deployment, path, tacita, tacita_ok};
 
 const ARRIVALS: [&str; 5] = ["arrivals", "--event", "arrival", "--dimension", "channel=a,b,c"];
 

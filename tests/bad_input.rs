@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::fs;
 
-use support::{path, tacita, tacita_ok};
+use crate::support::{self, path, tacita, tacita_ok};
 
 /// The one line that a failing command prints.
 fn complaint(args: &[&str]) -> String {

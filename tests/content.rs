@@ -2,11 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{fs, net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
-use support::{Deployment, path, tacita, tacita_ok};
 use tacita_client::{Device, DeviceConfig, GrpcTransport, MemoryStorage, Session, VerifyingKey, Visit};
 use tacita_protocol::{
     arrival::{Evidence, Navigation},
@@ -14,6 +11,8 @@ use tacita_protocol::{
     id::PublisherId,
     time::SystemClock,
 };
+
+use crate::support::{Deployment, path, tacita, tacita_ok};
 
 const CONTENTS: usize = 22_000;
 const DEVICES: usize = 80;

@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -15,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{Deployment, Server, TACITA, free_port, path, tacita};
+use crate::support::{Deployment, Server, TACITA, free_port, path, tacita};
 
 const ARRIVALS: [&str; 7] =
     ["arrivals", "--event", "arrival", "--epsilon", "4", "--dimension", "channel=search,direct,email,whatsapp"];

@@ -5,10 +5,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "../crates/store/tests/server/mod.rs"]
-mod server;
-mod support;
-
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr},
@@ -20,8 +16,6 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
-use server::Fresh;
-use support::{Deployment, path, tacita, tacita_ok};
 use tacita_client::{GrpcTransport, Transport as _};
 use tacita_proto::v1::{
     self, collection_service_client::CollectionServiceClient, token_service_client::TokenServiceClient,
@@ -30,6 +24,11 @@ use tacita_protocol::id::PublisherId;
 use tacita_store::PostgresOptions;
 use tacita_tokens::{ENVELOPE_LEN, Envelope};
 use tonic::{Request, transport::Endpoint};
+
+use crate::{
+    server::{self, Fresh},
+    support::{Deployment, path, tacita, tacita_ok},
+};
 
 /// What must be in no log, and what it is.
 struct Secret {

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -13,11 +11,12 @@ use std::{
     time::Duration,
 };
 
-use support::{Deployment, free_port, path, tacita, tacita_ok};
 use tacita_client::{GrpcTransport, Transport as _};
 use tacita_observability::samples::{Sample, samples};
 use tacita_protocol::outcome::Outcome;
 use tacita_tokens::{ENVELOPE_LEN, Envelope};
+
+use crate::support::{Deployment, free_port, path, tacita, tacita_ok};
 
 /// What is told of a metric.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -3,14 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "../crates/store/tests/server/mod.rs"]
-mod server;
-mod support;
-
 use std::{fs, path::Path, process::Command};
 
-use server::Fresh;
-use support::{Deployment, TACITA, path};
+use crate::{
+    server::Fresh,
+    support::{self, Deployment, TACITA, path},
+};
 
 const SESSIONS: usize = 1_500;
 

@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{
     collections::BTreeMap,
     io::{Read as _, Write as _},
@@ -15,7 +13,6 @@ use std::{
 };
 
 use prost::Message as _;
-use support::Deployment;
 use tacita_proto::v1::{
     self, collection_service_client::CollectionServiceClient, manifest_service_client::ManifestServiceClient,
     token_service_client::TokenServiceClient,
@@ -28,6 +25,8 @@ use tacita_protocol::{
 };
 use tacita_tokens::{ENVELOPE_LEN, IssuedBatch, Pending};
 use tonic::Request;
+
+use crate::support::{self, Deployment};
 
 /// Marks that a visitor's requests carry, each as a header or an address.
 const VISITOR: &str = "203.0.113.77";

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -13,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use support::{Server, free_port, path, tacita, tacita_ok};
+use crate::support::{Server, free_port, path, tacita, tacita_ok};
 
 /// SHA-384 of nothing.
 const EMPTY: &str = "sha384-OLBgp1GsljhM2TJ+sbHjaiH9txEUvgdDTAzHv2P24donTt6/529l+9Ua0vFImLlb";

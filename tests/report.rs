@@ -2,12 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{fs, thread, time::Duration};
 
 use serde_json::Value;
-use support::{Deployment, path, tacita, tacita_ok};
+
+use crate::support::{Deployment, path, tacita, tacita_ok};
 
 /// A deployment with arrivals and shares of 300 sessions, all counted.
 struct Stage {

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{
     fs,
     net::IpAddr,
@@ -14,7 +12,6 @@ use std::{
 };
 
 use ed25519_dalek::VerifyingKey;
-use support::{Server, free_port, path, tacita, tacita_ok};
 use tacita_client::{Device, DeviceConfig, GrpcTransport, MemoryStorage, Visit};
 use tacita_protocol::{
     arrival::{Evidence, Navigation},
@@ -22,6 +19,8 @@ use tacita_protocol::{
     time::SystemClock,
 };
 use tacita_tls::{ClientTls, Identity, trial::TrialAuthority};
+
+use crate::support::{Server, free_port, path, tacita, tacita_ok};
 
 /// One report each.
 const VISITS: usize = 20;

@@ -2,13 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{fs, net::Ipv4Addr, path::Path, process::Output, time::Duration};
 
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use rand::RngExt as _;
-use support::{Deployment, path, tacita, tacita_ok};
 use tacita_client::{GrpcTransport, Transport as _, TransportError};
 use tacita_proto::v1::{self, transparency_service_client::TransparencyServiceClient};
 use tacita_protocol::{
@@ -23,6 +20,8 @@ use tacita_relay::receipts::{
 };
 use tacita_tokens::{ENVELOPE_LEN, Envelope};
 use tonic::Request;
+
+use crate::support::{Deployment, path, tacita, tacita_ok};
 
 /// Envelopes of one request.
 const REQUEST: usize = 8;

@@ -1,8 +1,13 @@
 //! Runs fuzz targets for a bounded time, on the stable toolchain, and prints how many inputs each was given.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    thread,
+};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
 /// Fuzzes each target whose name holds one of `names`, or every one, for `seconds`; fails on the first input that breaks one.
 pub(crate) fn run(names: &[String], seconds: u32) -> Result<()> {
@@ -12,14 +17,27 @@ pub(crate) fn run(names: &[String], seconds: u32) -> Result<()> {
     ensure!(!targets.is_empty(), "fuzz/ has no such target");
     super::run(cargo_fuzz().args(["build", "--sanitizer", "none"]))?;
     println!("{:<26} {:>12} {:>12} {:>8}", "target", "executions", "a second", "corpus");
-    let mut executions = 0;
-    for target in &targets {
-        let ran = fuzz(target, seconds)?;
-        println!("{target:<26} {:>12} {:>12} {:>8}", ran.executions, ran.per_second, ran.corpus);
-        executions += ran.executions;
-    }
+    let executions = fuzz_all(&targets, seconds)?;
     println!("{} targets held; {executions} inputs were tried", targets.len());
     Ok(())
+}
+
+/// Fuzzes as many targets at a time as there are processors, each of which libFuzzer keeps on one; says how many inputs were tried.
+fn fuzz_all(targets: &[String], seconds: u32) -> Result<u64> {
+    let (next, processors) = (AtomicUsize::new(0), thread::available_parallelism().map_or(1, usize::from));
+    let work = || -> Result<u64> {
+        let mut executions = 0;
+        while let Some(target) = targets.get(next.fetch_add(1, Relaxed)) {
+            let ran = fuzz(target, seconds)?;
+            println!("{target:<26} {:>12} {:>12} {:>8}", ran.executions, ran.per_second, ran.corpus);
+            executions += ran.executions;
+        }
+        Ok(executions)
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().map_err(|_| anyhow!("a run broke off"))?).sum()
+    })
 }
 
 /// What libFuzzer says of a run.

@@ -137,6 +137,7 @@ struct LimitSettings {
     upload_streams: Option<usize>,
     batches_per_stream: Option<usize>,
     uploads_in_flight: Option<usize>,
+    upload_millis: Option<usize>,
     issuances_in_flight: Option<usize>,
     queries_in_flight: Option<usize>,
     followers: Option<usize>,
@@ -155,6 +156,7 @@ impl LimitSettings {
         limits.upload_streams = self.upload_streams.unwrap_or(limits.upload_streams);
         limits.batches_per_stream = self.batches_per_stream.unwrap_or(limits.batches_per_stream);
         limits.uploads_in_flight = self.uploads_in_flight.unwrap_or(limits.uploads_in_flight);
+        limits.upload_millis = self.upload_millis.unwrap_or(limits.upload_millis);
         limits.issuances_in_flight = self.issuances_in_flight.unwrap_or(limits.issuances_in_flight);
         limits.queries_in_flight = self.queries_in_flight.unwrap_or(limits.queries_in_flight);
         limits.followers = self.followers.unwrap_or(limits.followers);

@@ -169,6 +169,7 @@ struct Requests {
     body_bytes: Option<usize>,
     message_bytes: Option<usize>,
     time: Option<Span>,
+    submit_millis: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -222,6 +223,7 @@ impl Requests {
         limit.body_bytes = self.body_bytes.unwrap_or(limit.body_bytes);
         limit.message_bytes = self.message_bytes.unwrap_or(limit.message_bytes);
         limit.time = self.time.map_or(limit.time, |span| span.0);
+        limit.submit_millis = self.submit_millis.unwrap_or(limit.submit_millis);
     }
 }
 

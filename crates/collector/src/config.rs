@@ -143,9 +143,9 @@ pub struct Limits {
     pub batches_per_stream: usize,
     /// The most batches in work at once. A stream waits for its turn and is not read meanwhile; a unary call is refused.
     pub uploads_in_flight: usize,
-    /// The most reports that may wait to be opened when a unary call comes: one that comes later would wait behind them. Streams wait
-    /// their turn.
-    pub reports_waiting: usize,
+    /// How many milliseconds a report may take from its admission to its answer: as many are in work as get through in that time. A
+    /// stream waits for its turn, a unary call is refused.
+    pub upload_millis: usize,
     /// The most issuances in work at once.
     pub issuances_in_flight: usize,
     /// The most reports being estimated for brands at once.
@@ -319,8 +319,7 @@ impl Default for Limits {
             upload_streams: 256,
             batches_per_stream: 4,
             uploads_in_flight: 256,
-            // About 50 ms of work.
-            reports_waiting: 2_048 * crypto_threads,
+            upload_millis: 100,
             issuances_in_flight: 256,
             queries_in_flight: 16,
             followers: 256,

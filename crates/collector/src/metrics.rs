@@ -5,10 +5,10 @@ mod look;
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -17,6 +17,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+use tacita_admission::{Admission, InWork};
 use tacita_observability::{Connections, Durations, Registrar, readiness::ReadyMetrics, seconds, sizes};
 use tacita_protocol::{epoch::EpochState, id::PublisherId, outcome::Outcome};
 use tacita_store::StoreError;
@@ -161,6 +162,8 @@ pub(crate) struct Metrics {
     pub(crate) webhooks: WebhookMetrics,
     pub(crate) connections: Connections,
     limits: Mutex<Vec<(Limit, Arc<Semaphore>)>>,
+    /// Of reports. Looked at when the page is made.
+    admission: OnceLock<Admission<PublisherId>>,
     ready: ReadyMetrics,
     gauges: Gauges,
 }
@@ -178,6 +181,8 @@ struct Crypto {
 struct Gauges {
     limit: Family<OfLimit, Gauge>,
     limit_used: Family<OfLimit, Gauge>,
+    in_work: Gauge,
+    in_work_window: Gauge,
     store_retries: Counter,
     store_syncs: Counter,
     store_sync_seconds: Counter<f64, AtomicU64>,
@@ -238,6 +243,7 @@ impl Metrics {
             webhooks: WebhookMetrics::new(&mut to),
             connections,
             limits: Mutex::default(),
+            admission: OnceLock::new(),
             ready,
             gauges: Gauges::new(&mut to),
         };
@@ -327,6 +333,16 @@ impl Metrics {
         self.limits.lock().iter().map(used).collect()
     }
 
+    /// Admission as the page tells it: `least` reports, and those that get through in `time`.
+    pub(crate) fn admission(&self, time: Duration, least: usize) -> Admission<PublisherId> {
+        self.admission.get_or_init(|| Admission::new(time, least)).clone()
+    }
+
+    /// The reports in work.
+    pub(crate) fn in_work(&self) -> InWork {
+        self.admission.get().map_or(InWork { amount: 0, window: 0 }, Admission::in_work)
+    }
+
     /// The metrics of one pool.
     pub(crate) fn pool(&self, pool: &'static str, threads: usize) -> PoolMetrics {
         let labels = OfPool { pool };
@@ -406,6 +422,7 @@ impl WaitingJob {
 impl Gauges {
     fn new(to: &mut Registrar<'_>) -> Self {
         let syncs = "Groups of commits that were brought to the disk with one fsync (embedded)";
+        let window = "How many may be: those that get through in the time that they may take, as measured last";
         let end = "When the active epoch ends and the next one begins, Unix time; 0 without one";
         let epochs = "Epochs whose key is not destroyed: pending, active, grace, closed";
         let gauges = Self {
@@ -415,6 +432,8 @@ impl Gauges {
                 Family::default(),
             ),
             limit_used: to.put("limit_used", "What is under way of each limit", Family::default()),
+            in_work: to.put("reports_in_work", "Reports between their admission and their answer", Gauge::default()),
+            in_work_window: to.put("reports_in_work_window", window, Gauge::default()),
             store_retries: to.put("store_retries", "Calls that the store tried again by itself", Counter::default()),
             store_syncs: to.put("store_syncs", syncs, Counter::default()),
             store_sync_seconds: to.unit(

@@ -1,14 +1,13 @@
 //! What each is told of what is another's.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
-use support::Cast;
 use tacita_proto::v1::{
     self, manifest_service_client::ManifestServiceClient, token_service_client::TokenServiceClient,
 };
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
+
+use crate::support::{self, Cast};
 
 #[tokio::test]
 async fn a_brand_sees_its_own_campaigns_and_another_ones_do_not_exist_for_it() {

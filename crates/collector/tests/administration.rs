@@ -1,11 +1,8 @@
 //! What operators create, what they cannot, and what a restart keeps.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::{os::unix::fs::PermissionsExt as _, sync::Arc};
 
-use support::{Cast, House};
 use tacita_collector::{Collector, CollectorError};
 use tacita_proto::v1;
 use tacita_protocol::outcome::Outcome;
@@ -17,6 +14,8 @@ use tonic_reflection::pb::v1::{
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
 use tonic_types::StatusExt as _;
+
+use crate::support::{self, Cast, House};
 
 fn field_of(status: &Status) -> String {
     status.get_details_bad_request().unwrap().field_violations[0].field.clone()

@@ -1,10 +1,6 @@
 //! A surge on its way: counted, found, listed, streamed, and posted to the brand's server until that takes it.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../store/tests/server/mod.rs"]
-mod database;
-mod support;
-
 use std::{
     sync::{
         Arc,
@@ -13,10 +9,8 @@ use std::{
     time::Duration,
 };
 
-use database::Fresh;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use support::{Cast, Device, House, seal};
 use tacita_collector::{CollectorConfig, StoreConfig};
 use tacita_proto::v1;
 use tacita_protocol::{measure::Measure, outcome::Outcome, time::Clock as _};
@@ -26,6 +20,11 @@ use tokio::{
     net::TcpListener,
 };
 use tonic::Streaming;
+
+use crate::{
+    server::Fresh,
+    support::{Cast, Device, House, seal},
+};
 
 /// Long enough for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -1,15 +1,9 @@
 //! The audit log: what is in it, and that whatever is done to a store's log is found and named.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../store/tests/server/mod.rs"]
-mod server;
-mod support;
-
 use std::{path::Path, sync::Arc};
 
 use serde_json::Value;
-use server::Fresh;
-use support::{Cast, House, NOON};
 use tacita_collector::{Collector, CollectorConfig, CollectorError, StoreConfig};
 use tacita_proto::v1::{self, audit_service_client::AuditServiceClient};
 use tacita_protocol::{
@@ -21,6 +15,11 @@ use tacita_store::{
     embedded::{EmbeddedOptions, EmbeddedStore},
 };
 use tokio::net::TcpListener;
+
+use crate::{
+    server::Fresh,
+    support::{Cast, House, NOON},
+};
 
 async fn auditor(house: &House) -> String {
     house.create_key(v1::Role::Auditor, "").await

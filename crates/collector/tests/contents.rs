@@ -1,15 +1,14 @@
 //! Measures over a catalogue: what is listed, who may fetch it, what a restart and a report keep.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
-use support::{Cast, House};
 use tacita_proto::v1::{self, manifest_service_client::ManifestServiceClient};
 use tacita_protocol::{
     catalogue::{CatalogueDigest, CatalogueRef, Contents},
     measure::Measure,
 };
 use tonic::{Code, Status};
+
+use crate::support::{self, Cast, House};
 
 fn ids(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("/2026/11/22/a-story-with-quite-a-long-address-{number}")).collect()

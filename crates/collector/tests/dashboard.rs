@@ -1,8 +1,6 @@
 //! The brand's page on the collector's own port, beside the services.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-mod support;
-
 use std::net::SocketAddr;
 
 use tokio::{

@@ -1,8 +1,6 @@
 //! The end of a collector: who watches its health hears of it first, and holds nothing up; what was taken is answered.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::{
     sync::{
         Arc,
@@ -11,13 +9,14 @@ use std::{
     time::Duration,
 };
 
-use support::{Cast, seal};
 use tacita_protocol::outcome::Outcome;
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
+use crate::support::{Cast, seal};
 
 /// More than any machine takes, and far less than the drain.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,12 +1,9 @@
 //! The life of an epoch: pending, active, grace, closed; nothing in flight is lost, nothing closed can be opened.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::{fs, path::Path};
 
 use sha2::{Digest as _, Sha256};
-use support::{Cast, House, seal};
 use tacita_proto::v1;
 use tacita_protocol::{
     epoch::{EpochEntry, EpochId, EpochSchedule, EpochState, verify_chain},
@@ -14,6 +11,8 @@ use tacita_protocol::{
     time::{Clock as _, UnixTime},
 };
 use tonic::Code;
+
+use crate::support::{Cast, House, seal};
 
 const SCHEDULE: EpochSchedule = EpochSchedule { active_seconds: 1_000, grace_seconds: 500, published_ahead: 2 };
 

@@ -1,14 +1,13 @@
 //! From a true value on a device to a brand's interval, all through gRPC.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
-use support::{Cast, seal};
 use tacita_dp::{Estimate, Tally};
 use tacita_proto::v1;
 use tacita_protocol::{measure::Measure, outcome::Outcome, report::Report};
 use tonic::Code;
+
+use crate::support::{self, Cast, seal};
 
 /// How many reports of each cell: none, whatsapp, telegram, email, direct, other.
 const TRUTH: [u64; 6] = [100, 900, 400, 0, 1_500, 172];

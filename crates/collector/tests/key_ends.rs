@@ -1,15 +1,14 @@
 //! The end of a key: the next call, and the streams that are open.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::time::Duration;
 
-use support::{Cast, NOON, cells};
 use tacita_proto::v1;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
+
+use crate::support::{Cast, NOON, cells};
 
 /// The reason that a stream ends with, which it does within a minute.
 async fn reason<T>(stream: &mut Streaming<T>) -> String {

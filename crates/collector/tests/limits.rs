@@ -1,14 +1,13 @@
 //! Every limit of spec/limits.md, met over the wire: the refusal has its name and its value.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::{collections::BTreeSet, time::Duration};
 
-use support::{Cast, House, cells};
 use tacita_proto::v1::{self, admin_service_client::AdminServiceClient};
 use tonic::{Code, Status, transport::Channel};
 use tonic_types::StatusExt as _;
+
+use crate::support::{self, Cast, House, cells};
 
 /// Long enough for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,6 +75,19 @@ async fn of_requests(met: &mut BTreeSet<String>) {
     meet(cast.house.reporting(&brand).query(page).await.unwrap_err(), 10_000);
     let arrivals = cast.arrivals.clone();
     assert_eq!(cast.daily.report(&arrivals, 1).measure, arrivals.id);
+}
+
+/// The time in work: of 0, so that nothing has to be timed. A stream is refused where there will never be a turn.
+async fn of_time(met: &mut BTreeSet<String>) {
+    let cast = Cast::with(|config| config.limits.upload_millis = 0).await;
+    let batch = v1::UploadReportsRequest { batch: 1, envelopes: vec![vec![0; 86]] };
+    let mut answers =
+        cast.daily.collection().upload_reports(futures_util::stream::iter([batch])).await.unwrap().into_inner();
+    for status in [cast.daily.submit(vec![vec![0; 86]]).await.unwrap_err(), answers.message().await.unwrap_err()] {
+        assert_eq!((status.code(), limit(&status)), (Code::ResourceExhausted, ("upload_millis".to_owned(), 0)));
+        assert!(status.get_details_retry_info().is_some());
+        met.insert(limit(&status).0);
+    }
 }
 
 /// Limits on what is in work at once: of 0, so that nothing has to be timed.
@@ -167,6 +179,7 @@ async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
     let mut met = BTreeSet::new();
     of_requests(&mut met).await;
     of_work(&mut met).await;
+    of_time(&mut met).await;
     of_tokens(&mut met).await;
     of_connections(&mut met).await;
     assert_eq!(met, written("Collector"));

@@ -1,18 +1,17 @@
 //! The table of permissions, walked over the compiled services: each method, each kind of key, a real collector.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
-use support::{Cast, House};
 use tacita_collector::access::{Act, Reach, Role, TABLE};
 use tacita_proto::v1;
 use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 use tonic_types::StatusExt as _;
+
+use crate::support::{self, Cast, House};
 
 /// Every method of every service that a collector offers, as the compiled descriptors have them.
 fn methods() -> BTreeSet<String> {

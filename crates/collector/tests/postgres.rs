@@ -1,10 +1,6 @@
 //! Several collectors on one PostgreSQL database: they follow each other, share the keys, and count each report once between them.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../store/tests/server/mod.rs"]
-mod server;
-mod support;
-
 use std::{
     sync::{
         Arc,
@@ -13,8 +9,6 @@ use std::{
     time::Duration,
 };
 
-use server::Fresh;
-use support::{Cast, Device, House, NOON, seal};
 use tacita_collector::{Collector, CollectorConfig, CollectorError, StoreConfig};
 use tacita_proto::v1;
 use tacita_protocol::{
@@ -26,6 +20,11 @@ use tacita_protocol::{
 use tacita_store::{PostgresOptions, PostgresStore, SeriesTally, TallyStore as _};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tonic::Code;
+
+use crate::{
+    server::{self, Fresh},
+    support::{Cast, Device, House, NOON, seal},
+};
 
 /// Reports of one load; each raises a counter that no other one raises.
 const REPORTS: usize = 1_500;

@@ -1,13 +1,12 @@
 //! The privacy policy over gRPC: rules that are broken are named, small windows are hidden, and what is guaranteed is told in numbers.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
-use support::{Cast, House, cells, seal};
 use tacita_proto::v1;
 use tacita_protocol::outcome::Outcome;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
+
+use crate::support::{Cast, House, cells, seal};
 
 /// The broken rule, its limit and the value, as programs read them.
 fn rule(status: &Status) -> [String; 3] {

@@ -1,12 +1,11 @@
 //! Questions that cannot be answered as asked: each is told what is amiss, in a form for programs and in one for people.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
-use support::{Cast, NOON, cells};
 use tacita_proto::v1;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
+
+use crate::support::{Cast, NOON, cells};
 
 const DAY: u64 = 86_400;
 

@@ -1,14 +1,8 @@
 //! A collector whose store is away says so: to gRPC's health service, to probes, in its metrics; and that it is back.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../store/tests/server/mod.rs"]
-mod server;
-mod support;
-
 use std::{net::SocketAddr, time::Duration};
 
-use server::Fresh;
-use support::House;
 use tacita_collector::{MetricsPolicy, StoreConfig};
 use tacita_proto::v1;
 use tacita_store::{PostgresOptions, PostgresUrl};
@@ -17,6 +11,11 @@ use tokio::{
     net::TcpStream,
 };
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
+use crate::{
+    server::{self, Fresh},
+    support::House,
+};
 
 /// Status and body of a GET.
 async fn get(address: SocketAddr, what: &str) -> (u16, String) {

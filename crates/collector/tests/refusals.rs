@@ -1,15 +1,14 @@
 //! Every reason to refuse a report: through gRPC, answered, counted, and without a trace in the tallies.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
-use support::{Cast, bytes_of, copy_of, seal, unknown_measure, window_after};
 use tacita_protocol::{
     measure::Measure,
     outcome::{Outcome, Refusal},
     report::Report,
 };
 use tacita_tokens::{Context, EpochKey, Issuer, Pending};
+
+use crate::support::{Cast, bytes_of, copy_of, seal, unknown_measure, window_after};
 
 /// Where a header's fields begin.
 const VERSION: usize = 0;

@@ -1,16 +1,15 @@
 //! What brands ask over gRPC: queries followed live, from pages, under a deadline, and what the brand declares.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::time::Duration;
 
-use support::{Cast, cells, seal};
 use tacita_proto::v1;
 use tacita_protocol::outcome::Outcome;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::{Code, Request};
 use tonic_types::StatusExt as _;
+
+use crate::support::{Cast, cells, seal};
 
 /// Long enough for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);

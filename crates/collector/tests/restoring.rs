@@ -1,14 +1,8 @@
 //! A store that was restored to an earlier instant never counts a token twice, on both engines, and goes on with new epochs.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../store/tests/server/mod.rs"]
-mod server;
-mod support;
-
 use std::{collections::BTreeMap, fs, path::Path, process::Command, sync::Arc, time::Duration};
 
-use server::Fresh;
-use support::{Cast, House, seal};
 use tacita_collector::{CollectorConfig, CollectorError, StoreConfig, mark_restored};
 use tacita_proto::v1::{self, backup_response::Content};
 use tacita_protocol::{
@@ -19,6 +13,11 @@ use tacita_protocol::{
 use tacita_store::{PostgresStore, backup::Part, embedded::EmbeddedStore};
 use tokio::time::{Instant, sleep};
 use tonic::Code;
+
+use crate::{
+    server::Fresh,
+    support::{Cast, House, seal},
+};
 
 const SCHEDULE: EpochSchedule = EpochSchedule { active_seconds: 1_000, grace_seconds: 500, published_ahead: 2 };
 

@@ -2,13 +2,12 @@
 //! rival, are answered with the same bytes.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use prost::Message;
-use support::{Device, House, cells};
 use tacita_proto::v1::{self, reporting_service_client::ReportingServiceClient};
 use tacita_protocol::measure::Measure;
 use tonic::{Response, Status, Streaming};
+
+use crate::support::{self, Device, House, cells};
 
 /// A collector for acme, and for a rival beside it if `rivalled`.
 async fn world(rivalled: bool) -> (House, String) {

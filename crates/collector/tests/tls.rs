@@ -1,8 +1,6 @@
 //! TLS 1.3 on real sockets: nothing older, certificates that are renewed while connections are open, publishers that show theirs.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::{fs, sync::Arc};
 
 use rustls::{
@@ -10,7 +8,6 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, pem::PemObject as _},
     version::{TLS12, TLS13},
 };
-use support::{Bearer, Cast, House};
 use tacita_collector::{ClientCertificates, Collector, CollectorConfig, Identity, ServerTls};
 use tacita_proto::v1::{
     self, manifest_service_client::ManifestServiceClient, reporting_service_client::ReportingServiceClient,
@@ -21,6 +18,8 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tonic::{Code, Status, service::interceptor::InterceptedService, transport::Channel};
 use tonic_types::StatusExt as _;
+
+use crate::support::{self, Bearer, Cast, House};
 
 const HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
 

@@ -1,14 +1,8 @@
 //! Receipts and the record: what a relay is told of a batch is what the record says of its period, whoever answers and whatever came.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../store/tests/server/mod.rs"]
-mod server;
-mod support;
-
 use std::{collections::BTreeMap, time::Duration};
 
-use server::Fresh;
-use support::{Cast, Device, House, NOON, seal};
 use tacita_collector::StoreConfig;
 use tacita_proto::v1::{self, transparency_service_client::TransparencyServiceClient};
 use tacita_protocol::{
@@ -19,6 +13,11 @@ use tacita_protocol::{
 };
 use tacita_store::PostgresStore;
 use tonic::{Code, Status};
+
+use crate::{
+    server::Fresh,
+    support::{Cast, Device, House, NOON, seal},
+};
 
 const HOUR: u64 = 3_600;
 

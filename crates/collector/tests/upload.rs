@@ -1,17 +1,16 @@
 //! The upload stream: order, exactly-once under concurrency, bounds, drain.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::time::Duration;
 
-use support::Cast;
 use tacita_proto::v1;
 use tacita_protocol::outcome::Outcome;
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
+
+use crate::support::{self, Cast};
 
 /// Envelopes that would count, one token batch of them.
 async fn envelopes(cast: &mut Cast) -> Vec<Vec<u8>> {

@@ -112,6 +112,9 @@ pub struct RequestLimit {
     pub message_bytes: usize,
     /// From the end of the headers to the beginning of the answer.
     pub time: Duration,
+    /// How many milliseconds an envelope may take from its admission to the answer: as many are in work as get through in that time. None
+    /// is taken with 0.
+    pub submit_millis: u64,
 }
 
 impl Default for BatchPolicy {
@@ -137,7 +140,7 @@ impl Default for ConnectionLimit {
 }
 
 impl Default for RequestLimit {
-    /// Addresses of 8 KiB, headers of 16, messages of 64 in bodies of 96, 30 s.
+    /// Addresses of 8 KiB, headers of 16, messages of 64 in bodies of 96, 30 s; 100 ms.
     fn default() -> Self {
         Self {
             address_bytes: 8 << 10,
@@ -145,6 +148,7 @@ impl Default for RequestLimit {
             body_bytes: 96 << 10,
             message_bytes: 64 << 10,
             time: Duration::from_secs(30),
+            submit_millis: 100,
         }
     }
 }
@@ -281,7 +285,7 @@ impl RelayConfig {
         if most == 0 || per_visitor == 0 || idle.is_zero() || streams == 0 || age.is_zero() {
             problems.push(ConfigError::Connections);
         }
-        let RequestLimit { address_bytes, header_bytes, body_bytes, message_bytes, time } = self.requests;
+        let RequestLimit { address_bytes, header_bytes, body_bytes, message_bytes, time, .. } = self.requests;
         let full = MAX_SUBMITTED * (ENVELOPE_LEN + 2);
         let takes_a_full_one = message_bytes >= full && body_bytes >= full / 3 * 4 + 64;
         if !takes_a_full_one || address_bytes < 1_024 || header_bytes < 4_096 || time.is_zero() {

@@ -27,6 +27,7 @@ use crate::{
     metrics::Metrics,
     queue::Queue,
     services::Services,
+    submissions::Submissions,
     upstream::Upstream,
     visitor::{TrustedProxies, Visitor},
     web::{self, Origins, ShortLinks},
@@ -43,7 +44,7 @@ pub fn forwarded(text: &str) {
     let peer: SocketAddr = PEER.parse().expect("an address");
     let believed = |networks: &[&str]| {
         let networks = networks.iter().map(|network| network.parse().expect("a network")).collect();
-        TrustedProxies::new(networks).visitor(peer, &metadata)
+        TrustedProxies::new(networks).visitor(peer, metadata.as_ref())
     };
     assert!(believed(&[]) == Visitor::from(peer.ip()), "nobody is trusted, and somebody was believed");
     believed(&["10.0.0.0/8"]);
@@ -144,6 +145,7 @@ async fn app(folder: &Path) -> Router {
         envelopes: Arc::new(Allowances::new(limit.of_envelopes(), clock.clone()).expect("a limit")),
         issuer: IssuerConnection::new(upstream),
         proxies: TrustedProxies::new(vec!["10.0.0.0/8".parse().expect("a network")]),
+        submissions: Submissions::new(config.requests.submit_millis),
         queue,
         metrics,
     };

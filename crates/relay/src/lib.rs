@@ -42,6 +42,7 @@ pub mod sdk;
 pub mod seen;
 pub mod server;
 mod services;
+mod submissions;
 mod uploader;
 mod upstream;
 mod visitor;

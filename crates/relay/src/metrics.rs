@@ -11,6 +11,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+use tacita_admission::InWork;
 use tacita_observability::{Connections, Durations, Registrar, Unready, readiness::ReadyMetrics, seconds, sizes};
 use tacita_protocol::outcome::Outcome;
 use tokio::time::Instant;
@@ -161,6 +162,8 @@ pub(crate) struct QueueMetrics {
 #[derive(Debug, Default)]
 struct Gauges {
     visitors: Gauge,
+    in_work: Gauge,
+    in_work_window: Gauge,
     queue_envelopes: Family<OfState, Gauge>,
     queue_bytes: Gauge,
     queue_limit: Gauge,
@@ -179,6 +182,7 @@ pub(crate) struct Looked {
     pub(crate) capacity: usize,
     /// Since when something has waited.
     pub(crate) since: Option<Instant>,
+    pub(crate) in_work: InWork,
     pub(crate) revision: u64,
 }
 
@@ -282,6 +286,8 @@ impl Metrics {
         let gauges = &self.gauges;
         self.ready.set(&looked.standing);
         gauges.visitors.set(number(looked.visitors as u64));
+        gauges.in_work.set(number(looked.in_work.amount as u64));
+        gauges.in_work_window.set(number(looked.in_work.window as u64));
         let drawn = looked.held.saturating_sub(looked.waiting);
         for (state, envelopes) in [("waiting", looked.waiting), ("drawn", drawn)] {
             gauges.queue_envelopes.get_or_create(&OfState { state }).set(number(envelopes as u64));
@@ -341,10 +347,17 @@ impl QueueMetrics {
 impl Gauges {
     fn new(to: &mut Registrar<'_>) -> Self {
         let envelopes = "Envelopes held: waiting for a batch, drawn and not yet answered";
+        let window = "How many may be: those that get through in the time that they may take, as measured last";
         let age = "How long envelopes have waited for a batch, 0 if none waits";
         let waiting = "1 for what the next batch waits for: envelopes, batch, collector, answer, backoff";
         Self {
             visitors: to.put("visitors", "Visitors whose allowance is remembered", Gauge::default()),
+            in_work: to.put(
+                "envelopes_in_work",
+                "Envelopes between their admission and their answer",
+                Gauge::default(),
+            ),
+            in_work_window: to.put("envelopes_in_work_window", window, Gauge::default()),
             queue_envelopes: to.put("queue_envelopes", envelopes, Family::default()),
             queue_bytes: to.unit("queue", "Bytes of the envelopes held", Unit::Bytes, Gauge::default()),
             queue_limit: to.unit("queue_limit", "How many may be held", Unit::Bytes, Gauge::default()),

@@ -22,6 +22,7 @@ use crate::{
     sdk::{Sdk, SdkError},
     seen::RelaySeen,
     services::Services,
+    submissions::Submissions,
     uploader::Uploader,
     upstream::Upstream,
     visitor::TrustedProxies,
@@ -148,12 +149,14 @@ impl Relay {
         let Rooms { services, uploader, writer } = furnished;
         let (tokens, envelopes) = (services.tokens.clone(), services.envelopes.clone());
         let (manifest, queue, proxies) = (services.manifest.clone(), services.queue.clone(), services.proxies.clone());
+        let submissions = services.submissions.clone();
 
         let (accept, upload) = (CancellationToken::new(), CancellationToken::new());
         let readiness = Readiness::new(manifest.clone(), queue.clone(), metrics.clone(), &accept);
         let readiness = Arc::new(readiness);
         readiness.announce().await;
-        let look = look(readiness.clone(), metrics.clone(), manifest.clone(), queue.clone(), tokens.clone());
+        let look =
+            look(readiness.clone(), metrics.clone(), manifest.clone(), queue.clone(), (tokens.clone(), submissions));
         // What a page dates is no finer than what the batches date for the collector.
         let page = Arc::new(Page::new(registry, config.batch.age, look));
         let scrapers = scrapers.map(|bound| {
@@ -235,6 +238,7 @@ impl Rooms {
             envelopes: Arc::new(Allowances::new(limit.of_envelopes(), clock)?),
             issuer: IssuerConnection::new(upstream.clone()),
             proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+            submissions: Submissions::new(config.requests.submit_millis),
             queue: queue.clone(),
             metrics: metrics.clone(),
         });
@@ -360,7 +364,7 @@ fn look(
     metrics: Arc<Metrics>,
     manifest: Arc<ManifestCache>,
     queue: Queue,
-    tokens: Arc<Allowances>,
+    (tokens, submissions): (Arc<Allowances>, Submissions),
 ) -> impl Fn() + Send + Sync + 'static {
     move || {
         metrics.look(&Looked {
@@ -370,6 +374,7 @@ fn look(
             held: queue.held(),
             capacity: queue.capacity(),
             since: queue.since(),
+            in_work: submissions.in_work(),
             revision: manifest.revision(),
         });
     }

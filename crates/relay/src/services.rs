@@ -22,6 +22,7 @@ use crate::{
     metrics::Metrics,
     queue::{Queue, QueueError, WAITING_REQUESTS},
     refusal::{self, Limit},
+    submissions::Submissions,
     visitor::{TrustedProxies, Visitor},
 };
 
@@ -36,6 +37,7 @@ pub(crate) struct Services {
     pub(crate) envelopes: Arc<Allowances>,
     pub(crate) issuer: IssuerConnection,
     pub(crate) proxies: TrustedProxies,
+    pub(crate) submissions: Submissions,
     pub(crate) queue: Queue,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -106,6 +108,7 @@ impl CollectionService for Services {
             let limit = Limit::new("envelopes-per-request", MAX_SUBMITTED as u64);
             return Err(limit.refuse(Code::InvalidArgument, told));
         }
+        let _leave = self.submissions.enter(visitor, reports.len())?;
         self.queue.check_room(reports.len()).map_err(|error| status_of(&error))?;
         self.envelopes.take(visitor, reports.len() as u32).map_err(|over| {
             self.metrics.over_limit("envelopes").inc();
@@ -134,7 +137,7 @@ impl Services {
     /// Whom a request counts against.
     fn visitor<T>(&self, request: &Request<T>) -> Result<Visitor, Status> {
         let peer = request.remote_addr().ok_or_else(|| Status::internal("the peer's address is unknown"))?;
-        Ok(self.proxies.visitor(peer, request.metadata()))
+        Ok(self.proxies.visitor(peer, request.metadata().as_ref()))
     }
 
     /// A batch for this publisher, of the one size that all its devices ask for; says that size.

@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use http::HeaderMap;
 use ipnet::IpNet;
-use tonic::metadata::MetadataMap;
 
 /// A visitor's address as far as the limit tells visitors apart: an IPv4 address, or the /64 of an IPv6 address, since
 /// one household has a whole /64.
@@ -32,10 +32,10 @@ impl TrustedProxies {
     /// The visitor behind a request: the peer; or, where the peer is a trusted proxy, the right-most address in
     /// `x-forwarded-for` that is not one. Each proxy appends the address it was called from, so what stands further left
     /// is a claim that anyone may make.
-    pub(crate) fn visitor(&self, peer: SocketAddr, metadata: &MetadataMap) -> Visitor {
+    pub(crate) fn visitor(&self, peer: SocketAddr, headers: &HeaderMap) -> Visitor {
         let peer = peer.ip().to_canonical();
         let lines: Vec<&str> =
-            metadata.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+            headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
         let hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
         let mut nearest = peer;
         for hop in hops {
@@ -68,11 +68,11 @@ mod tests {
 
     fn visitor(trusted: &[&str], peer: &str, forwarded: &[&str]) -> Visitor {
         let proxies = TrustedProxies::new(trusted.iter().map(|net| net.parse().unwrap()).collect());
-        let mut metadata = MetadataMap::new();
+        let mut headers = HeaderMap::new();
         for line in forwarded {
-            metadata.append("x-forwarded-for", line.parse().unwrap());
+            headers.append("x-forwarded-for", line.parse().unwrap());
         }
-        proxies.visitor(SocketAddr::new(peer.parse().unwrap(), 9_999), &metadata)
+        proxies.visitor(SocketAddr::new(peer.parse().unwrap(), 9_999), &headers)
     }
 
     fn address(text: &str) -> Visitor {

@@ -26,6 +26,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode, header};
+use tacita_admission::Door;
 use tacita_observability::{CallLayer, Methods};
 use tacita_proto::{
     DESCRIPTORS,
@@ -74,9 +75,11 @@ fn grpc(
     let reflection =
         tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
     let health = HealthServer::new(HealthService::from_health_reporter(health));
+    let check = services.submissions.door(services.proxies.clone());
+    let collection = CollectionServiceServer::from_arc(services.clone()).max_decoding_message_size(message_bytes);
     Ok(Routes::new(ManifestServiceServer::from_arc(services.clone()).max_decoding_message_size(message_bytes))
-        .add_service(TokenServiceServer::from_arc(services.clone()).max_decoding_message_size(message_bytes))
-        .add_service(CollectionServiceServer::from_arc(services).max_decoding_message_size(message_bytes))
+        .add_service(TokenServiceServer::from_arc(services).max_decoding_message_size(message_bytes))
+        .add_service(Door::new(collection, check))
         .add_service(health)
         .add_service(reflection))
 }

@@ -2,11 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{net::SocketAddr, time::Duration};
 
-use support::*;
 use tacita_dp::Epsilon;
 use tacita_proto::v1::{self, manifest_service_client::ManifestServiceClient};
 use tacita_protocol::{
@@ -20,6 +17,8 @@ use tacita_protocol::{
 };
 use tacita_relay::{CacheError, RelayError};
 use tonic::{Code, Status};
+
+use crate::support::*;
 
 fn contents(count: usize) -> Contents {
     Contents::new((0..count).map(|number| format!("/story/{number}")).collect()).unwrap()

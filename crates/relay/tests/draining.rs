@@ -1,13 +1,12 @@
 //! The end of a relay: who watches its health hears of it first, and holds nothing up.
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::time::Duration;
 
-use support::{RunningDouble, connect, start};
 use tokio::time::timeout;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
+use crate::support::{RunningDouble, connect, start};
 
 /// More than any machine takes, and far less than the drain.
 const PATIENCE: Duration = Duration::from_secs(60);

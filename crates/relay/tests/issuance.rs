@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{collections::BTreeSet, time::Duration};
 
-use support::*;
 use tacita_proto::v1::{self, token_service_client::TokenServiceClient};
 use tacita_relay::VisitorLimit;
 use tonic::{Code, Request, Status, transport::Channel};
+
+use crate::support::*;
 
 fn asked(tokens: u32) -> v1::IssueTokensRequest {
     v1::IssueTokensRequest { publisher: PUBLISHER.0, epoch: 1, blinded_batch: vec![3; 32 * tokens as usize] }

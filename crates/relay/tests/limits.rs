@@ -2,15 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use support::{
-    http::{answer, exchange, exchange_exactly, frame, header},
-    *,
-};
 use tacita_proto::v1::{self, token_service_client::TokenServiceClient};
 use tacita_relay::{ConnectionLimit, RelayConfig, RunningRelay, VisitorLimit};
 use tokio::{
@@ -19,6 +13,11 @@ use tokio::{
 };
 use tonic::{Code, Status, transport::Channel};
 use tonic_types::StatusExt as _;
+
+use crate::support::{
+    http::{answer, exchange, exchange_exactly, frame, header},
+    *,
+};
 
 const SUBMIT: &str = "POST /tacita.v1.CollectionService/SubmitReports HTTP/1.1\r\n";
 
@@ -274,6 +273,9 @@ async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
     let heads = format!("{}x-one: {long}\r\nx-two: {long}\r\n", post(""));
     meet(by_hand(heads, vec![]).await, "requests.header-bytes", 16_384);
     meet(by_hand(post(""), vec![0; 98_305]).await, "requests.body-bytes", 98_304);
+
+    let (_double, _data, busy) = relay(|config| config.requests.submit_millis = 0).await;
+    meet(submit(&connect(busy.address()).await, envelopes(1)).await.unwrap_err(), "requests.submit-millis", 0);
 
     let (away, _data, full) = relay(|config| config.queue_bytes = 150 * 86).await;
     away.stop().await;

@@ -2,17 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{fs, path::PathBuf, sync::Arc};
 
-use support::{
-    http::{exchange_exactly, header},
-    *,
-};
 use tacita_protocol::{tag::LinkTag, time::SystemClock};
 use tacita_relay::{Relay, RunningRelay, links::totals};
 use tokio::net::TcpListener;
+
+use crate::support::{
+    http::{exchange_exactly, header},
+    *,
+};
 
 const LINKS: &str = r#"
 [[link]]

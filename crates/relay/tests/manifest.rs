@@ -2,13 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use ed25519_dalek::SigningKey;
 use prost::Message as _;
-use support::*;
 use tacita_proto::v1::{self, manifest_service_client::ManifestServiceClient};
 use tacita_protocol::{
     manifest::{Manifest, SignedManifest},
@@ -17,6 +14,8 @@ use tacita_protocol::{
 use tacita_relay::{CacheError, Relay, RelayConfig, RelayError, RunningRelay};
 use tokio::net::TcpListener;
 use tonic::Code;
+
+use crate::support::*;
 
 async fn get_manifest(relay: SocketAddr, publisher: u32) -> Result<v1::SignedManifest, tonic::Status> {
     let mut client = ManifestServiceClient::new(connect(relay).await);

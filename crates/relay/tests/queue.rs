@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{collections::HashSet, time::Duration};
 
-use support::*;
 use tacita_protocol::outcome::{Outcome, Refusal};
 use tacita_relay::BatchPolicy;
 use tonic::Code;
+
+use crate::support::*;
 
 const NEVER: Duration = Duration::from_secs(3_600);
 

@@ -1,13 +1,12 @@
 //! An answer is one only with a receipt that holds; what is kept says which answers were lost.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::path::Path;
 
-use support::*;
 use tacita_protocol::outcome::Outcome;
 use tacita_relay::receipts::{self, Kept};
+
+use crate::support::*;
 
 fn kept(data: &Path) -> Kept {
     receipts::read(data, PUBLISHER, &signing_key().verifying_key()).unwrap()

@@ -2,19 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::{fs, io::Read as _, path::Path, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha384};
-use support::{
-    http::{exchange_exactly, header},
-    *,
-};
 use tacita_protocol::time::SystemClock;
 use tacita_relay::{Relay, RunningRelay, sdk::Sdk};
 use tokio::net::TcpListener;
+
+use crate::support::{
+    http::{exchange_exactly, header},
+    *,
+};
 
 const NAMES: [&str; 4] = ["tacita.js", "tacita-device.js", "tacita-panel.js", "tacita-tokens.js"];
 

@@ -2,15 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use prost::Message as _;
-use support::{
-    http::{exchange, frame, frames},
-    *,
-};
 use tokio_stream::StreamExt as _;
 use tonic::Code;
 use tonic_health::pb::{
@@ -19,6 +13,11 @@ use tonic_health::pb::{
 use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
+
+use crate::support::{
+    http::{exchange, frame, frames},
+    *,
 };
 
 const SERVICES: [&str; 3] = ["tacita.v1.ManifestService", "tacita.v1.TokenService", "tacita.v1.CollectionService"];

@@ -2,19 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use std::net::SocketAddr;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use prost::Message as _;
-use support::{
-    http::{exchange, frame, frames, header},
-    *,
-};
 use tacita_proto::v1;
 use tacita_protocol::outcome::Outcome;
 use tacita_relay::RunningRelay;
+
+use crate::support::{
+    http::{exchange, frame, frames, header},
+    *,
+};
 
 const SUBMIT: &str = "POST /tacita.v1.CollectionService/SubmitReports HTTP/1.1\r\n";
 const TEXT: &str = "content-type: text/plain;charset=UTF-8\r\n";

@@ -2,15 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod support;
-
 use prost::Message as _;
-use support::{
+use tacita_proto::v1;
+use tacita_protocol::outcome::Outcome;
+
+use crate::support::{
     http::{exchange, frame},
     *,
 };
-use tacita_proto::v1;
-use tacita_protocol::outcome::Outcome;
 
 #[tokio::test]
 async fn a_page_submits_over_http_1() {

@@ -9,7 +9,9 @@ mod declaration;
 pub(crate) mod entry;
 mod fold;
 mod propose;
+mod refused;
 mod surge;
+mod wish;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -36,8 +38,9 @@ pub use change::LogFault;
 pub(crate) use cohorts::Cohorts;
 pub(crate) use declaration::Declaration;
 pub(crate) use entry::{By, Entry};
-pub(crate) use propose::{NewApiKey, NewCampaign, NewMeasure, Refused, Rules};
+pub(crate) use refused::Refused;
 pub(crate) use surge::{Found, Surge};
+pub(crate) use wish::{NewApiKey, NewCampaign, NewMeasure, Rules};
 
 /// Whom an API key stands for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -7,98 +7,14 @@ use tacita_protocol::{
     epoch::{EpochId, EpochState},
     id::{CampaignId, CampaignName, MeasureId, Name, PublisherId},
     manifest::DevicePolicy,
-    measure::{Event, InvalidMeasure, Measure},
-    policy::{Broken, CampaignPolicy},
-    profile::Profile,
+    measure::{Event, Measure},
     time::{UnixTime, WindowLength},
 };
 
-use super::{Catalogue, Change, Cohorts, Declaration, Principal, next_number};
+use super::{
+    Catalogue, Change, Declaration, NewApiKey, NewCampaign, NewMeasure, Principal, Refused, Rules, next_number,
+};
 use crate::pool::Limit;
-
-/// A wish that cannot be granted. Says which field, why, and what to do.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub(crate) enum Refused {
-    /// A field's value is none that can be.
-    #[error("{field}: {problem}")]
-    Field { field: &'static str, problem: String },
-    /// The name belongs to somebody.
-    #[error("name: there is already a {what} named '{name}': choose another name")]
-    Taken { what: &'static str, name: String },
-    /// What the field refers to does not exist.
-    #[error("{field}: there is no {what} '{name}': {remedy}")]
-    Unknown { field: &'static str, what: &'static str, name: String, remedy: &'static str },
-    /// It is so already: there is nothing to change.
-    #[error("it is so already")]
-    AlreadySo,
-    /// A rule of the policy forbids it.
-    #[error("{field}: {problem}")]
-    Rule { field: &'static str, broken: Broken, problem: String },
-    /// A limit forbids it.
-    #[error("{field}: {problem}")]
-    Beyond { field: &'static str, limit: Limit, problem: String },
-    /// The publisher has had all tokens of the epoch.
-    #[error(
-        "the limit tokens_per_publisher = {quota} of epoch {epoch} is reached: no more tokens are issued to this publisher before the \
-         next epoch"
-    )]
-    Quota { quota: u64, epoch: EpochId },
-    /// Granting it would break the order of things.
-    #[error("{0}")]
-    Precondition(String),
-}
-
-impl Refused {
-    fn field(field: &'static str, problem: impl ToString) -> Self {
-        Self::Field { field, problem: problem.to_string() }
-    }
-
-    fn broken(field: &'static str, broken: Broken) -> Self {
-        Self::Rule { field, broken, problem: broken.to_string() }
-    }
-}
-
-/// The wish for a campaign.
-#[derive(Debug)]
-pub(crate) struct NewCampaign<'a> {
-    pub(crate) brand: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) publishers: &'a [String],
-    pub(crate) attribution_seconds: u32,
-    /// Values stricter than the collector's; 0 names none.
-    pub(crate) policy: v1::CampaignPolicy,
-}
-
-/// What the collector asks of a wish.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Rules {
-    /// The loosest policy of a campaign.
-    pub(crate) campaign: CampaignPolicy,
-    /// The most measures of one campaign.
-    pub(crate) measures_per_campaign: usize,
-}
-
-/// The wish for an API key.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NewApiKey {
-    pub(crate) principal: Principal,
-    pub(crate) hash: [u8; 32],
-    pub(crate) created_at: UnixTime,
-    pub(crate) read_only: bool,
-    /// 0: it does not expire.
-    pub(crate) valid_seconds: u64,
-}
-
-/// The wish for a measure; `wire.campaign` and `wire.id` are not read.
-#[derive(Debug)]
-pub(crate) struct NewMeasure<'a> {
-    pub(crate) campaign: &'a str,
-    pub(crate) wire: v1::Measure,
-    /// Contents that it is over and that may not be listed yet.
-    pub(crate) contents: Option<&'a Contents>,
-    /// What is said of its cohorts, if it tells any apart.
-    pub(crate) cohorts: &'a Cohorts,
-}
 
 /// How long a tagged arrival is remembered when a campaign does not say.
 const DEFAULT_ATTRIBUTION: u32 = 7 * 86_400;
@@ -125,7 +41,8 @@ impl Catalogue {
     }
 
     pub(crate) fn propose_campaign(&self, wish: &NewCampaign<'_>, rules: &Rules) -> Result<Change, Refused> {
-        let brand = self.brand_named(wish.brand).ok_or_else(|| unknown("brand", "brand", wish.brand, CREATE_BRAND))?;
+        let brand =
+            self.brand_named(wish.brand).ok_or_else(|| Refused::unknown("brand", "brand", wish.brand, CREATE_BRAND))?;
         let name = CampaignName { brand: brand.name.clone(), campaign: parse_name(wish.name)? };
         if self.campaign_named(&name).is_some() {
             return Err(Refused::Taken { what: "campaign", name: name.to_string() });
@@ -155,7 +72,7 @@ impl Catalogue {
         }
         let find = |name: &String| {
             let found = self.publisher_named(name).map(|publisher| publisher.id);
-            found.ok_or_else(|| unknown("publishers", "publisher", name, CREATE_PUBLISHER))
+            found.ok_or_else(|| Refused::unknown("publishers", "publisher", name, CREATE_PUBLISHER))
         };
         let mut publishers = names.iter().map(find).collect::<Result<Vec<_>, _>>()?;
         publishers.sort_unstable();
@@ -180,11 +97,11 @@ impl Catalogue {
         let name: CampaignName = wish.campaign.parse().map_err(|error| Refused::field("campaign", error))?;
         let campaign = self
             .campaign_named(&name)
-            .ok_or_else(|| unknown("campaign", "campaign", wish.campaign, CREATE_CAMPAIGN))?;
+            .ok_or_else(|| Refused::unknown("campaign", "campaign", wish.campaign, CREATE_CAMPAIGN))?;
         // What the collector allowed when the campaign was made, and what it allows now.
         let (campaign, policy) = (campaign.id, campaign.policy.and(rules.campaign));
         let wire = v1::Measure { id: next_number(&self.measures), campaign: campaign.0, ..wish.wire };
-        let measure = Measure::try_from(&with_defaults(wire)).map_err(refused_measure)?;
+        let measure = Measure::try_from(&with_defaults(wire)).map_err(Refused::measure)?;
         policy.check_epsilon(measure.epsilon).map_err(|broken| Refused::broken("epsilon_micro", broken))?;
         wish.cohorts.check(&measure, policy.people_per_cohort)?;
         self.check_contents(measure.domain.catalogue(), wish.contents)?;
@@ -222,11 +139,11 @@ impl Catalogue {
             v1::Role::Auditor => Ok(Principal::Auditor),
             v1::Role::Publisher => match self.publisher_named(subject) {
                 Some(publisher) => Ok(Principal::Publisher(publisher.id)),
-                None => Err(unknown("subject", "publisher", subject, CREATE_PUBLISHER)),
+                None => Err(Refused::unknown("subject", "publisher", subject, CREATE_PUBLISHER)),
             },
             v1::Role::Brand => match self.brand_named(subject) {
                 Some(brand) => Ok(Principal::Brand(brand.id)),
-                None => Err(unknown("subject", "brand", subject, CREATE_BRAND)),
+                None => Err(Refused::unknown("subject", "brand", subject, CREATE_BRAND)),
             },
         }
     }
@@ -254,7 +171,7 @@ impl Catalogue {
     }
 
     pub(crate) fn propose_revocation(&self, id: u32) -> Result<Change, Refused> {
-        let key = self.api_key(id).ok_or_else(|| unknown("id", "API key", &id.to_string(), LIST_KEYS))?;
+        let key = self.api_key(id).ok_or_else(|| Refused::unknown("id", "API key", &id.to_string(), LIST_KEYS))?;
         if key.revoked {
             return Err(Refused::AlreadySo);
         }
@@ -308,10 +225,6 @@ const CREATE_PUBLISHER: &str = "create it with CreatePublisher, or list those th
 const CREATE_CAMPAIGN: &str = "create it with CreateCampaign";
 const LIST_KEYS: &str = "list those there are with ListApiKeys";
 
-fn unknown(field: &'static str, what: &'static str, name: &str, remedy: &'static str) -> Refused {
-    Refused::Unknown { field, what, name: name.chars().take(80).collect(), remedy }
-}
-
 fn parse_name(name: &str) -> Result<Name, Refused> {
     name.parse().map_err(|error| Refused::field("name", error))
 }
@@ -339,45 +252,10 @@ fn with_defaults(mut wire: v1::Measure) -> v1::Measure {
     wire
 }
 
-/// Names the request's field. The messages of [`InvalidMeasure`] begin with the measure's own word for it.
-fn refused_measure(error: InvalidMeasure) -> Refused {
-    let (field, problem) = match &error {
-        InvalidMeasure::Name(cause) => ("name", cause.to_string()),
-        InvalidMeasure::Domain(cause) => ("dimensions", cause.to_string()),
-        InvalidMeasure::Epsilon(cause) => ("epsilon_micro", cause.clone()),
-        InvalidMeasure::Window(cause) => ("window_seconds", cause.to_string()),
-        InvalidMeasure::NoContents => {
-            ("contents", "name the contents that it tells apart, or give the dimension 'content'".into())
-        }
-        InvalidMeasure::Event => {
-            ("event", "choose arrival, reach, share, conversion, content-share or sharer-profile".into())
-        }
-        InvalidMeasure::OncePerWindow(event) => {
-            let name = event.name();
-            ("participation", format!("{name} opens its slot with the first session of a window: leave it at event"))
-        }
-        InvalidMeasure::Profile => {
-            let labels = Profile::LABELS.join(",");
-            let problem = format!(
-                "sharer-profile tells devices apart by profile={labels}, in this order, and may add cohort: leave out \
-                 channel, grade, generation, value and content"
-            );
-            ("dimensions", problem)
-        }
-    };
-    Refused::Field { field, problem }
-}
-
-#[cfg(any(test, feature = "fuzzing"))]
-impl Default for Rules {
-    fn default() -> Self {
-        crate::CollectorConfig::new("data").rules()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::Cohorts;
 
     static NO_COHORTS: Cohorts = Cohorts { sizes: Vec::new(), reports_per_window: 0 };
 

@@ -15,6 +15,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use tacita_admission::Admission;
 use tacita_protocol::{
     epoch::{EpochId, EpochState},
     id::PublisherId,
@@ -46,7 +47,9 @@ pub(crate) struct Ingest {
     pub(crate) opening: Arc<Opening>,
     pub(crate) windows: WindowPolicy,
     pub(crate) reports_per_batch: usize,
-    pub(crate) reports_waiting: Limit,
+    /// Of reports, by publishers.
+    pub(crate) admission: Admission<PublisherId>,
+    pub(crate) upload_millis: Limit,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -87,18 +90,38 @@ struct EpochBatch {
 type ByEpoch = BTreeMap<EpochId, EpochBatch>;
 type ByPartition = BTreeMap<(EpochId, Partition), Vec<(usize, Entry)>>;
 
+/// Leave to take in one batch.
+#[derive(Debug)]
+pub(crate) struct Leave {
+    _reports: tacita_admission::Leave<PublisherId>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// As many reports as are in work at the least: each thread has a job in hand, and another one to go on with.
+pub(crate) const fn least_in_work(threads: usize) -> usize {
+    2 * JOB * threads
+}
+
 impl Ingest {
-    /// Leave for one batch, or a refusal at once: also where so much waits that it would be answered late.
-    pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit, Overload> {
-        if self.opening.waiting() > self.reports_waiting.value {
-            return Err(Overload(self.reports_waiting));
-        }
-        self.pool.enter()
+    /// Whether a batch of the publisher's would be refused, however large it is.
+    pub(crate) fn check_room(&self, publisher: PublisherId) -> Result<(), Overload> {
+        if self.admission.has_room(&publisher) { Ok(()) } else { Err(Overload(self.upload_millis)) }
+    }
+
+    /// Leave for one batch, or a refusal at once where it would be answered late.
+    pub(crate) fn enter(&self, publisher: PublisherId, reports: usize) -> Result<Leave, Overload> {
+        let reports = self.admission.enter(&publisher, reports).ok_or(Overload(self.upload_millis))?;
+        Ok(Leave { _reports: reports, _place: self.pool.enter()? })
     }
 
     /// Leave for one batch, in turn.
-    pub(crate) async fn enter_in_turn(&self) -> Result<OwnedSemaphorePermit, Overload> {
-        self.metrics.waited(Wait::UploadTurn, self.pool.enter_in_turn()).await
+    pub(crate) async fn enter_in_turn(&self, publisher: PublisherId, reports: usize) -> Result<Leave, Overload> {
+        let turn = async {
+            let reports =
+                self.admission.enter_in_turn(&publisher, reports).await.ok_or(Overload(self.upload_millis))?;
+            Ok(Leave { _reports: reports, _place: self.pool.enter_in_turn().await? })
+        };
+        self.metrics.waited(Wait::UploadTurn, turn).await
     }
 
     /// Counts what can be counted of a batch, once and durably; answers for each envelope, in order, and says in which period of the
@@ -107,7 +130,7 @@ impl Ingest {
         &self,
         publisher: PublisherId,
         envelopes: &[Vec<u8>],
-        _leave: OwnedSemaphorePermit,
+        _leave: Leave,
     ) -> Result<Answered, IngestError> {
         self.check_size(envelopes)?;
         let since = Instant::now();

@@ -30,18 +30,13 @@ struct Job {
     done: oneshot::Sender<Judged>,
 }
 
-/// The envelopes that wait for a thread. How many is bounded by the pool's permits.
+/// The envelopes that wait for a thread. How many is bounded by admission.
 #[derive(Default)]
 pub(crate) struct Opening {
     waiting: Mutex<VecDeque<Job>>,
 }
 
 impl Opening {
-    /// How many envelopes wait for a thread.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.lock().iter().map(|job| job.size).sum()
-    }
-
     /// Opens and judges envelopes of one key, in order.
     pub(super) async fn open(
         self: &Arc<Self>,

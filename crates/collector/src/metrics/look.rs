@@ -40,6 +40,9 @@ impl Look {
         self.limits();
         self.epochs();
         let (gauges, syncs) = (&self.metrics.gauges, self.store.syncs());
+        let in_work = self.metrics.in_work();
+        gauges.in_work.set(number(in_work.amount as u64));
+        gauges.in_work_window.set(number(in_work.window as u64));
         tell(&gauges.store_retries, self.store.retries());
         tell(&gauges.store_syncs, syncs.number);
         gauges.store_sync_seconds.inner().store(syncs.time.as_secs_f64().to_bits(), Relaxed);

@@ -1,37 +1,27 @@
 //! From tallies to what a brand is told: pure functions, and the only way to a number.
 //!
-//! The tallies of each period (and publisher, where publishers are told apart) are added up and estimated once; a row is the sum of a group of
-//! cells of that one histogram, with its exact variance. No report at all is no noise at all: every total is then 0 from 0 to 0.
+//! Holds what all rows are made from, and puts a page together. The rows are in `rows` and `fraction`, what is said beside them in `notices`.
 
 use std::{
     cell::RefCell,
     collections::HashMap,
-    ops::Range,
-    rc::Rc,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
-use tacita_dp::{CellIndex, Error, Estimate, Histogram};
+use tacita_dp::Error;
 use tacita_proto::v1;
 use tacita_protocol::{
-    domain::Domain,
     id::{MeasureId, PublisherId},
-    measure::{Event, Measure},
+    measure::Measure,
     time::{UnixTime, WindowId},
 };
 use tonic::Status;
 
 use super::{
-    axes::{Groups, PUBLISHER},
-    fit,
-    fraction::Fractions,
-    merge::Slices,
-    number::{self, Amplification},
-    period::{Period, day_of},
-    question::Question,
-    tallies::Series,
+    axes::PUBLISHER, fit, fraction::Fractions, merge::Slices, number::Amplification, period::Period,
+    question::Question, rows::Table, tallies::Series,
 };
 use crate::{catalogue::CountedMeasure, pool::Limit, refusal};
 
@@ -95,8 +85,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) periods: Vec<Period>,
     pub(crate) slices: HashMap<MeasureId, Slices>,
     pub(crate) compared: HashMap<MeasureId, Slices>,
-    evidence: &'a Evidence,
-    whole: Period,
+    pub(super) evidence: &'a Evidence,
+    pub(super) whole: Period,
     /// By measure, found when first asked for: which publishers' reports can be honest.
     fits: RefCell<HashMap<MeasureId, Vec<v1::PublisherFit>>>,
     state: String,
@@ -216,7 +206,7 @@ impl<'a> Answer<'a> {
     }
 
     /// Which publishers' reports of a measure can be honest.
-    fn fits_of(&self, counted: &CountedMeasure) -> Result<Vec<v1::PublisherFit>, Unanswered> {
+    pub(super) fn fits_of(&self, counted: &CountedMeasure) -> Result<Vec<v1::PublisherFit>, Unanswered> {
         let id = counted.measure.id;
         if let Some(known) = self.fits.borrow().get(&id) {
             return Ok(known.clone());
@@ -250,78 +240,6 @@ impl<'a> Answer<'a> {
             }
             None => Err(refusal::invalid("page_token", "give 'next_page_token' of the page before, or nothing")),
         }
-    }
-
-    fn notices(&self) -> Result<Vec<v1::Notice>, Unanswered> {
-        let question = self.question;
-        let mut notices = Vec::new();
-        let mut say = |code: &str, message: String| notices.push(v1::Notice { code: code.to_owned(), message });
-        let least = question.campaign.policy.reports_per_window;
-        let needed = question.needed();
-        let reports: u64 = self.slices.values().map(|slices| slices.whole().reports).sum();
-        if self.whole.from > self.evidence.now {
-            let day = day_of(self.whole.from);
-            say("RANGE_AHEAD", format!("the range begins on {day}, which has not come: nothing can be counted yet"));
-        } else if reports == 0 {
-            say("NO_REPORTS", "nothing was counted in this range".to_owned());
-        }
-        let asked = question.span.whole();
-        let earliest = question.shift.map_or(asked.from, |shift| asked.earlier(shift).from);
-        if earliest < self.evidence.deleted_before {
-            let day = day_of(self.evidence.deleted_before);
-            let message =
-                format!("what was counted before {day} is deleted, as it is past its time: it is in no number here");
-            say("DELETED", message);
-        }
-        if needed.iter().any(|counted| !self.is_settled(counted, self.whole)) && reports > 0 {
-            say("NOT_SETTLED", "the last windows still take reports: their numbers grow".to_owned());
-        }
-        if !question.left_out.is_empty() {
-            let names = question.left_out.join(", ");
-            say("MEASURES_LEFT_OUT", format!("{names} cannot be grouped, filtered or cut so: name them to learn why"));
-        }
-        if question.top.is_some() {
-            let message = "the largest of many estimates are too large on average: read them in another range before \
-                           relying on them";
-            say("LARGEST_OF_MANY", message.to_owned());
-        }
-        if needed.iter().any(|counted| counted.measure.event.is_once_per_window()) {
-            let message = "devices add up over windows and publishers: one counts once in each";
-            say("GROSS_REACH", message.to_owned());
-        }
-        if needed.iter().any(|counted| counted.measure.event == Event::SharerProfile) {
-            let message = "profiles are of devices that came back: each is told, in the window of the report, of the \
-                           window before; the share sheet and copied links do not tell where they went and count as neither";
-            say("RETURNING_DEVICES", message.to_owned());
-        }
-        let kinds = question.ratios.iter().filter_map(|ratio| v1::RatioKind::try_from(ratio.asked.kind).ok());
-        if kinds.clone().any(|kind| kind == v1::RatioKind::Roi) {
-            let message = "values are those declared for a bucket, or its middle: the interval holds the noise, not the \
-                           width of the buckets";
-            say("BUCKET_VALUES", message.to_owned());
-        }
-        if kinds.clone().any(|kind| kind == v1::RatioKind::DirectInferred) {
-            let message =
-                "inferred arrivals are an upper bound of dark social: bookmarks and links in documents are among them";
-            say("INFERRED_IS_A_BOUND", message.to_owned());
-        }
-        for counted in &needed {
-            let hidden = self.slices.get(&counted.measure.id).and_then(|one| one.whole().hidden(least));
-            if let Some(v1::Hidden { windows, reports, reports_per_window, more_reports }) = hidden {
-                let name = &counted.measure.name;
-                let message = format!(
-                    "{windows} windows of {name} are hidden, {reports} reports in all: each has fewer than {reports_per_window}; \
-                     {more_reports} more reports show the next"
-                );
-                say("HIDDEN_WINDOWS", message);
-            }
-            for fit in self.fits_of(counted)?.iter().filter(|fit| fit.suspicious) {
-                let (publisher, measure, finding) = (&fit.publisher, &counted.measure.name, &fit.finding);
-                let message = format!("{publisher}'s reports of {measure} can hardly be honest: {finding}");
-                say("SUSPICIOUS_REPORTS", message);
-            }
-        }
-        Ok(notices)
     }
 }
 
@@ -375,179 +293,7 @@ fn too_many_rows() -> Status {
     refusal::beyond_because("TOO_MANY_ROWS", "granularity", limit, problem)
 }
 
-/// The rows of one measure: by period, then by publisher, then by group.
-struct Table<'a> {
-    answer: &'a Answer<'a>,
-    counted: &'a CountedMeasure,
-    groups: Groups<'a>,
-    publishers: Vec<Option<PublisherId>>,
-    per_period: usize,
-}
-
-/// The histograms of one period, each made when it is first asked for.
-pub(crate) struct Histograms<'a> {
-    slices: &'a Slices,
-    counted: &'a CountedMeasure,
-    period: usize,
-    made: HashMap<Option<PublisherId>, Rc<Histogram>>,
-}
-
-impl<'a> Histograms<'a> {
-    pub(crate) fn new(slices: &'a Slices, counted: &'a CountedMeasure, period: usize) -> Self {
-        Self { slices, counted, period, made: HashMap::new() }
-    }
-
-    pub(crate) fn get(&mut self, publisher: Option<PublisherId>) -> Result<Rc<Histogram>, Error> {
-        if let Some(made) = self.made.get(&publisher) {
-            return Ok(made.clone());
-        }
-        let made = self.slices.histogram(self.counted, self.period, publisher)?;
-        self.made.insert(publisher, made.clone());
-        Ok(made)
-    }
-
-    /// The reports that a histogram is made of.
-    pub(crate) fn reports(&self, publisher: Option<PublisherId>) -> u64 {
-        self.slices.get(self.period, publisher).reports
-    }
-}
-
-impl<'a> Table<'a> {
-    fn new(answer: &'a Answer<'a>, counted: &'a CountedMeasure) -> Result<Self, Unanswered> {
-        let question = answer.question;
-        let axes = question.grouping.of(counted);
-        let groups = Groups::new(counted, &question.campaign.declaration, &axes, &question.filters)?;
-        let publishers = answer.publishers();
-        let per_period = groups.len().saturating_mul(publishers.len()).min(question.top.unwrap_or(usize::MAX));
-        Ok(Self { answer, counted, groups, publishers, per_period })
-    }
-
-    fn len(&self) -> usize {
-        self.per_period.saturating_mul(self.answer.periods.len())
-    }
-
-    /// Adds the rows `part` of this table.
-    fn rows(&self, part: Range<usize>, rows: &mut Vec<v1::Row>) -> Result<(), Unanswered> {
-        let mut next = part.start;
-        while next < part.end {
-            self.answer.go_on()?;
-            let period = next / self.per_period;
-            let end = part.end.min((period + 1) * self.per_period);
-            let first = period * self.per_period;
-            self.rows_of_period(period, next - first..end - first, rows)?;
-            next = end;
-        }
-        Ok(())
-    }
-
-    fn rows_of_period(&self, period: usize, part: Range<usize>, rows: &mut Vec<v1::Row>) -> Result<(), Unanswered> {
-        let id = self.counted.measure.id;
-        let mut histograms = Histograms::new(&self.answer.slices[&id], self.counted, period);
-        let mut compared = self.answer.compared.get(&id).map(|slices| Histograms::new(slices, self.counted, period));
-        let order = match self.answer.question.top {
-            Some(_) => Some(self.largest(&mut histograms)?),
-            None => None,
-        };
-        for place in part {
-            let (publisher, group) = match &order {
-                Some(order) => order[place],
-                None => (place / self.groups.len(), place % self.groups.len()),
-            };
-            rows.push(self.row(period, self.publishers[publisher], group, &mut histograms, compared.as_mut())?);
-        }
-        Ok(())
-    }
-
-    /// Publishers and groups with the largest estimates, largest first.
-    fn largest(&self, histograms: &mut Histograms<'_>) -> Result<Vec<(usize, usize)>, Unanswered> {
-        let mut all: Vec<(f64, usize, usize)> = Vec::with_capacity(self.groups.len() * self.publishers.len());
-        for (place, &publisher) in self.publishers.iter().enumerate() {
-            self.answer.go_on()?;
-            let histogram = histograms.get(publisher)?;
-            let count = |&cell: &CellIndex| histogram.cells()[cell.get() as usize].count;
-            let count = |group: usize| -> f64 { self.groups.cells(group).iter().map(count).sum() };
-            all.extend((0..self.groups.len()).map(|group| (count(group), place, group)));
-        }
-        let descending =
-            |a: &(f64, usize, usize), b: &(f64, usize, usize)| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2)));
-        if self.per_period < all.len() && self.per_period > 0 {
-            all.select_nth_unstable_by(self.per_period - 1, descending);
-            all.truncate(self.per_period);
-        }
-        all.sort_unstable_by(descending);
-        Ok(all.into_iter().map(|(_, publisher, group)| (publisher, group)).collect())
-    }
-
-    fn row(
-        &self,
-        period: usize,
-        publisher: Option<PublisherId>,
-        group: usize,
-        histograms: &mut Histograms<'_>,
-        compared: Option<&mut Histograms<'_>>,
-    ) -> Result<v1::Row, Unanswered> {
-        let id = self.counted.measure.id;
-        let cells = self.groups.cells(group);
-        let slice = self.answer.slices[&id].get(period, publisher);
-        let found = histograms.get(publisher)?.subset_sum(cells)?;
-        let leverage = self.groups.leverage(&self.counted.mechanism, group)?;
-        let compared = match (compared, self.answer.compared_with(period)) {
-            (Some(histograms), Some(earlier)) => {
-                let that = histograms.get(publisher)?.subset_sum(cells)?;
-                let told = number::total(that, histograms.reports(publisher), leverage);
-                Some(compared_row(found, that, earlier, told, histograms.reports(publisher)))
-            }
-            _ => None,
-        };
-        let amplified = self.answer.amplification.of(id, &self.counted.mechanism, slice.smallest)?;
-        Ok(v1::Row {
-            measure: self.counted.measure.name.to_string(),
-            period: Some(self.answer.periods[period].into()),
-            labels: self.answer.with_publisher(self.groups.labels(group), publisher),
-            estimate: Some(number::total(found, slice.reports, leverage)),
-            reports: slice.reports,
-            share: if slice.reports == 0 { 0.0 } else { found.count / slice.reports as f64 },
-            amplified_epsilon: amplified,
-            settled: self.answer.is_settled(self.counted, self.answer.periods[period]),
-            compared,
-            cell: if let [only] = cells { Some(only.get()) } else { None },
-            hidden: slice.hidden(self.answer.question.campaign.policy.reports_per_window),
-        })
-    }
-
-    /// What holds for all rows.
-    fn about(&self) -> Result<v1::MeasureAnswer, Unanswered> {
-        let (id, mechanism) = (self.counted.measure.id, &self.counted.mechanism);
-        let slices = &self.answer.slices[&id];
-        let whole = slices.whole();
-        let none = match whole.reports {
-            0 => Estimate::default(),
-            _ => slices.whole_histogram(self.counted)?.cells()[Domain::NONE],
-        };
-        Ok(v1::MeasureAnswer {
-            measure: Some(told_measure(&self.counted.measure)),
-            group_by: self.answer.question.grouping.of(self.counted),
-            reports: whole.reports,
-            windows: whole.windows,
-            none: Some(number::estimate(none, whole.reports)),
-            privacy: Some(self.answer.amplification.privacy(id, mechanism, whole.smallest)?),
-            fits: self.answer.fits_of(self.counted)?,
-            hidden: whole.hidden(self.answer.question.campaign.policy.reports_per_window),
-        })
-    }
-}
-
 /// A measure as brands are told of it: by its name. Its number counts the measures of all brands, which is nobody's affair.
 pub(crate) fn told_measure(measure: &Measure) -> v1::Measure {
     v1::Measure { id: 0, ..measure.into() }
-}
-
-fn compared_row(this: Estimate, that: Estimate, period: Period, told: v1::Estimate, reports: u64) -> v1::ComparedRow {
-    v1::ComparedRow {
-        period: Some(period.into()),
-        estimate: Some(told),
-        reports,
-        difference: Some(number::change(this, that)),
-        ratio: Some(number::ratio(tacita_dp::fieller(this, that, number::LEVEL), reports)),
-    }
 }

@@ -7,8 +7,9 @@ use tacita_proto::v1;
 use tacita_protocol::{domain::Dimension, id::PublisherId};
 
 use super::{
-    answer::{Answer, Histograms, Unanswered},
+    answer::{Answer, Unanswered},
     axes::{Groups, KIND, LabelFilter, PUBLISHER, kind_of, worth_of_cells},
+    histograms::Histograms,
     merge::Slices,
     number,
     period::Period,

@@ -12,7 +12,10 @@
 //! | `period` | ranges, granularities |
 //! | `axes`, `analytics` | which cells are one row |
 //! | `tallies`, `merge` | reading and adding up |
-//! | `answer`, `fraction` | rows of counts, rows of ratios |
+//! | `histograms` | estimated once, for all rows |
+//! | `rows`, `fraction` | rows of counts, rows of ratios |
+//! | `notices` | what is said beside them |
+//! | `answer` | the page of them |
 //! | `funnel`, `reconciliation` | views: ratios and rows of queries, put side by side |
 //! | `plan` | what a measure will be able to tell |
 //! | `fit` | which publishers' reports can be honest |
@@ -31,7 +34,9 @@ mod fraction;
 pub(crate) mod funnel;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod histograms;
 mod merge;
+mod notices;
 mod number;
 mod period;
 mod plan;
@@ -39,6 +44,7 @@ pub(crate) mod privacy;
 mod question;
 mod ratio;
 pub(crate) mod reconciliation;
+mod rows;
 #[cfg(test)]
 mod scene;
 mod tallies;

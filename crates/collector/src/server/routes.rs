@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tacita_admission::Door;
 use tacita_observability::Methods;
 use tacita_proto::v1::{
     admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
@@ -19,7 +20,7 @@ use super::foundation::Foundation;
 use crate::{
     CollectorError, dashboard,
     guard::Guard,
-    ingest::Ingest,
+    ingest::{Ingest, least_in_work},
     limits,
     pages::for_pages,
     pool::{CryptoPool, Limit},
@@ -62,7 +63,9 @@ impl Foundation {
         let certificates = self.config.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
         let guard = Guard::new(self.registry.clone(), self.clock.clone(), certificates);
         let reporting = guard.before(ReportingServiceServer::new(self.reporting()));
-        let collection = CollectionServiceServer::new(self.collection()?).max_decoding_message_size(most);
+        let collection = self.collection()?;
+        let check = collection.door();
+        let collection = Door::new(CollectionServiceServer::new(collection).max_decoding_message_size(most), check);
         let admin = AdminServiceServer::new(self.admin()).max_decoding_message_size(ADMIN_MESSAGE_BYTES);
         let services = Routes::new(guard.before(tonic_health::pb::health_server::HealthServer::new(health)))
             .add_service(guard.before(reflection))
@@ -92,6 +95,7 @@ impl Foundation {
 
     fn collection(&self) -> Result<Collection, CollectorError> {
         let limits = &self.config.limits;
+        let time = Duration::from_millis(limits.upload_millis as u64);
         let ingest = Ingest {
             registry: self.registry.clone(),
             keys: self.keys.clone(),
@@ -101,7 +105,8 @@ impl Foundation {
             opening: Arc::default(),
             windows: self.config.window_policy,
             reports_per_batch: limits.reports_per_batch,
-            reports_waiting: Limit { name: "reports_waiting", value: limits.reports_waiting },
+            admission: self.metrics.admission(time, least_in_work(limits.crypto_threads)),
+            upload_millis: Limit { name: "upload_millis", value: limits.upload_millis },
             metrics: self.metrics.clone(),
         };
         let streams = Limit { name: "upload_streams", value: limits.upload_streams };

@@ -6,12 +6,12 @@ use futures_util::{Stream, StreamExt as _};
 use tacita_proto::v1::{self, collection_service_server::CollectionService};
 use tacita_protocol::{id::PublisherId, outcome::Outcome};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
     guard::Caller,
-    ingest::{Answered, Ingest, IngestError},
+    ingest::{Answered, Ingest, IngestError, Leave},
     limits,
     pool::{Limit, Overload},
     receipts::Receipts,
@@ -43,6 +43,20 @@ impl Collection {
     }
 }
 
+/// The method that is refused by its head where the collector is full. A stream waits instead.
+const SUBMIT: &str = "/tacita.v1.CollectionService/SubmitReports";
+
+impl Collection {
+    /// The check of a call's head, behind the guard.
+    pub(crate) fn door<B>(&self) -> impl Fn(&http::Request<B>) -> Result<(), Status> + Clone + Send + Sync + use<B> {
+        let ingest = self.ingest.clone();
+        move |request| match request.extensions().get::<Caller>() {
+            Some(caller) if request.uri().path() == SUBMIT => Ok(ingest.check_room(caller.publisher()?)?),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl From<IngestError> for Status {
     fn from(error: IngestError) -> Self {
         match error {
@@ -62,15 +76,25 @@ fn to_wire(outcomes: Vec<Outcome>) -> Vec<i32> {
     outcomes.into_iter().map(Outcome::to_wire).collect()
 }
 
-/// One batch of a stream. It waits for its turn: meanwhile the stream is not read, and the sender is held back by HTTP/2.
+/// A batch of a stream, and leave to take it in. It waits for its turn: meanwhile the stream is not read, and the sender is held back by
+/// HTTP/2. So each stream has one batch that waits, and one publisher's many batches do not come before another's.
+async fn admitted(
+    ingest: Arc<Ingest>,
+    publisher: PublisherId,
+    request: Result<v1::UploadReportsRequest, Status>,
+) -> Result<(v1::UploadReportsRequest, Leave), Status> {
+    let request = request.map_err(limits::of_message)?;
+    let leave = ingest.enter_in_turn(publisher, request.envelopes.len()).await?;
+    Ok((request, leave))
+}
+
 async fn answer(
     ingest: Arc<Ingest>,
     receipts: Arc<Receipts>,
     publisher: PublisherId,
-    request: Result<v1::UploadReportsRequest, Status>,
+    admitted: Result<(v1::UploadReportsRequest, Leave), Status>,
 ) -> Result<v1::UploadReportsResponse, Status> {
-    let v1::UploadReportsRequest { batch, envelopes } = request.map_err(limits::of_message)?;
-    let leave = ingest.enter_in_turn().await?;
+    let (v1::UploadReportsRequest { batch, envelopes }, leave) = admitted?;
     let Answered { outcomes, counts } = ingest.take_in(publisher, &envelopes, leave).await?;
     let receipt = receipts.give(publisher, &envelopes, counts);
     Ok(v1::UploadReportsResponse { batch, outcomes: to_wire(outcomes), receipt: Some(receipt) })
@@ -87,8 +111,9 @@ impl CollectionService for Collection {
         request: Request<v1::SubmitReportsRequest>,
     ) -> Result<Response<v1::SubmitReportsResponse>, Status> {
         let publisher = Caller::of(&request)?.publisher()?;
-        let leave = self.ingest.enter()?;
-        let answered = self.ingest.take_in(publisher, &request.into_inner().envelopes, leave).await?;
+        let envelopes = request.into_inner().envelopes;
+        let leave = self.ingest.enter(publisher, envelopes.len())?;
+        let answered = self.ingest.take_in(publisher, &envelopes, leave).await?;
         Ok(Response::new(v1::SubmitReportsResponse { outcomes: to_wire(answered.outcomes) }))
     }
 
@@ -100,12 +125,18 @@ impl CollectionService for Collection {
         let publisher = caller.publisher()?;
         let stream = self.streams.clone().try_acquire_owned().map_err(|_| Overload(self.stream_limit))?;
         let (ingest, receipts) = (self.ingest.clone(), self.receipts.clone());
+        let door = ingest.clone();
         // What was taken in before the key ended is answered; the reason comes after it.
         let answers = caller
             .while_admitted(request.into_inner())
             .take_until(self.drain.clone().cancelled_owned())
-            .map(move |request| answer(ingest.clone(), receipts.clone(), publisher, request))
+            .then(move |request| admitted(door.clone(), publisher, request))
+            // On a task of its own: what was admitted goes on, and makes room, also where the caller does not read its answers.
+            .map(move |admitted| {
+                AbortOnDropHandle::new(tokio::spawn(answer(ingest.clone(), receipts.clone(), publisher, admitted)))
+            })
             .buffered(self.batches_per_stream)
+            .map(|answered| answered.unwrap_or_else(|crash| Err(refusal::internal(crash))))
             .map(move |answer| {
                 // The stream's permit lives as long as the stream.
                 let _ = &stream;

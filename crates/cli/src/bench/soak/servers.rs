@@ -166,6 +166,11 @@ impl Deployment {
         seal_in_a_process(&self.collector.url(), &self.party, reports, file)
     }
 
+    /// kill -9 of the collector, for good.
+    pub(in super::super) fn stop_collector(&mut self) -> Result<()> {
+        self.collector.kill()
+    }
+
     /// The collector, as one who submits to it.
     pub(in super::super) fn collector_as_target(&self) -> Target {
         let (url, key) = (self.collector.url(), self.party.relay_key.clone());

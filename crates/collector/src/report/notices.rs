@@ -1,0 +1,83 @@
+//! What is said beside the rows: what they leave out, and how not to read them.
+
+use tacita_proto::v1;
+use tacita_protocol::measure::Event;
+
+use super::{
+    answer::{Answer, Unanswered},
+    period::day_of,
+};
+
+impl Answer<'_> {
+    pub(super) fn notices(&self) -> Result<Vec<v1::Notice>, Unanswered> {
+        let question = self.question;
+        let mut notices = Vec::new();
+        let mut say = |code: &str, message: String| notices.push(v1::Notice { code: code.to_owned(), message });
+        let least = question.campaign.policy.reports_per_window;
+        let needed = question.needed();
+        let reports: u64 = self.slices.values().map(|slices| slices.whole().reports).sum();
+        if self.whole.from > self.evidence.now {
+            let day = day_of(self.whole.from);
+            say("RANGE_AHEAD", format!("the range begins on {day}, which has not come: nothing can be counted yet"));
+        } else if reports == 0 {
+            say("NO_REPORTS", "nothing was counted in this range".to_owned());
+        }
+        let asked = question.span.whole();
+        let earliest = question.shift.map_or(asked.from, |shift| asked.earlier(shift).from);
+        if earliest < self.evidence.deleted_before {
+            let day = day_of(self.evidence.deleted_before);
+            let message =
+                format!("what was counted before {day} is deleted, as it is past its time: it is in no number here");
+            say("DELETED", message);
+        }
+        if needed.iter().any(|counted| !self.is_settled(counted, self.whole)) && reports > 0 {
+            say("NOT_SETTLED", "the last windows still take reports: their numbers grow".to_owned());
+        }
+        if !question.left_out.is_empty() {
+            let names = question.left_out.join(", ");
+            say("MEASURES_LEFT_OUT", format!("{names} cannot be grouped, filtered or cut so: name them to learn why"));
+        }
+        if question.top.is_some() {
+            let message = "the largest of many estimates are too large on average: read them in another range before \
+                           relying on them";
+            say("LARGEST_OF_MANY", message.to_owned());
+        }
+        if needed.iter().any(|counted| counted.measure.event.is_once_per_window()) {
+            let message = "devices add up over windows and publishers: one counts once in each";
+            say("GROSS_REACH", message.to_owned());
+        }
+        if needed.iter().any(|counted| counted.measure.event == Event::SharerProfile) {
+            let message = "profiles are of devices that came back: each is told, in the window of the report, of the \
+                           window before; the share sheet and copied links do not tell where they went and count as neither";
+            say("RETURNING_DEVICES", message.to_owned());
+        }
+        let kinds = question.ratios.iter().filter_map(|ratio| v1::RatioKind::try_from(ratio.asked.kind).ok());
+        if kinds.clone().any(|kind| kind == v1::RatioKind::Roi) {
+            let message = "values are those declared for a bucket, or its middle: the interval holds the noise, not the \
+                           width of the buckets";
+            say("BUCKET_VALUES", message.to_owned());
+        }
+        if kinds.clone().any(|kind| kind == v1::RatioKind::DirectInferred) {
+            let message =
+                "inferred arrivals are an upper bound of dark social: bookmarks and links in documents are among them";
+            say("INFERRED_IS_A_BOUND", message.to_owned());
+        }
+        for counted in &needed {
+            let hidden = self.slices.get(&counted.measure.id).and_then(|one| one.whole().hidden(least));
+            if let Some(v1::Hidden { windows, reports, reports_per_window, more_reports }) = hidden {
+                let name = &counted.measure.name;
+                let message = format!(
+                    "{windows} windows of {name} are hidden, {reports} reports in all: each has fewer than {reports_per_window}; \
+                     {more_reports} more reports show the next"
+                );
+                say("HIDDEN_WINDOWS", message);
+            }
+            for fit in self.fits_of(counted)?.iter().filter(|fit| fit.suspicious) {
+                let (publisher, measure, finding) = (&fit.publisher, &counted.measure.name, &fit.finding);
+                let message = format!("{publisher}'s reports of {measure} can hardly be honest: {finding}");
+                say("SUSPICIOUS_REPORTS", message);
+            }
+        }
+        Ok(notices)
+    }
+}
