@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Deployment, Server, TACITA, free_port, path, tacita};
+use crate::support::{self, Deployment, Server, TACITA, free_port, path, tacita};
 
 const ARRIVALS: [&str; 7] =
     ["arrivals", "--event", "arrival", "--epsilon", "4", "--dimension", "channel=search,direct,email,whatsapp"];
