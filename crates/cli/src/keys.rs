@@ -34,18 +34,21 @@ enum Command {
     List,
     /// End the active epoch now and start the next one. Tokens in flight stay good for the grace period.
     Rotate,
-    /// Compare the manifests of several relays and name every difference between their keys.
-    ///
-    /// A collector that gave one publisher's visitors a key of their own could recognise them by it. Ask relays of different
-    /// publishers, from different places. Exits with an error when anything differs.
-    Verify {
-        /// A relay and its publisher's number, for example `1@http://relay.example:7602`; give two or more.
-        #[arg(required = true, num_args = 2.., value_name = "PUBLISHER@URL", value_parser = source)]
-        relays: Vec<Source>,
-        /// The collector's signing key, 64 hexadecimal digits.
-        #[arg(long, value_name = "HEX", env = "TACITA_SIGNING_KEY", value_parser = signing_key)]
-        signing_key: VerifyingKey,
-    },
+    Verify(Box<Verify>),
+}
+
+/// Compare the manifests of several relays and name every difference between their keys.
+///
+/// A collector that gave one publisher's visitors a key of their own could recognise them by it. Ask relays of different
+/// publishers, from different places. Exits with an error when anything differs.
+#[derive(clap::Args)]
+struct Verify {
+    /// A relay and its publisher's number, for example `1@http://relay.example:7602`; give two or more.
+    #[arg(required = true, num_args = 2.., value_name = "PUBLISHER@URL", value_parser = source)]
+    relays: Vec<Source>,
+    /// The collector's signing key, 64 hexadecimal digits.
+    #[arg(long, value_name = "HEX", env = "TACITA_SIGNING_KEY", value_parser = signing_key)]
+    signing_key: VerifyingKey,
 }
 
 /// A relay to ask, and for which publisher.
@@ -78,7 +81,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             println!("epoch {} is active; it ends {}", active.epoch, utc(active.ends_at));
             Ok(())
         }
-        Command::Verify { relays, signing_key } => verify(&relays, &signing_key, &collector.tls()?).await,
+        Command::Verify(args) => verify(&args.relays, &args.signing_key, &collector.tls()?).await,
     }
 }
 
