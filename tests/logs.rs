@@ -1,7 +1,8 @@
 //! No log of any process, at any level, has an address of a visitor, an API key, a token, an envelope, a nullifier, a password or a page.
 //!
 //! A collector on a database and a relay run at `trace` while everything that can be refused or fail does so; then the logs of both, and all
-//! that the commands between them printed, are searched for each secret in every form that a program would print it in.
+//! that the commands between them printed, are searched for each secret in every form that a program would print it in. The same with webhooks
+//! that are not taken, and with servers whose TLS handshakes fail.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -9,25 +10,33 @@ use std::{
     fs,
     net::{IpAddr, Ipv4Addr},
     path::Path,
-    time::Duration,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
-use tacita_client::{GrpcTransport, Transport as _};
+use ed25519_dalek::VerifyingKey;
+use tacita_client::{Device, DeviceConfig, GrpcTransport, MemoryStorage, Occurrence, Transport as _};
 use tacita_proto::v1::{
-    self, collection_service_client::CollectionServiceClient, token_service_client::TokenServiceClient,
+    self, collection_service_client::CollectionServiceClient, reporting_service_client::ReportingServiceClient,
+    token_service_client::TokenServiceClient,
 };
-use tacita_protocol::id::PublisherId;
+use tacita_protocol::{id::PublisherId, measure::Event, time::SystemClock};
 use tacita_store::PostgresOptions;
+use tacita_tls::trial::TrialAuthority;
 use tacita_tokens::{ENVELOPE_LEN, Envelope};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpSocket},
+};
 use tonic::{Request, transport::Endpoint};
 
 use crate::{
     server::{self, Fresh},
-    support::{Deployment, path, tacita, tacita_ok},
+    support::{Deployment, Server, free_port, path, tacita, tacita_ok},
 };
 
 /// What must be in no log, and what it is.
@@ -223,6 +232,10 @@ async fn fail_in_every_way(
     let (collector, relay) = (deployment.collector.url(), deployment.relay.url());
     say(&["admin", "--collector", &collector, "--key", WRONG, "brand", "list"]);
     say(&["report", "--collector", &collector, "--key", WRONG, "acme/spring"]);
+    let nowhere = format!("postgresql://tacita:{PASSWORD}@127.0.0.1:1/tacita");
+    say(&["store", "init", &nowhere]);
+    say(&["check-config", "collector", "--store", &nowhere]);
+    say(&["check-config", "collector", "--store", &nowhere.replace("postgresql", "postgresq")]);
     let bytes = |envelopes: &[Envelope]| envelopes.iter().map(|one| one.as_bytes().to_vec()).collect::<Vec<_>>();
     let whole = bytes(envelopes);
     let cut = whole.iter().map(|envelope| envelope[..50].to_vec()).collect();
@@ -268,4 +281,148 @@ async fn fail_in_every_way(
     })
     .await;
     printed
+}
+
+/// What a brand's server has in its address, so that nobody else posts to it.
+const HOOK: &str = "hush-hush-hook-9";
+
+/// A server that takes no post: each connection is answered with this, and what it said is kept.
+async fn refusing(answer: &'static [u8]) -> (u16, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let kept = heard.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut said = vec![0; 4_096];
+            let length = stream.read(&mut said).await.unwrap_or(0);
+            kept.lock().unwrap().push(String::from_utf8_lossy(&said[..length]).into_owned());
+            stream.write_all(answer).await.ok();
+        }
+    });
+    (port, heard)
+}
+
+/// Has the brand's surges told to these addresses; the secrets that posts are signed by.
+async fn declare(deployment: &Deployment, urls: &[String]) -> Vec<String> {
+    let webhooks = urls.iter().map(|url| v1::Webhook { url: url.clone(), secret: String::new() }).collect();
+    let declaration = Some(v1::Declaration { webhooks, ..Default::default() });
+    let mut request = Request::new(v1::DeclareCampaignRequest { campaign: "acme/spring".into(), declaration });
+    request.metadata_mut().insert("authorization", format!("Bearer {}", deployment.brand_key).parse().unwrap());
+    let channel = Endpoint::from_shared(deployment.collector.url()).unwrap().connect().await.unwrap();
+    let declared = ReportingServiceClient::new(channel).declare_campaign(request).await.unwrap().into_inner();
+    declared.declaration.unwrap().webhooks.into_iter().map(|webhook| webhook.secret).collect()
+}
+
+/// A hundred devices, each of which arrives by one channel.
+async fn arrive(deployment: &Deployment, channel: &str) {
+    let relay = GrpcTransport::connect(&deployment.relay.url()).unwrap();
+    let signing_key = <[u8; 32]>::try_from(hex::decode(&deployment.signing_key).unwrap()).unwrap();
+    let config = DeviceConfig::new(PublisherId(1), VerifyingKey::from_bytes(&signing_key).unwrap());
+    for number in 0..100 {
+        let relay = relay.for_visitor(Ipv4Addr::new(192, 0, 2, number).into());
+        let device = Device::open(config.clone(), MemoryStorage::new(), relay, Arc::new(SystemClock)).unwrap();
+        device.refresh().await.unwrap();
+        device.record(&Occurrence::new(Event::Arrival).label("channel", channel)).unwrap();
+        assert_eq!(device.flush().await.left, 0);
+    }
+}
+
+/// Begins TLS with a server in ways that cannot end well.
+async fn shake_hands_badly(port: u16) {
+    let request = format!("GET {PAGE} HTTP/1.1\r\nauthorization: Bearer {WRONG}\r\nx-forwarded-for: {VISITOR}\r\n\r\n");
+    // A handshake of which the first record is longer than it may be, one that is cut short, and none at all.
+    for said in [&b"\x16\x03\x01\xff\xff\x01\x00"[..], b"\x16\x03\x01\x00\x05\x01", request.as_bytes(), b""] {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((SOURCE, 0).into()).unwrap();
+        let mut stream = socket.connect((Ipv4Addr::LOCALHOST, port).into()).await.unwrap();
+        stream.write_all(said).await.unwrap();
+        stream.shutdown().await.ok();
+        stream.read_to_end(&mut Vec::new()).await.ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_log_has_a_webhooks_address_or_what_was_said_in_a_handshake_that_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let measure = ["arrivals", "--event", "arrival", "--epsilon", "6", "--dimension", "channel=whatsapp,email,search"];
+    let settings = ["--set", "alerts.step=2s", "--set", "alerts.loopback-webhooks=true", "--log", "trace"];
+    let deployment =
+        Deployment::start_on(folder.path(), &[&measure], None, "token-batch = 4\nledger-bound = 100.0", &settings);
+
+    // Brands' servers that refuse, and that speak no TLS.
+    let (refusing_port, posts) = refusing(b"HTTP/1.1 500 hush\r\ncontent-length: 0\r\n\r\n").await;
+    let (broken_port, _) = refusing(b"HTTP/1.1 200 OK\r\n\r\n").await;
+    let hooks = [("http", refusing_port), ("https", broken_port)];
+    let hooks = hooks.map(|(scheme, port)| format!("{scheme}://127.0.0.1:{port}/{HOOK}?token={HOOK}"));
+    let mut secrets: Vec<Secret> =
+        declare(&deployment, &hooks).await.iter().map(|key| Secret::text("a webhook's key", key)).collect();
+    assert_eq!(secrets.len(), 2);
+    for _ in 0..4 {
+        arrive(&deployment, "email").await;
+    }
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while posts.lock().unwrap().is_empty() {
+        assert!(Instant::now() < deadline, "no surge was told");
+        arrive(&deployment, "whatsapp").await;
+    }
+
+    // Servers with TLS: a collector that asks for certificates, and a relay.
+    let authority = TrialAuthority::new(&folder.path().join("authority")).unwrap();
+    let strangers = TrialAuthority::new(&folder.path().join("strangers")).unwrap();
+    let own = authority.issue("server", &["127.0.0.1"]).unwrap();
+    let other = strangers.issue("client", &["tacita://publisher/daily-news"]).unwrap();
+    let (collector_port, relay_port) = (free_port(), free_port());
+    let [listen, relay] = [collector_port, relay_port].map(|port| format!("127.0.0.1:{port}"));
+    let [data, relay_data] = ["secured", "secured-relay"].map(|name| folder.path().join(name));
+    let tls = ["--tls-cert", path(&own.certificate), "--tls-key", path(&own.key), "--log", "trace"];
+    let args = ["collector", "--listen", &listen, "--data", path(&data), "--client-ca", path(&authority.file())]
+        .map(str::to_owned);
+    let args = [args.iter().map(String::as_str).collect::<Vec<_>>(), tls.to_vec()].concat();
+    let _collector = Server::start(collector_port, folder.path().join("secured.log"), &args);
+    let (upstream, relay_key) = (deployment.collector.url(), folder.path().join("relay.key"));
+    let args = ["relay", "--listen", &relay, "--collector", &upstream, "--publisher", "1", "--data", path(&relay_data)];
+    let pinned = ["--signing-key", &deployment.signing_key, "--key-file", path(&relay_key)];
+    let _relay =
+        Server::start(relay_port, folder.path().join("secured-relay.log"), &[&args[..], &pinned, &tls].concat());
+    let mut printed = String::new();
+    for port in [collector_port, relay_port] {
+        shake_hands_badly(port).await;
+    }
+    let url = format!("https://{listen}");
+    let shown = ["--client-cert", path(&other.certificate), "--client-key", path(&other.key)];
+    let ca = authority.file();
+    for trusted in [&[][..], &["--ca", path(&ca)], &[&["--ca", path(&ca)], &shown[..]].concat()] {
+        let output = tacita(&[&["status", "--collector", &url, "--key", WRONG], trusted].concat());
+        printed += &String::from_utf8_lossy(&[output.stdout, output.stderr].concat());
+    }
+
+    secrets.extend([
+        Secret::text("a webhook's address", HOOK),
+        Secret::key("the brand's key", &deployment.brand_key),
+        Secret::key("a wrong key", WRONG),
+        Secret::text("a visitor's address", VISITOR),
+        Secret::text("a visitor's address", "192.0.2."),
+        Secret::text("a peer's address", &SOURCE.to_string()),
+        Secret::text("a page", "night-ferry"),
+    ]);
+    for key in [&own.key, &other.key] {
+        let text = fs::read_to_string(key).unwrap();
+        secrets.extend(
+            text.lines().filter(|line| !line.starts_with("--")).map(|line| Secret::text("a private key", line)),
+        );
+    }
+    let heard = posts.lock().unwrap().join("\n");
+    let signed = heard.split("v1=").nth(1).expect("a signature").split_whitespace().next().unwrap();
+    secrets.push(Secret::text("a signature", signed));
+    let log = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    until("both posts are told of", || log("collector.log").matches("a webhook was not taken").count() >= 2).await;
+    for name in ["collector.log", "relay.log", "secured.log", "secured-relay.log"] {
+        let text = log(name);
+        let leaks = found(&text, &secrets);
+        assert!(leaks.is_empty(), "{name}: {leaks:#?}");
+    }
+    let leaks = found(&printed, &secrets);
+    assert!(leaks.is_empty(), "the commands: {leaks:#?}");
+    assert!(printed.contains("UnknownIssuer"), "{printed}");
 }

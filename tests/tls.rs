@@ -24,6 +24,8 @@ use crate::support::{Server, free_port, path, tacita, tacita_ok};
 
 /// One report each.
 const VISITS: usize = 20;
+/// One report each, too.
+const REPLAYED: usize = 10;
 const HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
 
 #[test]
@@ -128,13 +130,25 @@ fn a_report_path_with_tls_on_every_connection_counts() {
     let report =
         |more: &[&str]| tacita_ok(&[&["report"], &reach[..], &["--key", &brand_key, "acme/spring"], more].concat());
     assert!(report(&[]).contains("0 reports"));
+
+    // A real log goes the same way and trusts the same authority; it ends when each of its reports is counted.
+    let (log, map) = (folder.path().join("log.csv"), folder.path().join("map.toml"));
+    fs::write(&log, format!("source\n{}", "whatsapp\n".repeat(REPLAYED))).unwrap();
+    fs::write(&map, "[channel]\ncolumn = \"source\"\n").unwrap();
+    let of_relay = ["--relay", &relay_url, "--ca", path(&ca), "--publisher", "1", "--signing-key", &signing_key];
+    let of_brand = ["--collector", &collector_url, "--campaign", "acme/spring", "--brand-key", &brand_key];
+    let said = tacita_ok(&[&["replay", path(&log), "--map", path(&map)], &of_relay[..], &of_brand].concat());
+    assert!(said.contains("1 channels"), "{said}");
     tokio::runtime::Runtime::new().unwrap().block_on(visits(&relay_url, &ca, &signing_key));
-    let counted = format!("{VISITS} reports");
+    let counted = format!("{} reports", VISITS + REPLAYED);
     let deadline = Instant::now() + Duration::from_secs(60);
     while !report(&[]).contains(&counted) {
         assert!(Instant::now() < deadline, "{}", report(&[]));
         thread::sleep(Duration::from_millis(200));
     }
+
+    // A made-up audience goes the same way.
+    tacita_ok(&[&["simulate", "--sessions", "30"], &of_relay[..]].concat());
 
     // An authority that does not fit the address is an error and no silent connection in the clear.
     let plain = format!("http://{collector}");

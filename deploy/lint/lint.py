@@ -1,4 +1,4 @@
-"""Checks the deployment files: container, compose, Helm charts, systemd units, and the settings that they hold.
+"""Checks the deployment files: container, compose, Prometheus rules, Helm charts, systemd units, and the settings that they hold.
 
     python -m venv target/deploy-lint && target/deploy-lint/bin/pip install --requirement deploy/lint/requirements.txt
     target/deploy-lint/bin/python deploy/lint/lint.py [TACITA]
@@ -94,6 +94,20 @@ def alerts():
             if section is None or (named[2] and f"**{named[2]}" not in section[0]):
                 problems.append(f"{rule['alert']}: the runbook has no part '{named[0]}'")
     check("alerts: the parts of the runbook that they name", problems)
+
+
+def prometheus():
+    rules = yaml.safe_load((DEPLOY / "prometheus/tacita.rules.yml").read_text())
+    alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
+    tests = (DEPLOY / "prometheus/tacita.test.yml").read_text()
+    check("prometheus: each alert has a test", sorted(f"{alert} has none" for alert in alerts if f'"{alert}"' not in tests))
+    name = "prometheus: promtool"
+    if shutil.which("promtool") is None:
+        skip(name, "no promtool here: Debian's package prometheus has it")
+        return
+    check(f"{name} check rules", run("promtool", "check", "rules", "prometheus/tacita.rules.yml"))
+    check(f"{name} test rules", run("promtool", "test", "rules", "prometheus/tacita.test.yml"))
+    check(f"{name} check config", run("promtool", "check", "config", "--syntax-only", "compose/prometheus.yml"))
 
 
 def rendered(chart, values):
@@ -200,6 +214,7 @@ def main():
     container()
     compose()
     alerts()
+    prometheus()
     charts(tacita)
     refusals()
     for party in ("collector", "relay"):

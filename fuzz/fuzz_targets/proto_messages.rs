@@ -3,6 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use prost::Message;
+use prost_types::FileDescriptorSet;
 use tacita_fuzz::{message, plant};
 use tacita_proto::v1;
 
@@ -15,40 +16,96 @@ fn again<M: Message + Default + PartialEq>(bytes: &[u8]) {
     assert_eq!(reread.encode_to_vec(), written);
 }
 
-/// Every message that one party sends another, and that is read before anything is known of the sender.
-const READERS: &[fn(&[u8])] = &[
-    again::<v1::GetManifestRequest>,
-    again::<v1::GetManifestResponse>,
-    again::<v1::Manifest>,
-    again::<v1::GetCatalogueRequest>,
-    again::<v1::GetCatalogueResponse>,
-    again::<v1::IssueTokensRequest>,
-    again::<v1::IssueTokensResponse>,
-    again::<v1::SubmitReportsRequest>,
-    again::<v1::SubmitReportsResponse>,
-    again::<v1::UploadReportsRequest>,
-    again::<v1::UploadReportsResponse>,
-    again::<v1::CreatePublisherRequest>,
-    again::<v1::CreateBrandRequest>,
-    again::<v1::CreateCampaignRequest>,
-    again::<v1::CreateMeasureRequest>,
-    again::<v1::CreateApiKeyRequest>,
-    again::<v1::RevokeApiKeyRequest>,
-    again::<v1::RotateEpochRequest>,
-    again::<v1::GetStatusResponse>,
-    again::<v1::QueryRequest>,
-    again::<v1::QueryResponse>,
-    again::<v1::WatchQueryRequest>,
-    again::<v1::GetFunnelRequest>,
-    again::<v1::GetFunnelResponse>,
-    again::<v1::GetReconciliationRequest>,
-    again::<v1::GetReconciliationResponse>,
-    again::<v1::PlanMeasureRequest>,
-    again::<v1::PlanMeasureResponse>,
-    again::<v1::DeclareCampaignRequest>,
-    again::<v1::ListAlertsRequest>,
-    again::<v1::WatchAlertsRequest>,
+/// A reader for each message, under its name.
+macro_rules! readers {
+    ($($message:ident),* $(,)?) => {
+        &[$((stringify!($message), again::<v1::$message>)),*]
+    };
+}
+
+/// Every message of every call, and those that travel as signed bytes within others. [`every_call_is_read`] holds the list to `proto/`.
+const READERS: &[(&str, fn(&[u8]))] = readers![
+    CreatePublisherRequest,
+    CreatePublisherResponse,
+    ListPublishersRequest,
+    ListPublishersResponse,
+    CreateBrandRequest,
+    CreateBrandResponse,
+    ListBrandsRequest,
+    ListBrandsResponse,
+    CreateCampaignRequest,
+    CreateCampaignResponse,
+    CreateMeasureRequest,
+    CreateMeasureResponse,
+    CreateApiKeyRequest,
+    CreateApiKeyResponse,
+    ListApiKeysRequest,
+    ListApiKeysResponse,
+    RevokeApiKeyRequest,
+    RevokeApiKeyResponse,
+    RotateEpochRequest,
+    RotateEpochResponse,
+    GetStatusRequest,
+    GetStatusResponse,
+    SetLogFilterRequest,
+    SetLogFilterResponse,
+    BackupRequest,
+    BackupResponse,
+    GetAuditHeadRequest,
+    GetAuditHeadResponse,
+    ListAuditEntriesRequest,
+    ListAuditEntriesResponse,
+    SubmitReportsRequest,
+    SubmitReportsResponse,
+    UploadReportsRequest,
+    UploadReportsResponse,
+    GetManifestRequest,
+    GetManifestResponse,
+    GetCatalogueRequest,
+    GetCatalogueResponse,
+    ListCampaignsRequest,
+    ListCampaignsResponse,
+    QueryRequest,
+    QueryResponse,
+    WatchQueryRequest,
+    WatchQueryResponse,
+    GetFunnelRequest,
+    GetFunnelResponse,
+    GetReconciliationRequest,
+    GetReconciliationResponse,
+    PlanMeasureRequest,
+    PlanMeasureResponse,
+    DeclareCampaignRequest,
+    DeclareCampaignResponse,
+    GetPrivacyRequest,
+    GetPrivacyResponse,
+    ListAlertsRequest,
+    ListAlertsResponse,
+    WatchAlertsRequest,
+    WatchAlertsResponse,
+    IssueTokensRequest,
+    IssueTokensResponse,
+    ListRecordRequest,
+    ListRecordResponse,
+    Manifest,
+    ReceiptStatement,
 ];
+
+/// What a call takes or gives and no reader reads.
+fn every_call_is_read() {
+    let described = FileDescriptorSet::decode(tacita_proto::DESCRIPTORS).expect("the services");
+    let methods = described.file.iter().flat_map(|file| &file.service).flat_map(|service| &service.method);
+    for name in methods.flat_map(|method| [method.input_type(), method.output_type()]) {
+        let known = |(reader, _): &(&str, fn(&[u8]))| name.strip_prefix(".tacita.v1.") == Some(reader);
+        assert!(READERS.iter().any(known), "{name} has no reader");
+    }
+}
+
+/// Says which reader by its place.
+fn seed(name: &str, written: &impl Message) -> Vec<u8> {
+    let place = READERS.iter().position(|(reader, _)| *reader == name).expect("a reader");
+    message(place as u8, written)
+}
 
 fn seeds() -> Vec<Vec<u8>> {
     let manifest = v1::Manifest { version: 1, publisher: 7, revision: 3, ..Default::default() };
@@ -62,10 +119,30 @@ fn seeds() -> Vec<Vec<u8>> {
     };
     let query = v1::Query { campaign: "acme/spring".into(), group_by: vec!["*".into()], ..Default::default() };
     let query = v1::QueryRequest { query: Some(query), page_size: 10, page_token: "x".into() };
-    vec![message(2, &manifest), message(9, &upload), message(14, &measure), message(19, &query)]
+    let record = v1::ListRecordResponse {
+        entries: vec![v1::RecordEntry {
+            period: 3,
+            closed_at: 7,
+            outcomes: vec![v1::OutcomeCount { outcome: 2, reports: 9 }],
+        }],
+        head: Some(v1::RecordHead { publisher: 7, periods: 4, hash: vec![1; 32], signature: vec![2; 64] }),
+        next_period: 4,
+    };
+    vec![
+        seed("Manifest", &manifest),
+        seed("UploadReportsRequest", &upload),
+        seed("CreateMeasureRequest", &measure),
+        seed("QueryRequest", &query),
+        seed("ListRecordResponse", &record),
+    ]
 }
 
-fuzz_target!(init: plant("proto_messages", seeds()), |bytes: &[u8]| {
+fn begin() {
+    every_call_is_read();
+    plant("proto_messages", seeds());
+}
+
+fuzz_target!(init: begin(), |bytes: &[u8]| {
     let Some((kind, bytes)) = bytes.split_first() else { return };
-    READERS[usize::from(*kind) % READERS.len()](bytes);
+    READERS[usize::from(*kind) % READERS.len()].1(bytes);
 });

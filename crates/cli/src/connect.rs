@@ -98,8 +98,8 @@ pub(crate) async fn admin(address: &str, key: &str) -> Result<AdminClient> {
 }
 
 /// Connects to a collector's ReportingService.
-pub(crate) async fn reporting(address: &str, key: &str) -> Result<ReportingClient> {
-    Ok(ReportingServiceClient::with_interceptor(channel(address).await?, Bearer::new(key)?)
+pub(crate) async fn reporting(address: &str, tls: ClientTls, key: &str) -> Result<ReportingClient> {
+    Ok(ReportingServiceClient::with_interceptor(reach(address, tls).await?, Bearer::new(key)?)
         .max_decoding_message_size(LONG_ANSWER))
 }
 

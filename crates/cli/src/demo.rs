@@ -14,6 +14,7 @@ use tacita_protocol::{
     outcome::Outcome,
     time::{Clock, SystemClock},
 };
+use tacita_tls::ClientTls;
 
 use crate::{
     connect::refused,
@@ -64,6 +65,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 
     let target = Target {
         relay: loopback.relay_url(),
+        tls: ClientTls::default(),
         publisher: loopback.publisher,
         signing_key: loopback.signing_key,
         clock,

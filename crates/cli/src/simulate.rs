@@ -16,6 +16,7 @@ use crate::{
         drive::{Driven, Target, drive, progress},
     },
     table::{Table, count},
+    tls::ClientTlsArgs,
 };
 
 /// How far ahead of its clock a collector counts reports, unless configured otherwise (`spec/measures.md`).
@@ -30,6 +31,8 @@ pub(crate) struct Args {
     /// The relay's address.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7602", value_parser = http_address)]
     relay: String,
+    #[command(flatten)]
+    tls: ClientTlsArgs,
     /// The publisher's number.
     #[arg(long, value_name = "NUMBER")]
     publisher: u32,
@@ -62,6 +65,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     );
     let target = Target {
         relay: args.relay,
+        tls: args.tls.read()?,
         publisher: PublisherId(args.publisher),
         signing_key: args.signing_key,
         clock: Arc::new(SystemClock),

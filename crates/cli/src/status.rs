@@ -129,3 +129,10 @@ fn collector_json(status: &v1::GetStatusResponse) -> Value {
 fn relay_json(relay: &RelayStatus) -> Value {
     json!({ "ready": relay.unready.is_empty(), "unready": relay.unready, "metrics": relay.metrics.json() })
 }
+
+/// Reads a page of metrics as a status would.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_page(text: &str) {
+    let metrics = Metrics::read(text);
+    assert!(metrics.json().as_array().is_some());
+}

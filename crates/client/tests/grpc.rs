@@ -12,6 +12,8 @@ use std::{
 };
 
 use double::*;
+use ed25519_dalek::Signer as _;
+use prost::Message as _;
 use tacita_client::{
     ClientError, Device, DeviceConfig, GrpcTransport, MemoryStorage, Occurrence, Transport, TransportError,
 };
@@ -33,6 +35,8 @@ struct Socket {
     asked: Arc<Mutex<BTreeMap<&'static str, BTreeSet<SocketAddr>>>>,
     visitors: Arc<Mutex<BTreeSet<String>>>,
     limited: bool,
+    /// What becomes of reports, by its number on the wire, whatever the double says.
+    outcome: Option<i32>,
 }
 
 impl Socket {
@@ -101,7 +105,7 @@ impl CollectionService for Socket {
         let envelopes = request.into_inner().envelopes;
         let envelopes = envelopes.iter().map(|bytes| Envelope::from_bytes(bytes).unwrap()).collect();
         let outcomes = self.relay.submit(envelopes).await.unwrap();
-        let outcomes = outcomes.into_iter().map(|outcome| outcome.to_wire()).collect();
+        let outcomes = outcomes.into_iter().map(|outcome| self.outcome.unwrap_or(outcome.to_wire())).collect();
         Ok(Response::new(v1::SubmitReportsResponse { outcomes }))
     }
 
@@ -115,8 +119,12 @@ impl CollectionService for Socket {
 
 /// Serves until the test's runtime ends; gives the address.
 async fn serve(limited: bool) -> (Socket, String) {
+    serve_with(limited, None).await
+}
+
+async fn serve_with(limited: bool, outcome: Option<i32>) -> (Socket, String) {
     let relay = Relay::new(&manifest());
-    let socket = Socket { relay, asked: Arc::default(), visitors: Arc::default(), limited };
+    let socket = Socket { relay, asked: Arc::default(), visitors: Arc::default(), limited, outcome };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = Server::builder()
@@ -150,6 +158,42 @@ async fn many_devices_share_two_connections_and_none_carries_both_tokens_and_rep
     assert!(asked["issue"].is_disjoint(&asked["submit"]));
     let visitors: Vec<_> = socket.visitors.lock().unwrap().iter().cloned().collect();
     assert_eq!(visitors, ["192.0.2.1", "192.0.2.2", "2001:db8::1"]);
+}
+
+#[tokio::test]
+async fn a_reason_of_a_later_version_is_a_refusal_and_final() {
+    let (socket, url) = serve_with(false, Some(99)).await;
+    let device = device(PUBLISHER, GrpcTransport::connect(&url).unwrap());
+    device.refresh().await.unwrap();
+    device.record(&Occurrence::new(Event::Arrival).label("channel", "search")).unwrap();
+    let flushed = device.flush().await;
+    assert_eq!((flushed.refused(), flushed.left), (1, 0), "{:?}", flushed.trouble);
+    assert_eq!(device.flush().await.refused(), 0);
+    assert_eq!(socket.relay.reports().len(), 1, "it was sent once");
+}
+
+#[tokio::test]
+async fn a_device_answers_what_it_knows_of_a_manifest_of_a_later_version() {
+    let (socket, url) = serve(false).await;
+    let mut wire = v1::Manifest::from(&manifest());
+    let known = wire.measures.len();
+    // An event, a participation and a field that this version does not know.
+    let later = |id, event, participation| v1::Measure { id, event, participation, ..wire.measures[0].clone() };
+    let later = [later(900, 77, 1), later(901, v1::Event::Arrival.into(), 9)];
+    wire.measures.extend(later);
+    wire.revision += 1;
+    let manifest = [wire.encode_to_vec(), [&[0x9a, 0x06, 3][..], b"new"].concat()].concat();
+    let signature = signing_key().sign(&[b"tacita/manifest/v1", &*manifest].concat()).to_bytes().to_vec();
+    socket.relay.inside().manifest = v1::SignedManifest { manifest, signature }.into();
+    let device = device(PUBLISHER, GrpcTransport::connect(&url).unwrap());
+    device.refresh().await.unwrap();
+    device.record(&Occurrence::new(Event::Arrival).label("channel", "search")).unwrap();
+    assert!(device.flush().await.delivered() >= 1);
+    let counts = socket.relay.counts();
+    assert!(
+        !counts.is_empty() && counts.keys().all(|&measure| measure < 900),
+        "{known} measures are known: {counts:?}"
+    );
 }
 
 #[tokio::test]

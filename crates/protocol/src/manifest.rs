@@ -136,13 +136,7 @@ impl Manifest {
 
     /// The catalogues that its measures are over, each once.
     pub fn catalogues(&self) -> Vec<CatalogueRef> {
-        let mut named: Vec<CatalogueRef> = Vec::new();
-        for one in self.measures.iter().filter_map(|measure| measure.domain.catalogue()) {
-            if !named.iter().any(|known| known.digest == one.digest) {
-                named.push(*one);
-            }
-        }
-        named
+        each_once(self.measures.iter().filter_map(|measure| measure.domain.catalogue()).copied())
     }
 
     /// Whether a measure keeps to the policy of its campaign. An honest collector names no other; a device answers no other.
@@ -169,6 +163,14 @@ impl SignedManifest {
         Ok(manifest)
     }
 
+    /// The catalogues that its measures name, each once; those of measures that this version passes over among them. Unverified.
+    pub fn catalogues(&self) -> Vec<CatalogueRef> {
+        let wire = v1::Manifest::decode(self.manifest.as_slice()).unwrap_or_default();
+        let dimensions = wire.measures.iter().flat_map(|measure| &measure.dimensions);
+        let named = dimensions.filter_map(|dimension| CatalogueRef::try_from(dimension.catalogue.as_ref()?).ok());
+        each_once(named)
+    }
+
     /// The manifest's bytes, unverified.
     pub fn manifest_bytes(&self) -> &[u8] {
         &self.manifest
@@ -179,6 +181,16 @@ impl fmt::Debug for SignedManifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SignedManifest({} bytes)", self.manifest.len())
     }
+}
+
+fn each_once(all: impl Iterator<Item = CatalogueRef>) -> Vec<CatalogueRef> {
+    let mut named: Vec<CatalogueRef> = Vec::new();
+    for one in all {
+        if !named.iter().any(|known| known.digest == one.digest) {
+            named.push(one);
+        }
+    }
+    named
 }
 
 fn signed_bytes(manifest: &[u8]) -> Vec<u8> {
@@ -235,7 +247,12 @@ impl TryFrom<&v1::Manifest> for Manifest {
     }
 }
 
+/// The measures that this version can answer. Whatever a later one adds that an earlier one must not answer has an event or a
+/// participation of its own, and is passed over whole (`spec/manifest.md`, versions).
 fn measures_of(wire: &v1::Manifest, campaigns: &[ManifestCampaign]) -> Result<Vec<Measure>, ManifestError> {
+    let is_known = |wire: &&v1::Measure| {
+        v1::Event::try_from(wire.event).is_ok() && v1::Participation::try_from(wire.participation).is_ok()
+    };
     let read = |wire: &v1::Measure| {
         let id = MeasureId(wire.id);
         let measure = Measure::try_from(wire).map_err(|error| ManifestError::Measure(id, error))?;
@@ -244,7 +261,7 @@ fn measures_of(wire: &v1::Manifest, campaigns: &[ManifestCampaign]) -> Result<Ve
             false => Err(ManifestError::NoCampaign(id)),
         }
     };
-    wire.measures.iter().map(read).collect()
+    wire.measures.iter().filter(is_known).map(read).collect()
 }
 
 fn policy_of(wire: &v1::Manifest) -> Result<DevicePolicy, ManifestError> {
@@ -354,6 +371,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_later_version_adds_is_passed_over_and_the_rest_holds() {
+        let known = manifest();
+        let mut wire = v1::Manifest::from(&known);
+        let catalogue = v1::CatalogueRef { digest: vec![7; 32], contents: 3, tail: 2 };
+        let content = v1::Dimension { name: "content".into(), labels: vec![], catalogue: Some(catalogue) };
+        let shapeless = v1::Dimension { name: "place".into(), labels: vec![], catalogue: None };
+        let new_event =
+            v1::Measure { id: 2, event: 77, dimensions: vec![content, shapeless], ..wire.measures[0].clone() };
+        let new_participation = v1::Measure { id: 3, participation: 9, ..wire.measures[0].clone() };
+        wire.measures.extend([new_event, new_participation]);
+        // A field that is not known (number 99, some bytes), in the manifest and in a signed message around it.
+        let unknown = [&[0x9a, 0x06, 3][..], b"new"].concat();
+        let bytes = [wire.encode_to_vec(), unknown].concat();
+        let signature = signing_key().sign(&signed_bytes(&bytes)).to_bytes().to_vec();
+        let signed = SignedManifest { manifest: bytes, signature };
+        assert_eq!(signed.verify(&signing_key().verifying_key(), PublisherId(5)), Ok(known.clone()));
+        assert_eq!(known.catalogues(), []);
+        assert_eq!(signed.catalogues().iter().map(|named| (named.contents, named.tail)).collect::<Vec<_>>(), [(3, 2)]);
+    }
+
+    #[test]
     fn a_signed_manifest_that_says_nonsense_is_refused() {
         let refused = |change: fn(&mut v1::Manifest)| {
             let mut wire = v1::Manifest::from(&manifest());
@@ -368,6 +406,7 @@ mod tests {
         assert_eq!(refused(|m| m.campaigns[0].policy = None), ManifestError::NoPolicy(CampaignId(3)));
         assert_eq!(refused(|m| m.campaigns.clear()), ManifestError::NoCampaign(MeasureId(1)));
         assert!(matches!(refused(|m| m.measures[0].epsilon_micro = 0), ManifestError::Measure(..)));
+        assert!(matches!(refused(|m| m.measures[0].event = 0), ManifestError::Measure(..)));
         assert!(matches!(refused(|m| m.epochs[0].public_key[0] ^= 1), ManifestError::Directory(_)));
         assert!(matches!(refused(|m| m.epochs[0].closes_at = 0), ManifestError::Directory(_)));
     }

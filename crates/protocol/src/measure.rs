@@ -152,6 +152,9 @@ pub enum InvalidMeasure {
         labels = Profile::LABELS.join(", ")
     )]
     Profile,
+    /// Who opens its slots.
+    #[error("participation: choose event or session; another is of a later version")]
+    Participation,
     /// Its ε.
     #[error("epsilon: {0}")]
     Epsilon(String),
@@ -229,7 +232,7 @@ impl TryFrom<&v1::Measure> for Measure {
     fn try_from(wire: &v1::Measure) -> Result<Self, InvalidMeasure> {
         let event: Event = v1::Event::try_from(wire.event).map_err(|_| InvalidMeasure::Event)?.try_into()?;
         let participation =
-            v1::Participation::try_from(wire.participation).unwrap_or(v1::Participation::Unspecified).into();
+            v1::Participation::try_from(wire.participation).map_err(|_| InvalidMeasure::Participation)?.into();
         if event.is_once_per_window() && participation == Participation::Session {
             return Err(InvalidMeasure::OncePerWindow(event));
         }
@@ -301,6 +304,7 @@ mod tests {
         assert!(broken(|m| m.name = "Two Words".into()).starts_with("name: "));
         assert!(broken(|m| m.event = 0).starts_with("event: "));
         assert!(broken(|m| m.event = 99).starts_with("event: "));
+        assert!(broken(|m| m.participation = 9).starts_with("participation: "));
         assert!(broken(|m| m.epsilon_micro = 0).starts_with("epsilon: "));
         assert!(broken(|m| m.window_seconds = 1).starts_with("window: "));
         assert!(broken(|m| m.dimensions.clear()).starts_with("dimensions: "));

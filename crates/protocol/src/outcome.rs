@@ -40,34 +40,41 @@ pub enum Refusal {
     WindowAhead,
     /// The value is none that the measure's mechanism can produce.
     InvalidValue,
+    /// A reason that came with a later version of the collector, by its number on the wire. Every outcome but the first three is a
+    /// refusal, so whoever does not know the reason knows that the report is done with.
+    Newer(u32),
 }
 
 /// One row per outcome: the value, its name on the wire, its name for people.
 macro_rules! outcomes {
     ($(($($outcome:tt)+) $wire:ident $name:literal;)*) => {
         impl Outcome {
-            /// Every outcome, in the order of the wire.
+            /// Every outcome that this version knows, in the order of the wire.
             pub const ALL: &[Self] = &[$($($outcome)+),*];
 
             /// The outcome as one word, for metrics, logs and screens.
             pub fn name(self) -> &'static str {
-                match self { $($($outcome)+ => $name),* }
+                match self { $($($outcome)+ => $name,)* Self::Refused(Refusal::Newer(_)) => "newer" }
             }
-        }
 
-        impl From<Outcome> for v1::Outcome {
-            fn from(outcome: Outcome) -> Self {
-                match outcome { $($($outcome)+ => Self::$wire),* }
+            /// The number on the wire.
+            pub fn to_wire(self) -> i32 {
+                match self {
+                    $($($outcome)+ => v1::Outcome::$wire.into(),)*
+                    // No number that `from_wire` gives is larger.
+                    Self::Refused(Refusal::Newer(number)) => i32::try_from(number).unwrap_or(i32::MAX),
+                }
             }
-        }
 
-        impl TryFrom<v1::Outcome> for Outcome {
-            type Error = UnknownOutcome;
-
-            fn try_from(outcome: v1::Outcome) -> Result<Self, UnknownOutcome> {
-                match outcome {
-                    v1::Outcome::Unspecified => Err(UnknownOutcome(0)),
-                    $(v1::Outcome::$wire => Ok($($outcome)+)),*
+            /// The outcome behind a number on the wire.
+            ///
+            /// # Errors
+            /// [`NoOutcome`] for 0, which nobody sends, and for what is below it.
+            pub fn from_wire(number: i32) -> Result<Self, NoOutcome> {
+                match (v1::Outcome::try_from(number), u32::try_from(number)) {
+                    $((Ok(v1::Outcome::$wire), _) => Ok($($outcome)+),)*
+                    (Err(_), Ok(number)) => Ok(Self::Refused(Refusal::Newer(number))),
+                    _ => Err(NoOutcome(number)),
                 }
             }
         }
@@ -91,22 +98,10 @@ outcomes! {
     (Outcome::Refused(Refusal::InvalidValue)) InvalidValue "invalid-value";
 }
 
-/// A number that stands for no outcome: the other side speaks a newer protocol.
+/// A number that is no outcome's, in this version or in any other.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("outcome {0} is unknown: the other side speaks a newer protocol")]
-pub struct UnknownOutcome(i32);
-
-impl Outcome {
-    /// The number on the wire.
-    pub fn to_wire(self) -> i32 {
-        v1::Outcome::from(self).into()
-    }
-
-    /// The outcome behind a number on the wire.
-    pub fn from_wire(number: i32) -> Result<Self, UnknownOutcome> {
-        v1::Outcome::try_from(number).map_err(|_| UnknownOutcome(number))?.try_into()
-    }
-}
+#[error("{0} is no outcome")]
+pub struct NoOutcome(i32);
 
 #[cfg(test)]
 mod tests {
@@ -116,15 +111,22 @@ mod tests {
     fn every_outcome_survives_the_wire_under_its_own_name() {
         for &outcome in Outcome::ALL {
             assert_eq!(Outcome::from_wire(outcome.to_wire()), Ok(outcome));
-            let wire_name = v1::Outcome::from(outcome).as_str_name();
+            let wire_name = v1::Outcome::try_from(outcome.to_wire()).unwrap().as_str_name();
             assert_eq!(wire_name, format!("OUTCOME_{}", outcome.name().replace('-', "_").to_uppercase()));
         }
         assert_eq!(Outcome::ALL.len() + 1, (0..100).filter(|&n| v1::Outcome::try_from(n).is_ok()).count());
     }
 
     #[test]
-    fn an_unknown_number_is_an_error() {
-        assert!(Outcome::from_wire(0).is_err());
-        assert!(Outcome::from_wire(9_999).is_err());
+    fn a_reason_of_a_later_version_is_a_refusal_that_keeps_its_number() {
+        for number in [99, 9_999, i32::MAX] {
+            let outcome = Outcome::from_wire(number).unwrap();
+            assert!(matches!(outcome, Outcome::Refused(Refusal::Newer(_))));
+            assert_eq!((outcome.to_wire(), outcome.name()), (number, "newer"));
+            assert!(outcome > *Outcome::ALL.last().unwrap(), "in the order of the wire");
+        }
+        for number in [0, -1, i32::MIN] {
+            assert_eq!(Outcome::from_wire(number), Err(NoOutcome(number)));
+        }
     }
 }

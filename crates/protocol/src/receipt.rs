@@ -11,7 +11,7 @@ use tacita_proto::v1;
 
 use crate::{
     id::PublisherId,
-    outcome::{Outcome, UnknownOutcome},
+    outcome::{NoOutcome, Outcome},
     record::PeriodId,
     time::UnixTime,
 };
@@ -68,9 +68,9 @@ pub enum ReceiptError {
     /// The signature is not by the pinned key.
     #[error("the receipt's signature is not by the pinned key")]
     Signature,
-    /// It names an outcome that this version does not know.
+    /// It names an outcome that is none.
     #[error(transparent)]
-    Outcome(#[from] UnknownOutcome),
+    Outcome(#[from] NoOutcome),
 }
 
 /// A receipt with its signature, as it travels and as it is kept.
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(refused(|wire| wire.counts.reverse()), ReceiptError::Malformed);
         assert_eq!(refused(|wire| wire.counts[0].reports = 0), ReceiptError::Malformed);
         assert_eq!(refused(|wire| wire.counts[1] = wire.counts[0]), ReceiptError::Malformed);
-        assert!(matches!(refused(|wire| wire.counts[0].outcome = 99), ReceiptError::Outcome(_)));
+        assert!(matches!(refused(|wire| wire.counts[0].outcome = 0), ReceiptError::Outcome(_)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tacita_proto::v1;
 
 use crate::{
     id::PublisherId,
-    outcome::{Outcome, UnknownOutcome},
+    outcome::{NoOutcome, Outcome},
     time::UnixTime,
 };
 
@@ -71,9 +71,9 @@ pub enum RecordError {
     /// An entry is out of its order, or its counts are.
     #[error("the record's entry of period {0} is out of order")]
     Order(PeriodId),
-    /// It names an outcome that this version does not know.
+    /// It names an outcome that is none.
     #[error(transparent)]
-    Outcome(#[from] UnknownOutcome),
+    Outcome(#[from] NoOutcome),
 }
 
 /// A publisher's chain, gone through up to some entry.
@@ -102,6 +102,8 @@ impl RecordChain {
     /// outcome's number and its reports; `u32` and `u64`, big-endian.
     pub fn extend(&mut self, entry: &RecordEntry) -> Result<(), RecordError> {
         let rising = entry.outcomes.windows(2).all(|pair| pair[0].0.to_wire() < pair[1].0.to_wire());
+        // The last number has none after it: no period is closed after that.
+        let Some(next) = entry.period.0.checked_add(1) else { return Err(RecordError::Order(entry.period)) };
         if entry.period < self.next || !rising || entry.outcomes.iter().any(|&(_, reports)| reports == 0) {
             return Err(RecordError::Order(entry.period));
         }
@@ -116,7 +118,7 @@ impl RecordChain {
             hash.update(reports.to_be_bytes());
         }
         self.hash = hash.finalize().into();
-        self.next = entry.period.next();
+        self.next = PeriodId(next);
         Ok(())
     }
 
@@ -273,6 +275,8 @@ mod tests {
             entry(3, &[(Outcome::AlreadyCounted, 1), (Outcome::Counted, 1)]),
             entry(3, &[(Outcome::Counted, 1), (Outcome::Counted, 1)]),
             entry(3, &[(Outcome::Counted, 0)]),
+            // Found by fuzzing: it could have come twice.
+            entry(u32::MAX, &[(Outcome::Counted, 1)]),
         ];
         for entry in wrong {
             assert_eq!(chain.extend(&entry), Err(RecordError::Order(entry.period)));

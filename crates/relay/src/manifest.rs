@@ -171,9 +171,11 @@ impl ManifestCache {
     }
 
     fn verify(&self, wire: v1::SignedManifest) -> Result<Offered, ManifestError> {
-        let manifest = SignedManifest::from(wire.clone()).verify(&self.key, self.publisher)?;
+        let signed = SignedManifest::from(wire.clone());
+        let manifest = signed.verify(&self.key, self.publisher)?;
         let (revision, token_batch) = (manifest.revision, manifest.policy.token_batch);
-        Ok(Offered { revision, token_batch, named: manifest.catalogues(), signed: wire })
+        // Devices can be newer than this relay: they ask for the catalogues of measures that it does not know.
+        Ok(Offered { revision, token_batch, named: signed.catalogues(), signed: wire })
     }
 
     fn serve(&self, held: Held) {

@@ -54,7 +54,7 @@ pub enum QueueError {
     #[error("the relay's disk is full: keep the reports and try again later")]
     DiskFull,
     /// Too many requests wait for the disk.
-    #[error("the relay is busy: keep the reports and try again later")]
+    #[error("{WAITING_REQUESTS} requests wait for the disk: keep the reports and try again later")]
     Busy,
     /// The disk failed.
     #[error("the queue's disk failed: {0}")]

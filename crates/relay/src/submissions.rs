@@ -12,8 +12,8 @@ use crate::{
     visitor::{TrustedProxies, Visitor},
 };
 
-/// So many may be in work on any disk, 700 KB: enough to fill the groups that share an fsync where each takes a tenth of a second.
-const LEAST: usize = 8_192;
+/// So many may be in work at any pace: where an fsync takes a tenth of a second, groups of them still make 20,000 durable in a second.
+const LEAST: usize = 2_048;
 
 const SUBMIT: &str = "/tacita.v1.CollectionService/SubmitReports";
 

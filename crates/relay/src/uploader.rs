@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use rand::RngExt as _;
 use tacita_proto::v1::{self, collection_service_client::CollectionServiceClient};
-use tacita_protocol::outcome::{Outcome, UnknownOutcome};
+use tacita_protocol::outcome::{NoOutcome, Outcome};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -44,7 +44,7 @@ enum Broken {
     #[error("the collector answered {got} of {sent} reports")]
     Incomplete { sent: usize, got: usize },
     #[error(transparent)]
-    Unknown(#[from] UnknownOutcome),
+    Unknown(#[from] NoOutcome),
     #[error("the collector answered 'queued', which is no final outcome")]
     NotFinal,
     #[error(transparent)]
@@ -341,7 +341,8 @@ mod tests {
         let counted = Outcome::Counted.to_wire();
         assert!(final_outcomes(&answer(&[counted, counted]), 2).is_ok());
         assert!(matches!(final_outcomes(&answer(&[counted]), 2), Err(Broken::Incomplete { sent: 2, got: 1 })));
-        assert!(matches!(final_outcomes(&answer(&[counted, 99]), 2), Err(Broken::Unknown(_))));
+        assert!(matches!(final_outcomes(&answer(&[counted, 0]), 2), Err(Broken::Unknown(_))));
+        assert!(final_outcomes(&answer(&[counted, 99]), 2).is_ok(), "a reason of a later collector is a refusal");
         assert!(matches!(final_outcomes(&answer(&[Outcome::Queued.to_wire()]), 1), Err(Broken::NotFinal)));
     }
 }

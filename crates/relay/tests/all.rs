@@ -15,6 +15,7 @@ mod sdk;
 mod standard;
 mod submission;
 mod support;
+mod versions;
 mod web;
 
 #[test]

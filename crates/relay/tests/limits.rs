@@ -2,17 +2,30 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, sync::Arc, sync::mpsc, time::Duration};
 
+use axum::Extension;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use tacita_proto::v1::{self, token_service_client::TokenServiceClient};
-use tacita_relay::{ConnectionLimit, RelayConfig, RunningRelay, VisitorLimit};
+use rand::{RngExt as _, TryCryptoRng, TryRng};
+use tacita_proto::v1::{
+    self, collection_service_client::CollectionServiceClient, token_service_client::TokenServiceClient,
+};
+use tacita_protocol::time::SystemClock;
+use tacita_relay::{
+    ConnectionLimit, RelayConfig, RunningRelay, VisitorLimit,
+    simulation::{ByHand, Line},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
+    task::JoinSet,
 };
-use tonic::{Code, Status, transport::Channel};
+use tonic::{
+    Code, Status,
+    transport::{Channel, Endpoint, server::TcpConnectInfo},
+};
 use tonic_types::StatusExt as _;
+use tower::ServiceExt as _;
 
 use crate::support::{
     http::{answer, exchange, exchange_exactly, frame, header},
@@ -214,7 +227,6 @@ async fn a_trusted_proxy_may_hold_every_connection() {
 
 /// Name and value of the limit that a refusal names.
 fn limit(status: &Status) -> (String, u64) {
-    assert!(matches!(status.code(), Code::ResourceExhausted | Code::InvalidArgument), "{status:?}");
     let info = status.get_details_error_info().unwrap_or_else(|| panic!("no details: {status:?}"));
     assert_eq!((info.reason.as_str(), info.domain.as_str()), ("LIMIT_REACHED", "tacita.v1"));
     let value = info.metadata["value"].parse().unwrap();
@@ -224,7 +236,10 @@ fn limit(status: &Status) -> (String, u64) {
 
 /// The status that stands in the head of an answer.
 async fn status_of(relay: SocketAddr, head: &str, body: &[u8]) -> Status {
-    let (head, _) = exchange_exactly(relay, head, body).await;
+    status_in(&exchange_exactly(relay, head, body).await.0)
+}
+
+fn status_in(head: &str) -> Status {
     let mut headers = ::http::HeaderMap::new();
     for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
         headers.insert(::http::HeaderName::try_from(name.to_lowercase()).unwrap(), value.parse().unwrap());
@@ -238,19 +253,102 @@ async fn issue(device: &Channel) -> Result<(), Status> {
     TokenServiceClient::new(device.clone()).issue_tokens(request).await.map(drop)
 }
 
-fn written() -> BTreeSet<String> {
+/// A request whose body does not come.
+async fn without_its_body(relay: SocketAddr) -> Status {
+    let mut stream = TcpStream::connect(relay).await.unwrap();
+    let head = format!(
+        "{SUBMIT}host: r\r\nconnection: close\r\ncontent-type: application/grpc-web+proto\r\ncontent-length: 100\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    status_in(&answer(&mut stream).await.0)
+}
+
+/// A generator that gives nothing until it may. The queue's writer asks it for keys, and stands still meanwhile.
+struct HeldUp {
+    asked: mpsc::Sender<()>,
+    may: mpsc::Receiver<()>,
+}
+
+impl HeldUp {
+    fn wait(&self) {
+        self.asked.send(()).ok();
+        // Whoever held it up has gone: from there on it gives at once.
+        self.may.recv().ok();
+    }
+}
+
+impl TryRng for HeldUp {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        self.wait();
+        Ok(rand::rng().random())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.wait();
+        Ok(rand::rng().random())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.wait();
+        rand::rng().fill(bytes);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for HeldUp {}
+
+/// One request more than may wait for a disk that does nothing. The others are served when it goes on.
+async fn beyond_those_that_wait() -> Status {
+    let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
+    let collector = Endpoint::from_shared(format!("http://{}", double.address)).unwrap().connect_lazy();
+    let line = move || Line::new(collector.clone().map_err(|error| Status::from_error(error.into())));
+    let ((asked, is_asked), (go, may)) = (mpsc::channel(), mpsc::channel());
+    let random = Box::new(HeldUp { asked, may });
+    let relay = ByHand::start(double.config(data.path()), line, random, Arc::new(SystemClock)).await.unwrap();
+    let visitor = TcpConnectInfo { local_addr: None, remote_addr: "192.0.2.1:4431".parse().ok() };
+    let device = CollectionServiceClient::new(relay.app().layer(Extension(visitor)));
+    let submit = || {
+        let mut device = device.clone();
+        async move { device.submit_reports(v1::SubmitReportsRequest { envelopes: envelopes(1) }).await.map(drop) }
+    };
+    let mut requests = JoinSet::new();
+    requests.spawn(submit());
+    // The writer has that one in its hands.
+    tokio::task::spawn_blocking(move || is_asked.recv().map(|()| is_asked)).await.unwrap().unwrap();
+    (0..1_025).for_each(|_| drop(requests.spawn(submit())));
+    let refused = requests.join_next().await.unwrap().unwrap().unwrap_err();
+    drop(go);
+    assert!(requests.join_all().await.into_iter().all(|answer| answer.is_ok()), "one was to be refused");
+    assert_eq!(relay.seen().held, 1_025);
+    refused
+}
+
+/// The limits of the page, each with the code that it is refused by.
+fn written() -> BTreeMap<String, String> {
     let page = include_str!("../../../spec/limits.md");
     let section = page.split("\n## ").find(|part| part.starts_with("Relay")).unwrap();
-    let name = |row: &str| Some(row.strip_prefix("| `")?.split_once('`')?.0.to_owned());
-    section.lines().filter_map(name).collect()
+    let row = |row: &str| {
+        let cells: Vec<&str> = row.strip_prefix("| `")?.split(" | ").collect();
+        let code = cells.last()?.split('`').nth(1)?;
+        Some((cells.first()?.split_once('`')?.0.to_owned(), code.to_owned()))
+    };
+    section.lines().filter_map(row).collect()
 }
 
 #[tokio::test]
 async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
-    let mut met = BTreeSet::new();
+    let mut met = BTreeMap::new();
     let mut meet = |status: Status, name: &str, value: u64| {
         assert_eq!(limit(&status), (name.to_owned(), value));
-        met.insert(name.to_owned());
+        let code = match status.code() {
+            Code::InvalidArgument => "INVALID_ARGUMENT",
+            Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+            _ => panic!("{status:?}"),
+        };
+        met.insert(name.to_owned(), code.to_owned());
     };
 
     let (_double, _data, small) = relay(|config| {
@@ -276,6 +374,9 @@ async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
 
     let (_double, _data, busy) = relay(|config| config.requests.submit_millis = 0).await;
     meet(submit(&connect(busy.address()).await, envelopes(1)).await.unwrap_err(), "requests.submit-millis", 0);
+    let (_double, _data, hasty) = relay(|config| config.requests.time = Duration::from_secs(1)).await;
+    meet(without_its_body(hasty.address()).await, "requests.time", 1);
+    meet(beyond_those_that_wait().await, "requests-waiting", 1_024);
 
     let (away, _data, full) = relay(|config| config.queue_bytes = 150 * 86).await;
     away.stop().await;

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use conformance::reports::*;
 use server::Fresh;
+use sha2::{Digest as _, Sha256};
 use tacita_protocol::{
     id::MeasureId,
     outcome::{Outcome, Refusal},
@@ -187,6 +188,13 @@ const WORK_OF_SCHEMA_1: &str = "
         ARRAY[1, 1]::bigint[] || array_fill(0::bigint, ARRAY[62]));
     SELECT tacita.add_outcomes(768, ARRAY[9]::smallint[], ARRAY[4]::bigint[]);
     INSERT INTO tacita.change_log (index, entry) VALUES (0, 'a');";
+
+#[test]
+fn a_migration_that_databases_have_run_is_never_edited() {
+    let run = include_str!("../src/postgres/migrations/0001_store.sql");
+    let digest = hex::encode(Sha256::digest(run));
+    assert_eq!(digest, "acb0487f66ba29365f2ac51d1a9881d3bc83314bec052cb0c9d13b894ff4c247", "write another migration");
+}
 
 #[tokio::test]
 async fn a_database_of_every_older_schema_is_migrated_with_nothing_lost_and_goes_on() {

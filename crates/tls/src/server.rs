@@ -116,7 +116,7 @@ pub fn incoming(listener: TcpListener, acceptor: Arc<Acceptor>) -> ReceiverStrea
                 () = send.closed() => return,
                 accepted = listener.accept() => accepted,
             };
-            let (stream, peer) = match accepted {
+            let (stream, _) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "no connection could be accepted");
@@ -132,7 +132,8 @@ pub fn incoming(listener: TcpListener, acceptor: Arc<Acceptor>) -> ReceiverStrea
                 match acceptor.accept(stream).await {
                     // Nobody takes it: the server is going down.
                     Ok(stream) => drop(send.send(Ok(stream)).await),
-                    Err(error) => tracing::debug!(%peer, %error, "a handshake failed"),
+                    // Whose it was is in no log: at a relay it is a visitor.
+                    Err(error) => tracing::debug!(%error, "a handshake failed"),
                 }
             });
         }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ascii, type Bytes, concat, digest, u32 } from "../../sdk/src/bytes.js";
 import { cataloguesOf, follows, verifyManifest } from "../../sdk/src/protocol/manifest.js";
-import { writeField } from "../../sdk/src/protocol/protobuf.js";
+import { numbersOf, readFields, writeField } from "../../sdk/src/protocol/protobuf.js";
 
 const { privateKey, publicKey } = (await crypto.subtle.generateKey("Ed25519", true, [
   "sign",
@@ -109,19 +109,40 @@ test("a signed manifest is taken, and one with any byte of it or of its signatur
   await assert.rejects(verifyManifest({ manifest: bytes, signature }, new Uint8Array(32).fill(1), 7));
 });
 
-test("another version, another publisher, a broken chain, an unknown event are refused", async () => {
+test("another version, another publisher, a broken chain, a measure of nothing are refused", async () => {
   const refused = {
     version: manifest({ version: 2 }),
     publisher: manifest({ publisher: 8 }),
     "an epoch left out": manifest({ epochs: [1, 3].map(epochEntry) }),
     "an epoch twice": manifest({ epochs: [1, 1].map(epochEntry) }),
-    event: manifest({ measures: [measure(7, CHANNEL)] }),
     "no event": manifest({ measures: [measure(0, CHANNEL)] }),
     "no dimension": manifest({ measures: [measure(SHARE)] }),
     "no label": manifest({ measures: [measure(SHARE, labelled("channel"))] }),
     "cut short": manifest().slice(0, -1),
   };
   for (const [why, bytes] of Object.entries(refused)) await assert.rejects(verified(bytes), why);
+});
+
+test("what a later version adds is passed over, and the rest holds", async () => {
+  const bytesOfNew = concat([0x9a, 0x06, 3], ascii("new"));
+  const ofLater = concat(measure(SHARE, CHANNEL), writeField(5, 9));
+  const taken = await verified(
+    concat(
+      manifest({ measures: [measure(7, labelled("place")), ofLater, concat(measure(SHARE, CHANNEL), bytesOfNew)] }),
+      bytesOfNew,
+    ),
+  );
+  assert.deepEqual(
+    taken.measures.map(({ event, bySession }) => [event, bySession]),
+    [["share", false]],
+  );
+});
+
+test("outcomes are read packed or not, whatever their numbers", () => {
+  const packed = readFields(message([1, new Uint8Array([1, 99, 0xac, 0x02])]));
+  const single = readFields(message([1, 1], [1, 99], [1, 300]));
+  for (const fields of [packed, single]) assert.deepEqual(numbersOf(fields, 1), [1, 99, 300]);
+  assert.throws(() => numbersOf(readFields(message([1, new Uint8Array([0xac])])), 1));
 });
 
 test("a measure that breaks its campaign's policy is left out, and a manifest without one or with an absurd bound is refused", async () => {

@@ -16,7 +16,7 @@ mod machine;
 
 use std::{
     collections::{BTreeMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result};
@@ -118,7 +118,7 @@ impl ConfigArgs {
 pub(crate) struct Loaded<S> {
     pub(crate) settings: S,
     values: Values,
-    problems: Vec<String>,
+    pub(crate) problems: Vec<String>,
     notes: Vec<String>,
 }
 
@@ -152,29 +152,44 @@ fn load_from<S: Settings>(
     flags: Table,
     variables: impl Iterator<Item = (String, std::ffi::OsString)>,
 ) -> Result<Loaded<S>> {
+    let read =
+        |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let text = args.config.as_ref().map(read).transpose()?;
+    let file = args.config.as_deref().zip(text.as_deref());
+    let (mut loaded, undecoded) = decode::<S>(file, flags, &args.set, variables)?;
+    // What does not decode stands at its default now: whether that fits is no question.
+    let fit = |misfits: Vec<Misfit>| {
+        let decoded = |misfit: &Misfit| !undecoded.iter().any(|name| is_within(name, &misfit.setting));
+        let placed = |misfit: Misfit| place(&loaded.values, &misfit.setting, &misfit.remedy);
+        misfits.into_iter().filter(decoded).map(placed).collect::<Vec<_>>()
+    };
+    let (problems, notes) = (fit(loaded.settings.misfits()), fit(loaded.settings.doubts()));
+    loaded.problems.extend(problems);
+    loaded.notes.extend(notes);
+    Ok(loaded)
+}
+
+/// Reads what was given, without a look at the machine; and the names of the values that do not decode.
+pub(crate) fn decode<S: Settings>(
+    file: Option<(&Path, &str)>,
+    flags: Table,
+    set: &[String],
+    variables: impl Iterator<Item = (String, std::ffi::OsString)>,
+) -> Result<(Loaded<S>, Vec<String>)> {
     let known = Known::of::<S>()?;
     let mut problems = Vec::new();
     let defaults = given::defaults(S::DEFAULTS, &known);
     let mut values = defaults.clone();
-    if let Some(path) = &args.config {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        values.extend(given::in_file(path, &text, &known, &mut problems));
+    if let Some((path, text)) = file {
+        values.extend(given::in_file(path, text, &known, &mut problems));
     }
     let mut notes = Vec::new();
     values.extend(given::in_environment(S::SERVER, variables, &known, &mut problems, &mut notes));
-    values.extend(given::by_flags(flags, &args.set, &known, &mut problems));
+    values.extend(given::by_flags(flags, set, &known, &mut problems));
     S::EITHER.iter().for_each(|pair| set_weaker_aside(pair, &mut values));
     let mut undecoded = Vec::new();
     let settings: S = settings(&mut values, &defaults, &mut problems, &mut undecoded);
-    // What does not decode stands at its default now: whether that fits is no question.
-    let fit = |misfits: Vec<Misfit>| {
-        let decoded = |misfit: &Misfit| !undecoded.iter().any(|name| is_within(name, &misfit.setting));
-        let placed = |misfit: Misfit| place(&values, &misfit.setting, &misfit.remedy);
-        misfits.into_iter().filter(decoded).map(placed).collect::<Vec<_>>()
-    };
-    problems.extend(fit(settings.misfits()));
-    notes.extend(fit(settings.doubts()));
-    Ok(Loaded { settings, values, problems, notes })
+    Ok((Loaded { settings, values, problems, notes }, undecoded))
 }
 
 /// A flag goes before a variable, and that before the file, also where they say one thing by two names.

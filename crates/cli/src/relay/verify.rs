@@ -74,7 +74,7 @@ fn print(compared: &Comparison, all: bool) {
     let mut totals: BTreeMap<Outcome, (u64, u64)> = BTreeMap::new();
     for row in &compared.rows {
         let (answered, recorded) = totals.entry(row.outcome).or_default();
-        (*answered, *recorded) = (*answered + row.answered, *recorded + row.recorded);
+        (*answered, *recorded) = (answered.saturating_add(row.answered), recorded.saturating_add(row.recorded));
     }
     let mut table = Table::new(&["outcome", "in receipts", "in the record"]);
     for (outcome, (answered, recorded)) in totals {

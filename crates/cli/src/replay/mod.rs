@@ -21,6 +21,7 @@ use tacita_protocol::{
     id::{CampaignName, PublisherId},
     time::SystemClock,
 };
+use tacita_tls::ClientTls;
 
 use self::{contents::ContentLog, map::Map, sessions::SessionLog, top::Top};
 use crate::{
@@ -34,6 +35,7 @@ use crate::{
         truth::{Coverage, Truth},
     },
     table::{Table, count},
+    tls::ClientTlsArgs,
 };
 
 /// Send a real log through the real path and put the truth beside the estimates.
@@ -72,6 +74,9 @@ pub(crate) struct Args {
     patience: Duration,
     #[command(flatten)]
     remote: Option<Remote>,
+    // Beside `Remote` and not in it: TACITA_CA in the environment asks for no relay.
+    #[command(flatten)]
+    tls: ClientTlsArgs,
 }
 
 /// A relay and a collector that run already.
@@ -148,11 +153,12 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     println!("{}: {}", args.file.display(), log.headline());
     println!("semi-synthetic: {}", log.missing().join("; "));
 
+    let tls = args.tls.clone().read()?;
     let mut runs = Vec::new();
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
         let bar = progress(log.events());
         let run = match &args.remote {
-            Some(remote) => on_remote(remote, log.visitors(seed, 1), args.patience, &bar).await?,
+            Some(remote) => on_remote(remote, &tls, log.visitors(seed, 1), args.patience, &bar).await?,
             None => on_loopback(&args, &*log, seed, &bar).await?,
         };
         bar.finish_and_clear();
@@ -201,6 +207,7 @@ async fn on_loopback(args: &Args, log: &dyn Log, seed: u64, bar: &indicatif::Pro
     let mut loopback = Loopback::start(plan).await?;
     let target = Target {
         relay: loopback.relay_url(),
+        tls: ClientTls::default(),
         publisher: loopback.publisher,
         signing_key: loopback.signing_key,
         clock,
@@ -214,19 +221,21 @@ async fn on_loopback(args: &Args, log: &dyn Log, seed: u64, bar: &indicatif::Pro
 
 async fn on_remote(
     remote: &Remote,
+    tls: &ClientTls,
     visitors: Visitors,
     patience: Duration,
     bar: &indicatif::ProgressBar,
 ) -> Result<Run> {
     let target = Target {
         relay: remote.relay.clone(),
+        tls: tls.clone(),
         publisher: PublisherId(remote.publisher),
         signing_key: remote.signing_key,
         clock: Arc::new(SystemClock),
         patience,
     };
     let driven = drive(visitors, &target, bar).await?;
-    let mut reporting = connect::reporting(&remote.collector, &remote.brand_key).await?;
+    let mut reporting = connect::reporting(&remote.collector, tls.clone(), &remote.brand_key).await?;
     let report = until_counted(&mut reporting, &remote.campaign.to_string(), &driven.truth, patience).await?;
     Ok(Run { truth: driven.truth, report })
 }

@@ -14,12 +14,17 @@ use tacita_client::{
     ClientError, Device, DeviceConfig, FlushSummary, GrpcTransport, MemoryStorage, Recorded, Transport as _,
 };
 use tacita_protocol::{id::PublisherId, outcome::Outcome, time::Clock};
+use tacita_tls::{ClientTls, Server};
 
 use super::{clock::DeviceClock, truth::Truth};
 use crate::{connect::ReportingClient, report};
 
 /// Devices that are under way at a time.
 const WORKERS: usize = 48;
+
+/// How long a connection may take, and an answer, before a device tries again.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Somebody whose device takes the real path.
 pub(crate) trait Visitor: Send + Sync + 'static {
@@ -56,6 +61,8 @@ impl Visitor for Box<dyn Visitor> {
 pub(crate) struct Target {
     /// The relay's address.
     pub(crate) relay: String,
+    /// Whom the devices trust, where that is https.
+    pub(crate) tls: ClientTls,
     /// Its publisher.
     pub(crate) publisher: PublisherId,
     /// What the devices pin.
@@ -96,7 +103,9 @@ pub(crate) async fn drive<V: Visitor>(
     target: &Target,
     progress: &ProgressBar,
 ) -> Result<Driven> {
-    let transport = GrpcTransport::connect(&target.relay)?;
+    let relay = Server::new(&target.relay, &target.tls)?;
+    let relay = relay.with(|endpoint| endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(REQUEST_TIMEOUT));
+    let transport = GrpcTransport::over(relay.connect_lazy(), relay.connect_lazy());
     // One configuration for all: the manifest's signature is then verified once and not for each device.
     let config = DeviceConfig::new(target.publisher, target.signing_key);
     let visitors = Arc::new(Mutex::new(visitors));

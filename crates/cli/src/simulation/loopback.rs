@@ -12,6 +12,7 @@ use tacita_protocol::{
     time::Clock,
 };
 use tacita_relay::{Relay, RelayConfig, RunningRelay};
+use tacita_tls::ClientTls;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -71,7 +72,7 @@ impl Loopback {
 
         let mut admin = connect::admin(&collector_url, operator_key.expose()).await?;
         let Party { publisher, campaign, brand_key, relay_key } = create_party(&mut admin, plan.measures).await?;
-        let reporting = connect::reporting(&collector_url, &brand_key).await?;
+        let reporting = connect::reporting(&collector_url, ClientTls::default(), &brand_key).await?;
 
         let signing_key = collector.signing_key();
         let relay_state = state.path().join("relay");

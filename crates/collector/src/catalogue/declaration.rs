@@ -190,6 +190,11 @@ mod tests {
         assert_eq!(declared.to_wire(), full());
         let logged = serde_json::to_string(&declared).unwrap();
         assert_eq!(serde_json::from_str::<Declaration>(&logged).unwrap(), declared);
+        // Found by fuzzing: to the last bit.
+        let mut odd = declared;
+        odd.costs[0].amount = 9.500000000015008;
+        let logged = serde_json::to_string(&odd).unwrap();
+        assert_eq!(serde_json::from_str::<Declaration>(&logged).unwrap(), odd);
     }
 
     #[test]

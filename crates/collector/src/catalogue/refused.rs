@@ -63,6 +63,7 @@ impl Refused {
             InvalidMeasure::Event => {
                 ("event", "choose arrival, reach, share, conversion, content-share or sharer-profile".into())
             }
+            InvalidMeasure::Participation => ("participation", "choose event or session".into()),
             InvalidMeasure::OncePerWindow(event) => {
                 let name = event.name();
                 (

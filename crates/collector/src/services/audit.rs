@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     catalogue::entry::{is_whole, is_withheld, parts},
     guard::Caller,
+    pool::Limit,
     refusal,
     registry::Registry,
 };
@@ -56,7 +57,10 @@ impl AuditService for Audit {
         let size = match page_size as usize {
             0 => PAGE,
             size if size <= MAX_PAGE => size,
-            size => return Err(refusal::invalid("page_size", format!("{size}: at most {MAX_PAGE}"))),
+            size => {
+                let limit = Limit { name: "page_size", value: MAX_PAGE };
+                return Err(refusal::beyond("page_size", limit, format!("{size}: at most {MAX_PAGE}")));
+            }
         };
         let stored = self.registry.stored(from).await.map_err(refusal::store)?;
         if from == 0 {

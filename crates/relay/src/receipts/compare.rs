@@ -66,9 +66,14 @@ pub fn compare(record: &[RecordEntry], periods: PeriodId, kept: &[Kept], now: Un
     let open = answered.split_off(&(periods, Outcome::Queued));
     let rows = rows(record, &answered, first, kept, now);
     let differences = Allowance::of(kept).differences(&rows);
-    let beyond: u64 = rows.iter().filter(|row| row.judged_for_more).map(Compared::beyond).sum();
-    let unexplained: u64 = differences.iter().map(Compared::beyond).sum();
-    Comparison { rows, differences, explained: beyond - unexplained, still_open: open.values().sum() }
+    let beyond = total(rows.iter().filter(|row| row.judged_for_more).map(Compared::beyond));
+    let unexplained = total(differences.iter().map(Compared::beyond));
+    Comparison { rows, differences, explained: beyond - unexplained, still_open: total(open.into_values()) }
+}
+
+/// A sum that stops at the largest number: a record says what it likes.
+fn total(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
 }
 
 /// Receipts and record side by side, from the first period that there is a receipt of.
@@ -127,16 +132,16 @@ impl Allowance {
         let waiting: BTreeMap<_, u64> = unanswered().filter(|(batch, _)| !answered.contains(batch)).copied().collect();
         let again = receipts().filter_map(|receipt| receipt.outcomes().get(&Outcome::AlreadyCounted).copied());
         Self {
-            counted: again.sum::<u64>() + waiting.values().sum::<u64>(),
-            others: unanswered().map(|(_, reports)| reports).sum(),
+            counted: total(again.chain(waiting.into_values())),
+            others: total(unanswered().map(|&(_, reports)| reports)),
         }
     }
 
     fn differences(&self, rows: &[Compared]) -> Vec<Compared> {
         let judged = |row: &&Compared| row.judged_for_more && row.beyond() > 0;
         let is_counted = |row: &Compared| row.outcome == Outcome::Counted;
-        let beyond = |counted: bool| -> u64 {
-            rows.iter().filter(judged).filter(|row| is_counted(row) == counted).map(Compared::beyond).sum()
+        let beyond = |counted: bool| {
+            total(rows.iter().filter(judged).filter(|row| is_counted(row) == counted).map(Compared::beyond))
         };
         let (counted_hold, others_hold) = (beyond(true) <= self.counted, beyond(false) <= self.others);
         let differs = |row: &&Compared| {
@@ -194,6 +199,18 @@ mod tests {
     fn differences(record: &[RecordEntry], kept: Kept) -> Vec<(u32, Outcome)> {
         let found = compare(record, PeriodId(9), &[kept], LATER).differences;
         found.into_iter().map(|row| (row.period.0, row.outcome)).collect()
+    }
+
+    #[test]
+    fn a_record_of_more_reports_than_can_be_added_up_differs_and_breaks_nothing() {
+        let most = u64::MAX;
+        let entries = [(1, &[(Outcome::Counted, most), (REFUSED, most)][..]), (2, &[(Outcome::Counted, most)])];
+        let kept = [kept(&[receipt(1, &[(1, AGAIN, 3)])], &[(9, most), (8, most)])];
+        let compared = compare(&record(&entries), PeriodId(3), &kept, LATER);
+        assert_eq!(compared.differences.len(), 1, "what is not in the record: {compared:?}");
+        let strangers =
+            compare(&record(&entries), PeriodId(3), &[Kept { unanswered: vec![], ..kept[0].clone() }], LATER);
+        assert_eq!(strangers.differences.len(), 4, "{strangers:?}");
     }
 
     #[test]

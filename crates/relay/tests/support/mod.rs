@@ -101,6 +101,8 @@ pub struct State {
     /// Receipts still to be forged, the last one first.
     pub forgeries: Mutex<Vec<Forged>>,
     pub answers: AtomicUsize,
+    /// What becomes of reports instead of being counted, by its number on the wire.
+    pub refused_by: Mutex<Option<i32>>,
 }
 
 #[derive(Clone)]
@@ -195,9 +197,11 @@ impl State {
     /// Counts what was not counted before, as a collector does.
     fn count(&self, batch: &v1::UploadReportsRequest) -> v1::UploadReportsResponse {
         let mut counted = self.counted.lock().unwrap();
-        let mut outcome = |envelope: &Vec<u8>| match counted.insert(envelope.clone()) {
-            true => Outcome::Counted,
-            false => Outcome::AlreadyCounted,
+        let refused_by = *self.refused_by.lock().unwrap();
+        let mut outcome = |envelope: &Vec<u8>| match refused_by {
+            Some(number) => Outcome::from_wire(number).unwrap(),
+            None if counted.insert(envelope.clone()) => Outcome::Counted,
+            None => Outcome::AlreadyCounted,
         };
         let outcomes: Vec<Outcome> = batch.envelopes.iter().map(&mut outcome).collect();
         let mut counts = PeriodOutcomes::new();

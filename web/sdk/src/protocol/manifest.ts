@@ -139,10 +139,11 @@ async function read(bytes: Bytes, fields: Fields): Promise<Manifest> {
     check(!previous || (entry.epoch === previous.epoch + 1 && equal(entry.chain, await chainAfter(previous, entry))));
   }
   const campaigns = all(6, readCampaign);
-  const measures = all(5, readMeasure).filter(({ campaign, epsilonMicro }) => {
-    const known = campaigns.find(({ id }) => id === campaign);
-    check(known);
-    return epsilonMicro <= Math.min(known.reportMicro, known.deviceMicro);
+  const known = bytesOf(fields, 5).map(readFields).filter(isKnown);
+  const measures = known.map(readMeasure).filter(({ campaign, epsilonMicro }) => {
+    const its = campaigns.find(({ id }) => id === campaign);
+    check(its);
+    return epsilonMicro <= Math.min(its.reportMicro, its.deviceMicro);
   });
   const policy = readFields(oneOf(fields, 7));
   const tokenBatch = numberOf(policy, 1);
@@ -165,6 +166,9 @@ function readEpoch(fields: Fields): Epoch {
   check(publicKey.length === 32 && chain.length === 32 && startsAt <= endsAt && endsAt <= closesAt);
   return { epoch: numberOf(fields, 1), publicKey, chain, startsAt, endsAt, closesAt };
 }
+
+/** Whether this version can answer a measure: what a later one adds has an event or a participation of its own. */
+const isKnown = (fields: Fields): boolean => numberOf(fields, 4) <= EVENTS.length && numberOf(fields, 5) <= 2;
 
 function readMeasure(fields: Fields): Measure {
   const event = EVENTS[numberOf(fields, 4) - 1];

@@ -5,24 +5,29 @@ import { ascii, type Bytes, concat } from "../bytes.js";
 /** A message as its fields, each with all its values in order. Unknown fields are kept and not looked at. */
 export type Fields = Map<number, (number | Bytes)[]>;
 
-/** Reads a message. Throws on bytes that are none. */
-export function readFields(bytes: Bytes): Fields {
-  const fields: Fields = new Map();
-  let at = 0;
-  const varint = () => {
+/** Gives one varint after the other. */
+function varintsOf(bytes: Bytes, from: { at: number }): () => number {
+  return () => {
     // Doubles: exact up to 2⁵³, and no field of these messages is larger.
     for (let value = 0, scale = 1; ; scale *= 128) {
-      const byte = bytes[at++];
+      const byte = bytes[from.at++];
       if (byte === undefined || scale > 2 ** 63) throw new Error("protobuf");
       value += (byte & 127) * scale;
       if (byte < 128) return value;
     }
   };
+}
+
+/** Reads a message. Throws on bytes that are none. */
+export function readFields(bytes: Bytes): Fields {
+  const fields: Fields = new Map();
+  const place = { at: 0 };
+  const varint = varintsOf(bytes, place);
   const take = (length: number) => {
-    if (at + length > bytes.length) throw new Error("protobuf");
-    return bytes.slice(at, (at += length));
+    if (place.at + length > bytes.length) throw new Error("protobuf");
+    return bytes.slice(place.at, (place.at += length));
   };
-  while (at < bytes.length) {
+  while (place.at < bytes.length) {
     const key = varint();
     const number = Math.floor(key / 8);
     const value = [varint, () => take(8), () => take(varint()), undefined, undefined, () => take(4)][key % 8]?.();
@@ -49,7 +54,12 @@ export const textOf = (fields: Fields, field: number): string => new TextDecoder
 
 /** A repeated field of enumeration numbers, packed or not. */
 export function numbersOf(fields: Fields, field: number): number[] {
-  return (fields.get(field) ?? []).flatMap((value) => (typeof value === "number" ? value : [...value]));
+  return (fields.get(field) ?? []).flatMap((value) => {
+    if (typeof value === "number") return value;
+    const [numbers, place]: [number[], { at: number }] = [[], { at: 0 }];
+    for (const next = varintsOf(value, place); place.at < value.length; ) numbers.push(next());
+    return numbers;
+  });
 }
 
 /** Writes one field: a number as a varint, text and bytes with their length. */

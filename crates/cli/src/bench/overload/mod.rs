@@ -21,7 +21,7 @@ use super::soak::Deployment;
 const BATCH: usize = 64;
 /// Requests under way when capacity is measured: as many as are admitted at any pace, so that refusals take nothing of it.
 const TO_COLLECTOR: usize = 8;
-const TO_RELAY: usize = 64;
+const TO_RELAY: usize = 16;
 /// The load of a quiet day, as a share of capacity.
 const QUIET: f64 = 0.2;
 /// The load of a flood.

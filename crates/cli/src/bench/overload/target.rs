@@ -107,7 +107,7 @@ impl Target {
             answered.lock().late.push(due.elapsed());
             requests.spawn(send(sender, request, pool.clone(), answered.clone()));
             number += 1;
-            if number.is_multiple_of(64) {
+            if number % 64 == 1 {
                 let held = self.process.and_then(resident).unwrap_or(0.0);
                 let mut answered = answered.lock();
                 answered.most_bytes = answered.most_bytes.max(held);
