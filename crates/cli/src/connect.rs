@@ -1,6 +1,6 @@
 //! Reaching a collector as somebody who has an API key.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow};
 use ed25519_dalek::VerifyingKey;
@@ -147,6 +147,9 @@ async fn reach(address: &str, tls: ClientTls) -> Result<Channel> {
     server.connect().await.map_err(|error| unreached(address, error.into()))
 }
 
+/// What is said of a connection whose other end closes it at once, or speaks otherwise: which of them is a matter of who was first.
+const CUT_OFF: [&str; 5] = ["h2 protocol error", "http2 error", "reset by peer", "roken pipe", "connection closed"];
+
 /// Why there is no connection, and what to do.
 fn unreached(address: &str, error: anyhow::Error) -> anyhow::Error {
     let told = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
@@ -157,6 +160,8 @@ fn unreached(address: &str, error: anyhow::Error) -> anyhow::Error {
         "its certificate is not taken: write the host that it is for, or have it renewed"
     } else if is_told("CertificateRequired") {
         "it asks for a certificate: give one with --client-cert FILE and --client-key FILE"
+    } else if address.starts_with("http://") && !is_told("refused") && CUT_OFF.iter().any(|text| is_told(text)) {
+        "it does not answer as gRPC does: if it speaks TLS write https://"
     } else if is_told("InvalidContentType") || is_told("corrupt message") {
         "it does not speak TLS: write http://"
     } else {
@@ -186,12 +191,18 @@ impl Interceptor for Bearer {
     }
 }
 
+/// Whether it was the connection that failed, in whatever words: what a server refuses has no source on this side.
+fn is_cut_off(status: &Status) -> bool {
+    status.source().is_some()
+}
+
 /// A gRPC refusal as an error for people: the server's message says what to do.
 pub(crate) fn refused(status: Status) -> anyhow::Error {
     match status.code() {
-        Code::Unknown | Code::Internal | Code::Unavailable if status.message().contains("h2 protocol error") => {
-            anyhow!("the server does not answer as gRPC does ({}): if it speaks TLS write https://", status.message())
-        }
+        _ if is_cut_off(&status) => anyhow!(
+            "the connection broke before there was an answer ({}): if the server speaks TLS write https://, and if it ended meanwhile ask again",
+            status.message()
+        ),
         Code::Unavailable => anyhow!("the server went away: {}", status.message()),
         Code::Unimplemented => anyhow!("the server does not offer this: is it a Tacita collector of this version?"),
         _ => anyhow!("{}", status.message()),
