@@ -33,7 +33,11 @@ fn an_auditor_verifies_the_log_and_an_export_of_it() {
 
     let shown = audit(&["show"]);
     assert!(shown.contains("brand-created") && shown.contains("key 1 (operator)") && shown.contains("collector"));
-    assert!(audit(&["show", "--last", "1"]).contains("api-key-created"));
+    let made = audit(&["show", "--last", "1"]);
+    assert!(made.contains("api-key-created number") && made.contains(": auditor, until 20"), "{made}");
+    let json = audit(&["show", "--last", "2", "--json"]);
+    assert_eq!(json.lines().count(), 2);
+    assert!(json.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{json}");
     let verified = audit(&["verify"]);
     assert!(verified.contains("a whole chain"), "{verified}");
     let head = verified.lines().find_map(|line| line.strip_prefix("head ")).unwrap().to_owned();
@@ -63,6 +67,9 @@ fn an_auditor_verifies_the_log_and_an_export_of_it() {
     let mut swapped = lines.clone();
     swapped.swap(3, 5);
     assert!(broken(swapped.join("\n")).contains("entry 3 is missing or moved"));
+    assert!(broken(String::new()).contains("there is no entry"));
+    let last = lines.last().unwrap().replacen("\"version\":2", "\"version\":3", 1);
+    assert!(broken([&lines[..lines.len() - 1], &[&last]].concat().join("\n")).contains("has version 3"));
     assert!(broken("nonsense\n".to_owned()).contains("audit.jsonl:1: no line of `tacita audit export`"));
     fs::write(&file, lines[..lines.len() - 1].join("\n")).unwrap();
     assert!(verify(&["--head", &head]).status.success(), "what was cut off is after the noted head");

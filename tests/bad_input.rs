@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use crate::support::{self, path, tacita};
+use crate::support::{self, path, tacita, tacita_ok};
 
 /// The one line that a failing command prints.
 fn complaint(args: &[&str]) -> String {
@@ -89,7 +89,7 @@ fn a_malformed_config_is_named_with_its_line() {
     assert_complaint(
         &[&["relay", "--publisher", "x"], &but_the_publisher[..]].concat(),
         "--publisher:",
-        "expected u32",
+        "expected a whole number",
     );
 }
 
@@ -146,6 +146,88 @@ fn check_config_names_every_problem_and_where_each_setting_comes_from() {
     }
 }
 
+/// What check-config says of these arguments, a line each.
+fn problems(args: &[&str]) -> Vec<String> {
+    let output = tacita(&[&["check-config"], args].concat());
+    assert_eq!(output.status.code(), Some(1), "{args:?}");
+    String::from_utf8(output.stderr).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn one_problem_hides_no_other() {
+    let files = Files::new();
+    let wrong = "lissten = \"x\"\nlisten = \"everywhere\"\nstore = \"sqlite\"\nmetrics = \"192.0.2.1:9464\"\n[epochs]\n\
+                 active = \"1s\"\n[device]\ntoken-batch = \"many\"\nledger-bound = 0\n[limits]\nconnections = 0\n[log]\n\
+                 filter = \"hyper=trace\"\n[tls]\ncertificate = \"/etc/passwd\"\nkey = \"/etc/passwd\"\n";
+    let file = files.write("wrong.toml", wrong);
+    let all = problems(&["collector", "--config", &file, "--data", "/proc/x"]);
+    for problem in [
+        "wrong.toml:1:1: there is no setting 'lissten'",
+        "wrong.toml:2:1: listen: ",
+        "wrong.toml:3:1: store: write 'embedded'",
+        "wrong.toml:4:1: metrics: cannot listen on 192.0.2.1:9464",
+        "wrong.toml:6:1: epochs.active: an epoch lasts",
+        "wrong.toml:8:1: device.token-batch: invalid type: string \"many\", expected a whole number",
+        "wrong.toml:9:1: device.ledger-bound",
+        "wrong.toml:11:1: limits.connections",
+        "wrong.toml:13:1: log.filter: ",
+        "wrong.toml:15:1: tls.certificate: /etc/passwd: it holds no certificate",
+        "wrong.toml:16:1: tls.key: /etc/passwd: it holds no private key",
+        "--data: data: '/proc' cannot be written in",
+    ] {
+        assert_eq!(all.iter().filter(|said| said.contains(problem)).count(), 1, "{problem}: {all:#?}");
+    }
+    assert_eq!(all.len(), 12, "{all:#?}");
+
+    let links = files.write("links.toml", "nonsense");
+    let all = problems(&[
+        "relay",
+        "--publisher",
+        "0",
+        "--collector",
+        "nowhere",
+        "--key",
+        "x",
+        "--links",
+        &links,
+        "--set",
+        "batch.least=0",
+        "--set",
+        "connections.most=none",
+        "--set",
+        "queue.bytes=1",
+    ]);
+    for setting in ["publisher", "collector", "key", "signing-key", "links", "batch", "connections.most", "queue.bytes"]
+    {
+        let place = format!(" {setting}: ");
+        assert_eq!(all.iter().filter(|said| said.contains(&place)).count(), 1, "{setting}: {all:#?}");
+    }
+    assert_eq!(all.len(), 8, "{all:#?}");
+}
+
+#[test]
+fn what_a_start_refuses_check_config_refuses() {
+    let files = Files::new();
+    let authority = tacita_tls::trial::TrialAuthority::new(files.0.path()).unwrap();
+    let [one, other] = ["one", "other"].map(|name| authority.issue(name, &["localhost"]).unwrap());
+    for (args, said) in [
+        (vec!["--set", "log.filter=hyper=trace"], "addresses and headers"),
+        (vec!["--tls-cert", "/etc/passwd", "--tls-key", path(&one.key)], "it holds no certificate"),
+        (vec!["--tls-cert", path(&one.certificate), "--tls-key", path(&other.key)], "not taken with the key"),
+        (vec!["--listen", "127.0.0.1:7777", "--metrics", "127.0.0.1:7777"], "the port of listen"),
+        (vec!["--data", "/proc/x"], "cannot be written in"),
+    ] {
+        let folder = files.0.path().join("data");
+        let data = if args.contains(&"--data") { vec![] } else { vec!["--data", path(&folder)] };
+        let checked = problems(&[&["collector"], &args[..], &data[..]].concat());
+        let started = complaint(&[&["collector"], &args[..], &data[..]].concat());
+        assert!(checked.iter().any(|problem| problem.contains(said)), "{args:?}: {checked:?}");
+        assert!(started.contains(said), "{args:?}: {started}");
+    }
+    let right = ["--tls-cert", path(&one.certificate), "--tls-key", path(&one.key)];
+    tacita_ok(&[&["check-config", "collector"], &right[..]].concat());
+}
+
 #[test]
 fn a_variable_that_is_unknown_or_was_renamed_is_named() {
     let with = |name: &str| {
@@ -156,6 +238,17 @@ fn a_variable_that_is_unknown_or_was_renamed_is_named() {
     };
     assert!(with("TACITA_COLLECTOR__STOR").contains("did you mean 'TACITA_COLLECTOR__STORE'?"));
     assert!(with("TACITA_STORE").contains("is called TACITA_COLLECTOR__STORE now"));
+    assert!(with("TACITA_COLLECTOR_METRICS").contains("write TACITA_COLLECTOR__METRICS"));
+    assert!(with("TACITA_COLLECTOR_WINDOWS_MAX_AGE").contains("write TACITA_COLLECTOR__WINDOWS__MAX_AGE"));
+    // What Kubernetes sets for a service of that name is not refused, but not passed over either.
+    let output = std::process::Command::new(support::TACITA)
+        .args(["check-config", "collector"])
+        .env("TACITA_COLLECTOR_SERVICE_HOST", "10.0.0.1")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("note: TACITA_COLLECTOR_SERVICE_HOST: nothing reads this variable"), "{said}");
 }
 
 #[test]
@@ -166,6 +259,59 @@ fn a_malformed_key_is_refused_with_where_to_get_one() {
     let empty = files.write("empty.key", "");
     assert_complaint(&["status", "--key-file", &empty], "not an API key", "tacita_ID_SECRET");
     assert_complaint(&["status", "--key-file", "/nowhere/key"], "/nowhere/key", "cannot read");
+}
+
+#[test]
+fn a_key_given_by_a_flag_goes_before_the_other_ones_variable() {
+    let said = |args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(support::TACITA);
+        command.args(args).envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let nobody = format!("http://127.0.0.1:{}", support::free_port());
+    let by_flag = said(
+        &["report", "--key", "tacita_2_x", "--collector", &nobody, "acme/spring"],
+        &[("TACITA_KEY_FILE", "/nowhere/key")],
+    );
+    assert!(by_flag.contains("no collector answers"), "{by_flag}");
+    let by_file = said(&["status", "--key-file", "/nowhere/key"], &[("TACITA_KEY", "tacita_1_x")]);
+    assert!(by_file.contains("/nowhere/key"), "{by_file}");
+    let by_variable = said(&["status"], &[("TACITA_KEY_FILE", "/nowhere/key")]);
+    assert!(by_variable.contains("/nowhere/key"), "{by_variable}");
+    let both = said(&["status", "--key", "tacita_1_x", "--key-file", "/nowhere/key"], &[]);
+    assert!(both.contains("--key and --key-file are both given"), "{both}");
+    let both = said(&["status"], &[("TACITA_KEY", "tacita_1_x"), ("TACITA_KEY_FILE", "/nowhere/key")]);
+    assert!(both.contains("TACITA_KEY and TACITA_KEY_FILE are both given"), "{both}");
+
+    // A relay's two settings, of which each source may say either.
+    let files = Files::new();
+    let (key, file) = (files.write("key", "tacita_1_x"), files.write("relay.toml", "key = \"tacita_2_x\"\n"));
+    let relay = |args: &[&str], variable: Option<(&str, &str)>| {
+        let mut command = std::process::Command::new(support::TACITA);
+        let output = command.args(["check-config", "relay"]).args(args).envs(variable).output().unwrap();
+        let rows = String::from_utf8(output.stdout).unwrap();
+        let row = |name: &str| {
+            let row = rows.lines().find(|row| row.split_whitespace().next() == Some(name)).unwrap();
+            row.ends_with("not set")
+        };
+        [row("key"), row("key-file")]
+    };
+    assert_eq!(relay(&["--key-file", &key], Some(("TACITA_RELAY__KEY", "tacita_1_x"))), [true, false]);
+    assert_eq!(relay(&["--config", &file], Some(("TACITA_RELAY__KEY_FILE", &key))), [true, false]);
+    assert_eq!(relay(&["--key", "tacita_1_x"], Some(("TACITA_RELAY__KEY_FILE", "/nowhere"))), [false, true]);
+}
+
+#[test]
+fn a_connection_option_stands_before_or_after_the_subcommand() {
+    let nobody = format!("http://127.0.0.1:{}", support::free_port());
+    let at = ["--collector", &nobody, "--key", "tacita_1_x"];
+    for words in [["audit", "verify"], ["keys", "list"], ["admin", "log-filter"]] {
+        for args in [[&words[..1], &at[..], &words[1..]].concat(), [&words[..], &at[..]].concat()] {
+            assert_complaint(&args, &nobody, "is `tacita collector` running");
+        }
+    }
 }
 
 #[test]
@@ -197,6 +343,16 @@ fn a_server_that_is_not_there_is_named() {
         &place,
         "is `tacita collector` running",
     );
+}
+
+#[test]
+fn a_folder_of_receipts_that_is_not_there_is_not_taken_for_one_without_differences() {
+    let files = Files::new();
+    let missing = files.0.path().join("nofolder");
+    let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    let of = ["--publisher", "1", "--collector", "http://127.0.0.1:1", "--signing-key", key, "--key", "tacita_1_x"];
+    assert_complaint(&[&["relay", "verify", path(&missing)], &of[..]].concat(), "nofolder", "name the relay's folder");
+    assert!(!missing.exists());
 }
 
 #[test]

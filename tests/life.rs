@@ -6,13 +6,14 @@
 use std::{
     fs,
     io::{Read as _, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::support::{self, Deployment, TACITA, path, tacita};
+use crate::support::{self, Deployment, Server, TACITA, free_port, path, tacita};
 
 const ARRIVALS: [&str; 7] =
     ["arrivals", "--event", "arrival", "--epsilon", "4", "--dimension", "channel=search,direct,email,whatsapp"];
@@ -250,4 +251,59 @@ fn a_second_signal_ends_at_once_what_the_first_one_waits_for() {
     // Nothing of its state is the worse for it.
     deployment.relay.restart();
     assert_eq!(deployment.relay.stop(), Some(0));
+}
+
+/// A collector on its own, with these arguments beside.
+fn lone_collector(folder: &Path, more: &[&str]) -> Server {
+    let port = free_port();
+    let listen = format!("127.0.0.1:{port}");
+    let data = folder.join("data");
+    let args = [&["collector", "--listen", &listen, "--data", path(&data)], more].concat();
+    Server::start(port, folder.join("collector.log"), &args)
+}
+
+#[test]
+fn whatever_a_server_says_in_json_is_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let metrics = format!("127.0.0.1:{}", free_port());
+    let json = ["--log-format", "json", "--metrics", &metrics, "--set", "epochs.grace=1h"];
+    let mut collector = lone_collector(folder.path(), &json);
+    let data = folder.path().join("data");
+    let second = tacita(&["collector", "--listen", "127.0.0.1:0", "--data", path(&data), "--log-format", "json"]);
+    assert!(!second.status.success());
+    assert_eq!(collector.stop(), Some(0));
+    let said = fs::read_to_string(collector.log_file()).unwrap() + &String::from_utf8(second.stderr).unwrap();
+    for line in said.lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line.is_object()), "{line}");
+    }
+    for announced in
+        ["note: ", "collector on http://", "metrics at http://", "signing key", "stopping: ", "is open in another"]
+    {
+        assert!(said.contains(announced), "{announced}: {said}");
+    }
+}
+
+#[test]
+fn what_a_server_makes_is_for_its_user_alone_and_a_folder_that_others_may_look_into_is_remarked_upon() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut collector = lone_collector(folder.path(), &[]);
+    assert_eq!(collector.stop(), Some(0));
+    let mut folders = vec![folder.path().join("data")];
+    while let Some(next) = folders.pop() {
+        assert_eq!(fs::metadata(&next).unwrap().permissions().mode() & 0o077, 0, "{}", next.display());
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0, "{}", path.display());
+            folders.extend(path.is_dir().then_some(path));
+        }
+    }
+    assert!(!fs::read_to_string(collector.log_file()).unwrap().contains("warning: "));
+
+    let data = folder.path().join("data");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+    collector.restart();
+    assert_eq!(collector.stop(), Some(0));
+    let said = fs::read_to_string(collector.log_file()).unwrap();
+    assert!(said.contains("warning: others than this user may look into"), "{said}");
+    assert_eq!(fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o755, "it is its owner's affair");
 }

@@ -55,6 +55,16 @@ fn a_report_path_with_tls_on_every_connection_counts() {
     let args = [&args[..], &client_ca.each_ref().map(String::as_str)].concat();
     let _collector = Server::start(collector_port, folder.path().join("collector.log"), &args);
 
+    // What somebody sees who forgot half of it.
+    let ask = |words: &[&str]| {
+        let output = tacita(&[&["status", "--key", "tacita_1_x"], words].concat());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let unknown = ask(&["--collector", &collector_url]);
+    assert!(unknown.contains("--ca FILE") && !unknown.contains("running there"), "{unknown}");
+    let plain = ask(&["--collector", &collector_url.replace("https", "http")]);
+    assert!(plain.contains("write https://"), "{plain}");
+
     let operator_key = data.join("operator.key");
     let reach = ["--collector", &collector_url, "--ca", path(&ca)];
     let admin = |words: &[&str]| {

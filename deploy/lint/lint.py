@@ -80,6 +80,22 @@ def compose():
     check("compose: the files it names", missing)
 
 
+def alerts():
+    """Each alert names a part of the runbook that is there."""
+    runbook = (DEPLOY / "RUNBOOK.md").read_text()
+    problems = []
+    for group in yaml.safe_load((DEPLOY / "prometheus/tacita.rules.yml").read_text())["groups"]:
+        for rule in group["rules"]:
+            named = re.fullmatch(r"deploy/RUNBOOK\.md, section (\d)(?:: (.+))?", rule["annotations"].get("runbook", ""))
+            if named is None:
+                problems.append(f"{rule['alert']}: no annotation `runbook: \"deploy/RUNBOOK.md, section N: PART\"`")
+                continue
+            section = re.search(rf"^## {named[1]}\. .*?(?=^## |\Z)", runbook, re.MULTILINE | re.DOTALL)
+            if section is None or (named[2] and f"**{named[2]}" not in section[0]):
+                problems.append(f"{rule['alert']}: the runbook has no part '{named[0]}'")
+    check("alerts: the parts of the runbook that they name", problems)
+
+
 def prometheus():
     rules = yaml.safe_load((DEPLOY / "prometheus/tacita.rules.yml").read_text())
     alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"] if "alert" in rule}
@@ -184,10 +200,12 @@ def units(tacita):
             continue
         with tempfile.TemporaryDirectory() as root:
             shutil.copytree("/lib/systemd/system", f"{root}/lib/systemd/system", symlinks=True)
-            for file in (unit, Path(tacita)):
-                place = Path(root) / ("etc/systemd/system" if file == unit else "usr/bin")
-                place.mkdir(parents=True)
-                shutil.copy(file, place / ("tacita" if file != unit else unit.name))
+            binaries = {"tacita": tacita, "kill": shutil.which("kill")}
+            files = {f"usr/bin/{name}": file for name, file in binaries.items()} | {f"etc/systemd/system/{unit.name}": unit}
+            for where, file in files.items():
+                place = Path(root) / where
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, place)
             check(f"{name} verify", run("systemd-analyze", "verify", "--man=no", f"--root={root}", unit.name))
 
 
@@ -195,6 +213,7 @@ def main():
     tacita = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
     container()
     compose()
+    alerts()
     prometheus()
     charts(tacita)
     refusals()

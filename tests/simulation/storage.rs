@@ -167,6 +167,10 @@ impl SecretKeys for FaultyVault {
         self.change(Vault::signing_key)
     }
 
+    fn existing_signing_key(&self) -> Result<Option<Secret>, VaultError> {
+        self.change(Vault::existing_signing_key)
+    }
+
     fn put(&self, id: &KeyId, secret: &Secret) -> Result<(), VaultError> {
         self.change(|vault| vault.put(id, secret))
     }

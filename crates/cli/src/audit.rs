@@ -36,6 +36,9 @@ enum Command {
         /// How many.
         #[arg(long, value_name = "N", default_value_t = 50)]
         last: usize,
+        /// Print JSON Lines: the entries whole, with their numbers.
+        #[arg(long)]
+        json: bool,
     },
     /// Print all entries as JSON Lines, for a file to keep: `tacita audit verify --file` reads it.
     Export,
@@ -76,7 +79,11 @@ struct Log {
 /// Runs one of the three.
 pub(crate) async fn run(args: Args) -> Result<()> {
     match args.command {
-        Command::Show { last } => show(&entries(&mut args.collector.audit().await?).await?, last),
+        Command::Show { last, json } => {
+            let all = entries(&mut args.collector.audit().await?).await?;
+            let newest = &all[all.len().saturating_sub(last)..];
+            if json { export(newest) } else { show(newest) }
+        }
         Command::Export => export(&entries(&mut args.collector.audit().await?).await?),
         Command::Verify { head, file: Some(file) } => report(&of_file(&file)?, None, head),
         Command::Verify { head, file: None } => {
@@ -161,6 +168,8 @@ pub(crate) fn read_export(path: &Path) {
 
 /// Says whether the log is whole, and what its head is.
 fn report(log: &Log, known: Option<v1::GetAuditHeadResponse>, noted: Option<Head>) -> Result<()> {
+    // A collector's first start writes some.
+    ensure!(!log.links.is_empty(), "there is no entry: no collector has an empty log, so this is none or is cut short");
     let heads = walk(&log.links).map_err(|broken| anyhow!("{broken}"))?;
     if let Some(index) = log.altered_private.first() {
         bail!("entry {index} is altered: its private part is not the one that it names");
@@ -224,9 +233,9 @@ fn export(entries: &[v1::AuditEntry]) -> Result<()> {
     Ok(())
 }
 
-fn show(entries: &[v1::AuditEntry], last: usize) -> Result<()> {
+fn show(entries: &[v1::AuditEntry]) -> Result<()> {
     let mut table = Table::new(&["entry", "at", "by", "what"]);
-    for entry in &entries[entries.len().saturating_sub(last)..] {
+    for entry in entries {
         let index = entry.index.to_string();
         let Ok(read) = serde_json::from_slice::<Value>(&entry.entry) else {
             let what = if entry.entry.is_empty() { "withheld" } else { "it does not read: altered" };
@@ -245,15 +254,24 @@ fn who(by: &Value) -> String {
     // Values and not their fields are asked: a field that is missing is null, as the log may be anybody's.
     match (&by["api-key"], by.as_str()) {
         (_, Some(word)) => word.to_owned(),
-        (key @ Value::Object(_), None) => {
-            let role = match &key["principal"] {
-                Value::Object(of) => of.iter().map(|(role, id)| format!("{role} {id}")).collect(),
-                role => role.as_str().unwrap_or_default().to_owned(),
-            };
-            format!("key {} ({role})", key["number"])
-        }
+        (key @ Value::Object(_), None) => format!("key {} ({})", key["number"], principal(&key["principal"])),
         _ => "not recorded".to_owned(),
     }
+}
+
+/// `operator`, `brand 2`.
+fn principal(principal: &Value) -> String {
+    match principal {
+        Value::Object(of) => of.iter().map(|(role, id)| format!("{role} {id}")).collect(),
+        role => role.as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+/// A key that was made, without the hash of its secret, which tells a reader nothing.
+fn key_created(key: &Value) -> String {
+    let may = if key["read_only"] == true { ", read only" } else { "" };
+    let end = key["expires_at"].as_u64().map_or("until it is revoked".to_owned(), |end| format!("until {}", utc(end)));
+    format!("api-key-created number {}: {}{may}, {end}", key["id"], principal(&key["principal"]))
 }
 
 /// The kind of a change and its first fields.
@@ -262,6 +280,9 @@ fn what(change: &Value) -> String {
     let Some((kind, fields)) = change.as_object().and_then(|change| change.iter().next()) else {
         return change.to_string();
     };
+    if kind == "api-key-created" {
+        return key_created(fields);
+    }
     let text = format!("{kind} {fields}");
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -281,6 +302,18 @@ mod tests {
         assert_eq!(by(r#"{"api-key":{"number":1,"principal":"operator"}}"#), "key 1 (operator)");
         assert_eq!(by("null"), "not recorded");
         assert_eq!(by(r#"{"api-key":{}}"#), "key null ()", "found by fuzzing");
+    }
+
+    #[test]
+    fn a_key_that_was_made_is_shown_with_whose_it_is_and_until_when() {
+        let made = |key: Value| what(&serde_json::json!({ "api-key-created": key }));
+        let hash = "ab".repeat(32);
+        let brand = serde_json::json!({
+            "id": 7, "principal": { "brand": 2 }, "hash": hash, "created_at": 1, "read_only": true, "expires_at": 1_795_405_180_u64
+        });
+        assert_eq!(made(brand), "api-key-created number 7: brand 2, read only, until 2026-11-23 03:39");
+        let operator = serde_json::json!({ "id": 1, "principal": "operator", "hash": hash, "created_at": 1 });
+        assert_eq!(made(operator), "api-key-created number 1: operator, until it is revoked");
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn report(loaded: Loaded<impl Settings>) -> Result<()> {
     let mut table = Table::new(&["setting", "value", "from"]);
     loaded.rows()?.into_iter().for_each(|row| table.row(row));
     table.print();
-    loaded.checked()?;
+    loaded.checked()?.1.say();
     println!("no problem was found");
     Ok(())
 }

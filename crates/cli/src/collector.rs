@@ -9,8 +9,10 @@ use tacita_protocol::time::SystemClock;
 use tokio::net::TcpListener;
 
 use crate::{
-    configuration::{ConfigArgs, Loaded, Misfit, Settings, load, writable_folder},
-    logs::{self, LogArgs, LogFile},
+    configuration::{
+        Asked, ConfigArgs, Loaded, Misfit, Settings, load, own_folder, unusable_addresses, writable_folder,
+    },
+    logs::{self, LogArgs, LogFile, announce},
     settings::{Signals, Span},
     store::{self, StoreText},
     tls::{ServerTlsArgs, ServerTlsFile},
@@ -204,21 +206,19 @@ impl Settings for File {
     const DEFAULTS: &'static str = include_str!("../../../examples/collector.toml");
 
     fn misfits(&self) -> Vec<Misfit> {
-        let config = match config(self) {
-            Ok(config) => config,
-            Err(error) => return vec![error.into()],
-        };
-        let mut misfits: Vec<Misfit> =
-            config.problems().into_iter().map(|problem| Misfit::new(problem.setting, problem.remedy)).collect();
+        let (config, mut asked) = config(self);
+        asked.add(config.problems().into_iter().map(|problem| Misfit::new(problem.setting, problem.remedy)));
         for (setting, folder) in [("data", &self.data), ("vault", &self.vault)] {
             let unusable = folder.as_deref().and_then(|folder| writable_folder(folder).err());
-            misfits.extend(unusable.map(|remedy| Misfit::new(setting, remedy)));
+            asked.add(unusable.map(|remedy| Misfit::new(setting, remedy)));
         }
-        misfits
+        asked.add(self.log.misfit());
+        asked.add(unusable_addresses(self.listen, self.metrics));
+        asked.0
     }
 
     fn doubts(&self) -> Vec<Misfit> {
-        let Ok(config) = config(self) else { return Vec::new() };
+        let (config, _) = config(self);
         let (grace, max_age) = (config.schedule.grace_seconds, config.window_policy.max_age);
         let remedy = format!(
             "it is shorter than windows.max-age ({}), for which windows take reports: those sealed at the end of an epoch are \
@@ -250,11 +250,14 @@ fn read(args: &mut Args) -> Result<Loaded<File>> {
 /// Runs until SIGTERM or SIGINT, then drains.
 pub(crate) async fn run(mut args: Args) -> Result<()> {
     let mut signals = Signals::take()?;
-    let file = read(&mut args)?.checked()?;
+    let (file, notes) = read(&mut args)?.checked()?;
     let log = logs::start(&file.log)?;
+    notes.say();
     logs::follow_hangups(log.clone(), args.config.file())?;
-    let mut config = config(&file)?;
+    // Whole: it was checked.
+    let (mut config, _) = config(&file);
     config.log = Some(log);
+    own_folder(&config.data)?;
     let listen = file.listen.context("no address to listen on")?;
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
@@ -262,22 +265,25 @@ pub(crate) async fn run(mut args: Args) -> Result<()> {
     let state = store::described(&config.store, &config.data);
     let operator_key = config.data.join("operator.key");
     let running = Collector::start(config, listener, Arc::new(SystemClock)).await?;
-    eprintln!("collector on {scheme}://{}; state in {state}", running.address());
+    announce(&format!("collector on {scheme}://{}; state in {state}", running.address()));
     if let Some(address) = running.metrics_address() {
-        eprintln!("metrics at http://{address}/metrics");
+        announce(&format!("metrics at http://{address}/metrics"));
     }
-    eprintln!("signing key, for publishers to pin: {}", hex::encode(running.signing_key().to_bytes()));
+    announce(&format!("signing key, for publishers to pin: {}", hex::encode(running.signing_key().to_bytes())));
     if operator_key.exists() {
-        eprintln!("operator's API key: {}", operator_key.display());
+        announce(&format!("operator's API key: {}", operator_key.display()));
     }
     signals.told_to_stop().await;
     Ok(signals.end(running.shutdown()).await?)
 }
 
-fn config(file: &File) -> Result<CollectorConfig> {
-    let mut config = CollectorConfig::new(file.data.clone().context("data: name a folder for state")?);
+/// The configuration, and all that keeps it from being what was asked for.
+fn config(file: &File) -> (CollectorConfig, Asked) {
+    let mut asked = Asked::default();
+    let data = asked.take("data", file.data.clone().context("name a folder for state"));
+    let mut config = CollectorConfig::new(data);
     if let Some(store) = &file.store {
-        config.store = store.engine()?;
+        config.store = asked.take("store", store.engine());
     }
     config.vault = file.vault.clone().unwrap_or(config.vault);
     config.limits.drain = file.drain.map_or(config.limits.drain, |span| span.0);
@@ -308,20 +314,21 @@ fn config(file: &File) -> Result<CollectorConfig> {
     config.alerts.loopback_webhooks = file.alerts.loopback_webhooks;
     config.record_period = file.record.period.map_or(config.record_period, |span| span.0);
     config.metrics.listen = file.metrics;
-    config.tls = file.tls.read()?;
+    config.tls = asked.take("tls", file.tls.read());
     config.dashboard_origins = file.dashboard.origins.clone();
     config.retention.tallies = file.retention.tallies.map_or(config.retention.tallies, |span| span.0);
     config.serve_dashboard = file.dashboard.serve.unwrap_or(config.serve_dashboard);
-    Ok(config)
+    (config, asked)
 }
 
 /// Reads settings, and tells whether they can be.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn read_settings(given: &crate::fuzzing::Given<'_>) {
     let file: File = given.decode();
-    if let Ok(config) = config(&File { data: Some("data".into()), ..file }) {
-        config.problems();
-    }
+    let (mut config, _) = config(&File { data: Some("data".into()), ..file });
+    // Whatever the file names is not to be opened.
+    config.tls = None;
+    config.problems();
 }
 
 #[cfg(test)]
@@ -331,7 +338,9 @@ mod tests {
     #[test]
     fn the_example_holds_every_default() {
         let file: File = toml::from_str(File::DEFAULTS).unwrap();
-        let (from_file, default) = (config(&file).unwrap(), CollectorConfig::new(file.data.clone().unwrap()));
+        let (from_file, asked) = config(&file);
+        assert!(asked.0.is_empty());
+        let default = CollectorConfig::new(file.data.clone().unwrap());
         assert_eq!(format!("{from_file:?}"), format!("{default:?}"));
     }
 
@@ -353,6 +362,13 @@ mod tests {
             misfits("[device]\ntoken-batch = 0\n[retention]\ntallies = '1day'\n[epochs]\ngrace = '1h'"),
             ["device.token-batch", "retention.tallies"]
         );
-        assert_eq!(misfits("store = 'sqlite'"), ["store"]);
+        assert_eq!(
+            misfits("store = 'sqlite'\n[tls]\nkey = 'k'\n[device]\ntoken-batch = 0\n[log]\nfilter = 'hyper=trace'"),
+            ["store", "tls.key", "device.token-batch", "log.filter"]
+        );
+        assert_eq!(
+            misfits("[tls]\ncertificate = '/etc/passwd'\nkey = '/etc/hosts'\nclient-ca = '/nowhere'"),
+            ["tls.certificate", "tls.key", "tls.client-ca"]
+        );
     }
 }

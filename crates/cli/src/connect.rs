@@ -1,6 +1,6 @@
 //! Reaching a collector as somebody who has an API key.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow};
 use ed25519_dalek::VerifyingKey;
@@ -25,11 +25,11 @@ use crate::{
 /// The longest answer that is taken: a large campaign's rows.
 const LONG_ANSWER: usize = 64 << 20;
 
-/// How to reach a collector.
+/// How to reach a collector: for every command that asks one, before or after its subcommand.
 #[derive(clap::Args, Clone)]
 pub(crate) struct CollectorArgs {
     /// The collector's address.
-    #[arg(long, value_name = "URL", env = "TACITA_COLLECTOR", default_value = "http://127.0.0.1:7601", value_parser = http_address)]
+    #[arg(long, value_name = "URL", env = "TACITA_COLLECTOR", default_value = "http://127.0.0.1:7601", value_parser = http_address, global = true)]
     collector: String,
     #[command(flatten)]
     key: KeyArgs,
@@ -41,6 +41,11 @@ impl CollectorArgs {
     /// Whether a key was given.
     pub(crate) fn has_key(&self) -> bool {
         self.key.is_given()
+    }
+
+    /// Whom to trust, and what to show: of a relay, too.
+    pub(crate) fn tls(&self) -> Result<ClientTls> {
+        self.tls.clone().read()
     }
 
     /// A client of the AdminService.
@@ -63,7 +68,7 @@ impl CollectorArgs {
     /// A publisher's record, signed by the key that the collector says is its own.
     pub(crate) async fn record(&self, publisher: u32, key: &VerifyingKey) -> Result<Record> {
         let holder = "the operator's key (the collector writes one to DATA/operator.key when it first starts)";
-        Record::fetch(&self.collector, self.tls.clone().read()?, &self.key.read(holder)?, publisher, key).await
+        Record::fetch(&self.collector, self.tls()?, &self.key.read(holder)?, publisher, key).await
     }
 
     /// A client of the ReportingService.
@@ -74,7 +79,7 @@ impl CollectorArgs {
     }
 
     async fn channel(&self) -> Result<Channel> {
-        reach(&self.collector, self.tls.clone().read()?).await
+        reach(&self.collector, self.tls()?).await
     }
 }
 
@@ -139,8 +144,30 @@ pub(crate) async fn channel(address: &str) -> Result<Channel> {
 
 async fn reach(address: &str, tls: ClientTls) -> Result<Channel> {
     let server = Server::new(address, &tls)?.with(|endpoint| endpoint.connect_timeout(Duration::from_secs(5)));
-    let nobody = || format!("no collector answers at {address}: is `tacita collector` running there?");
-    server.connect().await.with_context(nobody)
+    server.connect().await.map_err(|error| unreached(address, error.into()))
+}
+
+/// What is said of a connection whose other end closes it at once, or speaks otherwise: which of them is a matter of who was first.
+const CUT_OFF: [&str; 5] = ["h2 protocol error", "http2 error", "reset by peer", "roken pipe", "connection closed"];
+
+/// Why there is no connection, and what to do.
+fn unreached(address: &str, error: anyhow::Error) -> anyhow::Error {
+    let told = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let is_told = |text: &str| told.contains(text);
+    let remedy = if is_told("UnknownIssuer") || is_told("CaUsedAsEndEntity") {
+        "its certificate is of an authority that is not known here: give that authority's certificate with --ca FILE"
+    } else if is_told("invalid peer certificate") {
+        "its certificate is not taken: write the host that it is for, or have it renewed"
+    } else if is_told("CertificateRequired") {
+        "it asks for a certificate: give one with --client-cert FILE and --client-key FILE"
+    } else if address.starts_with("http://") && !is_told("refused") && CUT_OFF.iter().any(|text| is_told(text)) {
+        "it does not answer as gRPC does: if it speaks TLS write https://"
+    } else if is_told("InvalidContentType") || is_told("corrupt message") {
+        "it does not speak TLS: write http://"
+    } else {
+        return error.context(format!("no collector answers at {address}: is `tacita collector` running there?"));
+    };
+    error.context(format!("the collector at {address} is not taken: {remedy}"))
 }
 
 /// Puts an API key on each request.
@@ -164,9 +191,18 @@ impl Interceptor for Bearer {
     }
 }
 
+/// Whether it was the connection that failed, in whatever words: what a server refuses has no source on this side.
+fn is_cut_off(status: &Status) -> bool {
+    status.source().is_some()
+}
+
 /// A gRPC refusal as an error for people: the server's message says what to do.
 pub(crate) fn refused(status: Status) -> anyhow::Error {
     match status.code() {
+        _ if is_cut_off(&status) => anyhow!(
+            "the connection broke before there was an answer ({}): if the server speaks TLS write https://, and if it ended meanwhile ask again",
+            status.message()
+        ),
         Code::Unavailable => anyhow!("the server went away: {}", status.message()),
         Code::Unimplemented => anyhow!("the server does not offer this: is it a Tacita collector of this version?"),
         _ => anyhow!("{}", status.message()),

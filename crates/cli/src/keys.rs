@@ -19,12 +19,13 @@ use crate::{
     connect::{CollectorArgs, refused},
     settings::{duration, signing_key},
     table::{Table, utc},
-    tls::ClientTlsArgs,
 };
 
 /// The epochs' keys: list them, rotate, or verify that several relays serve the same ones.
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    collector: CollectorArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -32,16 +33,11 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// List the published epochs with their public keys.
-    List {
-        #[command(flatten)]
-        collector: CollectorArgs,
-    },
+    List,
     /// End the active epoch now and start the next one. Tokens in flight stay good for the grace period.
     ///
     /// The next key was published ahead and lies in the vault already: if the vault was copied, give it up with --compromised.
     Rotate {
-        #[command(flatten)]
-        collector: CollectorArgs,
         /// The vault may be known to others: give up all keys in it, end their epochs without grace, and start one with a fresh key.
         ///
         /// WHY is for the audit log. Tokens that devices hold are void (they fetch new ones), and reports in flight are lost.
@@ -52,20 +48,21 @@ enum Command {
         #[arg(long, value_name = "TIME", requires = "compromised", value_parser = duration)]
         grace: Option<Duration>,
     },
-    /// Compare the manifests of several relays and name every difference between their keys.
-    ///
-    /// A collector that gave one publisher's visitors a key of their own could recognise them by it. Ask relays of different
-    /// publishers, from different places. Exits with an error when anything differs.
-    Verify {
-        /// A relay and its publisher's number, for example `1@http://relay.example:7602`; give two or more.
-        #[arg(required = true, num_args = 2.., value_name = "PUBLISHER@URL", value_parser = source)]
-        relays: Vec<Source>,
-        /// The collector's signing key, 64 hexadecimal digits.
-        #[arg(long, value_name = "HEX", env = "TACITA_SIGNING_KEY", value_parser = signing_key)]
-        signing_key: VerifyingKey,
-        #[command(flatten)]
-        tls: ClientTlsArgs,
-    },
+    Verify(Box<Verify>),
+}
+
+/// Compare the manifests of several relays and name every difference between their keys.
+///
+/// A collector that gave one publisher's visitors a key of their own could recognise them by it. Ask relays of different
+/// publishers, from different places. Exits with an error when anything differs.
+#[derive(clap::Args)]
+struct Verify {
+    /// A relay and its publisher's number, for example `1@http://relay.example:7602`; give two or more.
+    #[arg(required = true, num_args = 2.., value_name = "PUBLISHER@URL", value_parser = source)]
+    relays: Vec<Source>,
+    /// The collector's signing key, 64 hexadecimal digits.
+    #[arg(long, value_name = "HEX", env = "TACITA_SIGNING_KEY", value_parser = signing_key)]
+    signing_key: VerifyingKey,
 }
 
 /// A relay to ask, and for which publisher.
@@ -83,14 +80,15 @@ fn source(text: &str) -> Result<Source, String> {
 
 /// Runs one of the three.
 pub(crate) async fn run(args: Args) -> Result<()> {
-    match args.command {
-        Command::List { collector } => {
+    let Args { collector, command } = args;
+    match command {
+        Command::List => {
             let mut admin = collector.admin().await?;
             let status = admin.get_status(v1::GetStatusRequest {}).await.map_err(refused)?.into_inner();
             print(&read(&status.epochs)?);
             Ok(())
         }
-        Command::Rotate { collector, compromised, grace } => {
+        Command::Rotate { compromised, grace } => {
             let mut admin = collector.admin().await?;
             let grace_seconds = grace.map_or(0, |grace| grace.as_secs());
             let compromise = compromised.map(|reason| v1::Compromise { reason, grace_seconds });
@@ -99,7 +97,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             println!("epoch {} is active; it ends {}", active.epoch, utc(active.ends_at));
             Ok(())
         }
-        Command::Verify { relays, signing_key, tls } => verify(&relays, &signing_key, &tls.read()?).await,
+        Command::Verify(args) => verify(&args.relays, &args.signing_key, &collector.tls()?).await,
     }
 }
 

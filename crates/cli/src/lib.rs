@@ -103,8 +103,8 @@ pub async fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             match error.downcast_ref() {
-                Some(configuration::Problems(all)) => all.iter().for_each(|problem| eprintln!("error: {problem}")),
-                None => eprintln!("error: {}", one_line(&error)),
+                Some(configuration::Problems(all)) => all.iter().for_each(|problem| logs::announce_error(problem)),
+                None => logs::announce_error(&one_line(&error)),
             }
             ExitCode::FAILURE
         }

@@ -1,23 +1,33 @@
 //! How a server's log is written, and how its filter is replaced while it runs (`spec/observability.md`).
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use anyhow::Result;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use tacita_observability::{LogFilter, LogFormat, logs::DEFAULT};
+use tacita_observability::{
+    LogFilter, LogFormat,
+    logs::{ANNOUNCEMENT, DEFAULT},
+};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{configuration::ConfigArgs, settings::read_toml};
+use crate::{
+    configuration::{ConfigArgs, Misfit},
+    settings::read_toml,
+};
 
 /// The log of a server, as its flags say.
 #[derive(clap::Args)]
 pub(crate) struct LogArgs {
-    /// How a line of the log is written: for people, or as JSON.
-    #[arg(long, value_enum, value_name = "text|json", env = "TACITA_LOG_FORMAT")]
+    /// How a line of the log is written: for people, or as JSON (or TACITA_LOG_FORMAT).
+    #[arg(long, value_enum, value_name = "text|json")]
     log_format: Option<FormatArg>,
-    /// What is logged: levels and CRATE=LEVEL, for example info,tacita_relay=debug. Crates that are not Tacita's are heard from warn on only.
-    #[arg(long = "log", value_name = "FILTER", env = "TACITA_LOG")]
+    /// What is logged: levels and CRATE=LEVEL, for example info,tacita_relay=debug (or TACITA_LOG). Crates that are not Tacita's are heard
+    /// from warn on only.
+    #[arg(long = "log", value_name = "FILTER")]
     filter: Option<String>,
 }
 
@@ -58,10 +68,40 @@ impl LogArgs {
     }
 }
 
+impl LogFile {
+    /// What is wrong with it.
+    pub(crate) fn misfit(&self) -> Option<Misfit> {
+        let refused = LogFilter::check(self.filter.as_deref().unwrap_or(DEFAULT)).err()?;
+        Some(Misfit::new("log.filter", refused.to_string()))
+    }
+}
+
+/// Whether this process says everything as JSON, once its log has begun.
+static SPEAKS_JSON: AtomicBool = AtomicBool::new(false);
+
 /// Logs to standard error, as the settings say.
 pub(crate) fn start(log: &LogFile) -> Result<LogFilter> {
     let format = log.format.map_or_else(LogFormat::default, LogFormat::from);
-    Ok(LogFilter::to_stderr(format, log.filter.as_deref().unwrap_or(DEFAULT))?)
+    let filter = LogFilter::to_stderr(format, log.filter.as_deref().unwrap_or(DEFAULT))?;
+    SPEAKS_JSON.store(format == LogFormat::Json, Ordering::Relaxed);
+    Ok(filter)
+}
+
+/// Says on standard error what whoever started the process is to see, whatever the log's filter: a plain line, or one of the log where that
+/// is JSON, which a plain line would break for its reader.
+pub(crate) fn announce(text: &str) {
+    match SPEAKS_JSON.load(Ordering::Relaxed) {
+        true => tracing::info!(target: ANNOUNCEMENT, "{text}"),
+        false => eprintln!("{text}"),
+    }
+}
+
+/// The same of what ends the process.
+pub(crate) fn announce_error(text: &str) {
+    match SPEAKS_JSON.load(Ordering::Relaxed) {
+        true => tracing::error!(target: ANNOUNCEMENT, "{text}"),
+        false => eprintln!("error: {text}"),
+    }
 }
 
 /// The log of a command that ends by itself.

@@ -7,7 +7,7 @@ mod verify;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use tacita_protocol::{id::PublisherId, time::SystemClock};
@@ -16,8 +16,11 @@ use tacita_tls::ClientTls;
 use tokio::net::TcpListener;
 
 use crate::{
-    configuration::{ConfigArgs, Loaded, Misfit, Settings, load, readable_file, writable_folder},
-    logs::{self, LogArgs, LogFile},
+    configuration::{
+        Asked, ConfigArgs, Loaded, Misfit, Settings, load, own_folder, readable_file, unusable_addresses,
+        writable_folder,
+    },
+    logs::{self, LogArgs, LogFile, announce},
     settings::{Secret, Signals, Span, api_key, http_address, signing_key},
     tls::{ClientTlsArgs, RelayTlsFile, ServerTlsArgs},
 };
@@ -243,22 +246,22 @@ impl Settings for File {
     const SERVER: &'static str = "relay";
     const DEFAULTS: &'static str = include_str!("../../../examples/relay.toml");
 
+    const EITHER: &'static [[&'static str; 2]] = &[["key", "key-file"]];
+
     fn misfits(&self) -> Vec<Misfit> {
-        let mut misfits = match config(self) {
-            Ok(config) => {
-                let problem = |problem: tacita_relay::ConfigError| Misfit::new(problem.setting(), problem.to_string());
-                config.problems().into_iter().map(problem).collect()
-            }
-            Err(problems) => problems,
-        };
-        misfits.extend(writable_folder(&self.data()).err().map(|remedy| Misfit::new("data", remedy)));
-        for (setting, file) in [("links", &self.links), ("key-file", &self.key_file)] {
-            let unreadable = file.as_deref().and_then(|file| readable_file(file).err());
-            misfits.extend(unreadable.map(|remedy| Misfit::new(setting, remedy)));
-        }
+        let (config, mut asked) = config(self);
+        let problem = |problem: tacita_relay::ConfigError| Misfit::new(problem.setting(), problem.to_string());
+        asked.add(config.problems().into_iter().map(problem));
+        asked.add(writable_folder(&self.data()).err().map(|remedy| Misfit::new("data", remedy)));
+        let unreadable = self.key_file.as_deref().and_then(|file| readable_file(file).err());
+        asked.add(unreadable.map(|remedy| Misfit::new("key-file", remedy)));
+        let wrong = self.links.as_deref().and_then(|file| tacita_relay::links::check(file).err());
+        asked.add(wrong.map(|error| Misfit::new("links", error.to_string())));
         let unread = self.sdk.as_deref().and_then(|folder| tacita_relay::sdk::Sdk::read(folder).err());
-        misfits.extend(unread.map(|error| Misfit::new("sdk", error.to_string())));
-        misfits
+        asked.add(unread.map(|error| Misfit::new("sdk", error.to_string())));
+        asked.add(self.log.misfit());
+        asked.add(unusable_addresses(self.listen, self.metrics));
+        asked.0
     }
 }
 
@@ -312,35 +315,40 @@ fn read(args: &mut ServerArgs) -> Result<Loaded<File>> {
 /// Runs until SIGTERM or SIGINT, then drains.
 async fn serve(mut args: ServerArgs) -> Result<()> {
     let mut signals = Signals::take()?;
-    let file = read(&mut args)?.checked()?;
+    let (file, notes) = read(&mut args)?.checked()?;
     let log = logs::start(&file.log)?;
+    notes.say();
     logs::follow_hangups(log, args.config.file())?;
     let listen = file.listen.context("no address to listen on")?;
-    // Checked already: the same settings make the same configuration.
-    let config = config(&file).map_err(|_| anyhow!("the settings changed while they were read: start again"))?;
+    let (config, asked) = config(&file);
+    // Checked already, but the file of the key is read again.
+    ensure!(asked.0.is_empty(), "the settings changed while they were read: start again");
+    own_folder(&config.data)?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     let (publisher, key, data) = (config.publisher, config.signing_key, config.data.clone());
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let running = Relay::start(config, listener, Arc::new(SystemClock)).await?;
-    eprintln!("relay of publisher {publisher} on {scheme}://{}; state in {}", running.address(), data.display());
+    announce(&format!(
+        "relay of publisher {publisher} on {scheme}://{}; state in {}",
+        running.address(),
+        data.display()
+    ));
     if let Some(address) = running.metrics_address() {
-        eprintln!("metrics at http://{address}/metrics");
+        announce(&format!("metrics at http://{address}/metrics"));
     }
     if let Some(sdk) = running.sdk() {
-        eprintln!(
-            "pages embed it as {}",
-            sri::script_element(sdk, &publisher.to_string(), &hex::encode(key.as_bytes()))
-        );
+        let element = sri::script_element(sdk, &publisher.to_string(), &hex::encode(key.as_bytes()));
+        announce(&format!("pages embed it as {element}"));
     }
     signals.told_to_stop().await;
     signals.end(running.shutdown()).await;
     Ok(())
 }
 
-/// The configuration, or all that keeps it from being made.
-fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
-    let mut asked = Asked(Vec::new());
+/// The configuration, and all that keeps it from being what was asked for.
+fn config(file: &File) -> (RelayConfig, Asked) {
+    let mut asked = Asked::default();
     let publisher = file.publisher.context("give --publisher NUMBER (`tacita admin publisher create` prints it)");
     let publisher = asked.take("publisher", publisher);
     let collector = asked.take("collector", file.collector());
@@ -349,9 +357,6 @@ fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
     let proxies = asked.take("trusted-proxies", networks(&file.trusted_proxies));
     let collector_tls = asked.take("client-cert", file.collector_tls());
     let tls = asked.take("tls", file.tls.read());
-    if !asked.0.is_empty() {
-        return Err(asked.0);
-    }
 
     let mut config = RelayConfig::new(PublisherId(publisher), collector, api_key, pinned, file.data());
     file.batch.apply(&mut config);
@@ -369,19 +374,7 @@ fn config(file: &File) -> Result<RelayConfig, Vec<Misfit>> {
     config.metrics = file.metrics;
     config.allowed_origins = file.allowed_origins.clone();
     config.trusted_proxies = proxies;
-    Ok(config)
-}
-
-/// What is wrong with what was asked for, while the reading goes on.
-struct Asked(Vec<Misfit>);
-
-impl Asked {
-    fn take<T: Default>(&mut self, setting: &'static str, found: Result<T>) -> T {
-        found.unwrap_or_else(|error| {
-            self.0.push(Misfit::new(setting, format!("{error:#}")));
-            T::default()
-        })
-    }
+    (config, asked)
 }
 
 fn networks(texts: &[String]) -> Result<Vec<ipnet::IpNet>> {
@@ -397,9 +390,10 @@ fn networks(texts: &[String]) -> Result<Vec<ipnet::IpNet>> {
 /// Reads settings, and tells whether they can be.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn read_settings(given: &crate::fuzzing::Given<'_>) {
-    if let Ok(config) = config(&given.decode()) {
-        config.problems();
-    }
+    let (mut config, _) = config(&given.decode());
+    // Whatever the file names is not to be opened.
+    (config.tls, config.collector_tls) = (None, ClientTls::default());
+    config.problems();
 }
 
 #[cfg(test)]
@@ -414,7 +408,8 @@ mod tests {
         file.collector = Some("http://127.0.0.1:7601".to_owned());
         file.signing_key = Some(hex::encode([0; 32]));
         file.key = Some(toml::Value::from("tacita_1_x").try_into().unwrap());
-        let from_file = config(&file).map_err(|misfits| misfits[0].remedy.clone()).unwrap();
+        let (from_file, asked) = config(&file);
+        assert!(asked.0.is_empty());
         let (collector, key, pinned) = (from_file.collector.clone(), from_file.api_key.clone(), from_file.signing_key);
         let default = RelayConfig::new(PublisherId(1), collector, key, pinned, "data/relay-1".into());
         assert_eq!(format!("{from_file:?}"), format!("{default:?}"));
@@ -424,6 +419,14 @@ mod tests {
     fn all_that_is_missing_is_named_at_once() {
         let missing: Vec<_> = File::default().misfits().into_iter().map(|misfit| misfit.setting).collect();
         assert_eq!(missing, ["publisher", "collector", "signing-key", "key-file"]);
+        let wrong = File {
+            publisher: Some(0),
+            batch: Batch { least: Some(0), ..Batch::default() },
+            log: LogFile { filter: Some("hyper=trace".to_owned()), ..LogFile::default() },
+            ..File::default()
+        };
+        let wrong: Vec<_> = wrong.misfits().into_iter().map(|misfit| misfit.setting).collect();
+        assert_eq!(wrong, ["collector", "signing-key", "key-file", "publisher", "batch", "log.filter"]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tacita_collector::{CollectorConfig, mark_restored};
 use tacita_protocol::time::SystemClock;
 use tacita_store::embedded::EmbeddedStore;
 
-use crate::backup::folder;
+use crate::{backup::folder, configuration::own_folder};
 
 /// Make a collector's store out of a backup. Before a collector starts on it.
 ///
@@ -40,6 +40,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         bail!("'{}' holds a store already: name another folder with --data, or move that one away", data.display());
     }
     let manifest = folder::verify(&from)?;
+    own_folder(&data)?;
     let unfinished = data.join("restoring");
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished).with_context(|| format!("cannot clear {}", unfinished.display()))?;

@@ -1,11 +1,18 @@
 //! Settings that several commands read: configuration files, durations, keys.
 
-use std::{fmt, fs, path::Path, time::Duration};
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
+use clap::{ArgMatches, error::ErrorKind, parser::ValueSource};
 use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::logs::{announce, announce_error};
 
 /// Reads a TOML file; an error names the file and the line.
 pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
@@ -16,7 +23,7 @@ pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
     })
 }
 
-/// A duration in a configuration file: `"90s"`, `"7d"`.
+/// A duration in a configuration file: `"90s"`, `"7d"`. Shown in days and less: a year is no number of days that an operator wrote.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Span(pub(crate) Duration);
 
@@ -35,7 +42,16 @@ impl Serialize for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
+        const DAY: u64 = 86_400;
+        let days = self.0.as_secs() / DAY;
+        let rest = self.0.saturating_sub(Duration::from_secs(days * DAY));
+        match (days, rest.is_zero()) {
+            (0, _) => humantime::format_duration(rest).fmt(f),
+            (1, true) => f.write_str("1day"),
+            (_, true) => write!(f, "{days}days"),
+            (1, false) => write!(f, "1day {}", humantime::format_duration(rest)),
+            (_, false) => write!(f, "{days}days {}", humantime::format_duration(rest)),
+        }
     }
 }
 
@@ -117,26 +133,69 @@ impl Signals {
 
     /// Waits for `end`; a second signal ends the process at once, with exit code 1.
     pub(crate) async fn end<T>(&mut self, end: impl Future<Output = T>) -> T {
-        eprintln!("stopping: what is under way is brought to its end; a second signal cuts it off");
+        announce("stopping: what is under way is brought to its end; a second signal cuts it off");
         tokio::select! {
             ended = end => ended,
             () = self.told_to_stop() => {
-                eprintln!("error: told to stop a second time: what was under way is cut off, and was not acknowledged");
+                announce_error("told to stop a second time: what was under way is cut off, and was not acknowledged");
                 std::process::exit(1)
             }
         }
     }
 }
 
-/// An API key, given itself or in a file.
-#[derive(clap::Args, Clone)]
+/// An API key, given itself or in a file. Of the two a flag goes before the other's variable.
+#[derive(Clone)]
 pub(crate) struct KeyArgs {
+    key: Option<String>,
+    key_file: Option<PathBuf>,
+}
+
+/// The arguments of [`KeyArgs`], as clap knows them.
+#[derive(clap::Args)]
+struct KeyFlags {
     /// The API key (tacita_ID_SECRET).
-    #[arg(long = "key", value_name = "KEY", env = "TACITA_KEY", hide_env_values = true)]
+    #[arg(long = KEY, value_name = "KEY", env = "TACITA_KEY", hide_env_values = true, global = true)]
     key: Option<String>,
     /// A file that holds the API key and nothing else.
-    #[arg(long, value_name = "FILE", env = "TACITA_KEY_FILE", conflicts_with = "key")]
-    key_file: Option<std::path::PathBuf>,
+    #[arg(long, value_name = "FILE", env = "TACITA_KEY_FILE", global = true)]
+    key_file: Option<PathBuf>,
+}
+
+const KEY: &str = "key";
+const KEY_FILE: &str = "key_file";
+
+impl clap::FromArgMatches for KeyArgs {
+    /// clap would call a flag and the other's variable a conflict.
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let KeyFlags { key, key_file } = KeyFlags::from_arg_matches(matches)?;
+        let by_flag = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        match (by_flag(KEY), by_flag(KEY_FILE)) {
+            (true, false) => Ok(Self { key, key_file: None }),
+            (false, true) => Ok(Self { key: None, key_file }),
+            (by_flags, _) if key.is_some() && key_file.is_some() => {
+                let twice = if by_flags { ["--key", "--key-file"] } else { ["TACITA_KEY", "TACITA_KEY_FILE"] };
+                let [key, file] = twice;
+                Err(clap::Error::raw(ErrorKind::ArgumentConflict, format!("{key} and {file} are both given: give one")))
+            }
+            _ => Ok(Self { key, key_file }),
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for KeyArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        KeyFlags::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        KeyFlags::augment_args_for_update(command)
+    }
 }
 
 impl KeyArgs {
@@ -195,5 +254,15 @@ mod tests {
         assert!(signing_key("abcd").unwrap_err().contains("64 hexadecimal digits"));
         assert!(duration("fast").unwrap_err().contains("90s"));
         assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
+    }
+
+    #[test]
+    fn a_duration_is_shown_as_it_would_be_written() {
+        for text in ["0s", "90s", "1day", "400days", "1day 2h 3m", "36500days", "1ms"] {
+            let shown = Span(duration(text).unwrap()).to_string();
+            assert_eq!(duration(&shown), duration(text), "{text}");
+            assert!(!shown.contains("month") && !shown.contains("year"), "{shown}");
+        }
+        assert_eq!(Span(duration("400days").unwrap()).to_string(), "400days");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use tacita_tls::{ClientCertificates, ClientTls, Identity, ServerTls};
 
@@ -12,13 +12,13 @@ use crate::configuration::ConfigArgs;
 #[derive(clap::Args, Clone, Default)]
 pub(crate) struct ClientTlsArgs {
     /// The authority of the server's certificate, in PEM; without it those that browsers trust.
-    #[arg(long, value_name = "FILE", env = "TACITA_CA")]
+    #[arg(long, value_name = "FILE", env = "TACITA_CA", global = true)]
     ca: Option<PathBuf>,
     /// A certificate to show, in PEM, where the server asks for one.
-    #[arg(long, value_name = "FILE", env = "TACITA_CLIENT_CERT")]
+    #[arg(long, value_name = "FILE", env = "TACITA_CLIENT_CERT", global = true)]
     client_cert: Option<PathBuf>,
     /// Its private key, in PEM.
-    #[arg(long, value_name = "FILE", env = "TACITA_CLIENT_KEY")]
+    #[arg(long, value_name = "FILE", env = "TACITA_CLIENT_KEY", global = true)]
     client_key: Option<PathBuf>,
 }
 
@@ -77,8 +77,9 @@ enum Whose {
 
 impl ServerTlsFile {
     pub(crate) fn read(&self) -> Result<Option<ServerTls>> {
-        let names = ["tls.certificate (--tls-cert)", "tls.key (--tls-key)"];
-        let Some(identity) = identity(self.certificate.clone(), self.key.clone(), names[0], names[1])? else {
+        let identity = identity(self.certificate.clone(), self.key.clone(), "--tls-cert", "--tls-key");
+        let half = if self.certificate.is_some() { "tls.certificate" } else { "tls.key" };
+        let Some(identity) = identity.context(half)? else {
             ensure!(
                 self.client_ca.is_none(),
                 "tls.client-ca: clients show certificates over TLS only: give --tls-cert and --tls-key"
@@ -147,8 +148,8 @@ mod tests {
             ("client-ca = \"a\"", "--tls-cert"),
             ("certificate = \"c\"\nkey = \"k\"\nclient-certificates = \"everyone\"", "--client-ca"),
         ] {
-            let refused = server(refused).unwrap_err().to_string();
-            assert!(refused.contains(remedy), "{refused}");
+            let refused = format!("{:#}", server(refused).unwrap_err());
+            assert!(refused.starts_with("tls.") && refused.contains(remedy), "{refused}");
         }
     }
 }

@@ -92,11 +92,17 @@ pub(crate) fn still_good(key: &ApiKey, now: UnixTime) -> Result<(), Status> {
     }
     match key.expires_at {
         Some(end) if end <= now => {
-            let message = format!("this API key expired (at {} in Unix seconds): ask the operator for another", end.0);
+            let message = format!("this API key expired (at {}): ask the operator for another", rfc_3339(end));
             Err(refusal::unauthenticated("KEY_EXPIRED", message))
         }
         _ => Ok(()),
     }
+}
+
+/// `2026-11-23T03:39:40Z`.
+fn rfc_3339(time: UnixTime) -> String {
+    let time_of = i64::try_from(time.0).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time_of.map_or_else(|| format!("{} in Unix seconds", time.0), |time| time.to_string())
 }
 
 fn invalid() -> Status {

@@ -54,12 +54,12 @@ pub struct CollectorConfig {
 }
 
 /// A setting that cannot be, by the name that a configuration file has for it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigProblem {
     /// Which, as `section.name`.
     pub setting: &'static str,
     /// What to choose instead.
-    pub remedy: &'static str,
+    pub remedy: String,
 }
 
 /// Where spent sets, tallies and the catalogue are kept.
@@ -219,12 +219,14 @@ impl CollectorConfig {
         }
     }
 
-    /// Every setting that cannot be.
+    /// Every setting that cannot be, as far as that can be told without the network; of the disk, the certificates.
     pub fn problems(&self) -> Vec<ConfigProblem> {
-        let mut problems = Vec::new();
-        let mut require = |holds: bool, setting, remedy| {
+        let unusable = self.tls.iter().flat_map(ServerTls::problems);
+        let unusable = unusable.map(|(setting, error)| ConfigProblem { setting, remedy: error.to_string() });
+        let mut problems: Vec<ConfigProblem> = unusable.collect();
+        let mut require = |holds: bool, setting, remedy: &str| {
             if !holds {
-                problems.push(ConfigProblem { setting, remedy });
+                problems.push(ConfigProblem { setting, remedy: remedy.to_owned() });
             }
         };
         let (limits, schedule) = (&self.limits, &self.schedule);
@@ -355,7 +357,7 @@ impl Default for Limits {
             upload_streams: 256,
             batches_per_stream: 4,
             uploads_in_flight: 256,
-            upload_millis: 100,
+            upload_millis: 40,
             issuances_in_flight: 256,
             queries_in_flight: 64,
             followers: 256,

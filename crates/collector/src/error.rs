@@ -21,7 +21,7 @@ pub enum CollectorError {
         /// Which.
         setting: &'static str,
         /// What to choose instead.
-        remedy: &'static str,
+        remedy: String,
     },
     /// A file of the data directory cannot be read or written.
     #[error("{}: {cause}; check that the directory exists, belongs to this user and has space", path.display())]
@@ -47,6 +47,13 @@ pub enum CollectorError {
         .0.display()
     )]
     AnotherVault(PathBuf),
+    /// The vault has lost the key that signs, or is not the store's.
+    #[error(
+        "'{}/signing' is missing, and no other key can stand for it: publishers have pinned it. Put the copy in its place that was kept \
+         apart, or name the vault of this store's first collector with --vault",
+        .0.display()
+    )]
+    SigningKeyMissing(PathBuf),
     /// The store is new and the vault is not.
     #[error(
         "the store is new, but '{}' holds keys that were published in another one: give this one an empty vault, with nothing but \
@@ -62,7 +69,7 @@ pub enum CollectorError {
     )]
     VaultOfLostTime(PathBuf),
     /// The change log makes no sense.
-    #[error(transparent)]
+    #[error("{}{}", .0, .0.remedy())]
     Log(#[from] LogFault),
     /// An open epoch has no key.
     #[error(transparent)]

@@ -81,7 +81,7 @@ pub use config::{
 pub use error::CollectorError;
 pub use keys::KeyMissing;
 pub use report::plan_measure;
-pub use restoring::{Restored, mark_restored};
+pub use restoring::{Restored, check_log, mark_restored};
 #[cfg(feature = "simulation")]
 pub use server::simulation;
 pub use server::{Collector, RunningCollector};

@@ -90,6 +90,10 @@ impl SecretKeys for Way {
         Err(vault_fault())
     }
 
+    fn existing_signing_key(&self) -> Result<Option<Secret>, VaultError> {
+        Err(vault_fault())
+    }
+
     fn put(&self, id: &KeyId, secret: &Secret) -> Result<(), VaultError> {
         step(&self.0, vault_fault, || match self.0.keys.lock().insert(*id, secret.clone()) {
             None => Ok(()),

@@ -57,13 +57,20 @@ pub(crate) async fn open_store(config: &CollectorConfig) -> Result<OpenStore, Co
 ///
 /// The signing key names the vault: the first collector of a store writes its public half into the log, and whoever comes with
 /// another one is sent away, before it issues tokens that the others cannot open. A vault that has keys already belongs to the
-/// store that they were published in: in a second one their tokens could be spent once more.
+/// store that they were published in: in a second one their tokens could be spent once more. Where the log has a signing key already none is
+/// made, which would lie there to be taken for the right one.
 pub(crate) async fn fitting_signing_key(
     registry: &Registry,
     vault: &dyn SecretKeys,
     config: &CollectorConfig,
 ) -> Result<SigningKey, CollectorError> {
-    let key = SigningKey::from_bytes(&*vault.signing_key()?);
+    let secret = match registry.snapshot().signing_key() {
+        None => vault.signing_key()?,
+        Some(_) => {
+            vault.existing_signing_key()?.ok_or_else(|| CollectorError::SigningKeyMissing(config.vault.clone()))?
+        }
+    };
+    let key = SigningKey::from_bytes(&secret);
     let public_key = key.verifying_key().to_bytes();
     let is_new = |catalogue: &Catalogue| catalogue.signing_key().is_none() && catalogue.epochs().is_empty();
     if is_new(&registry.snapshot()) && !vault.list()?.is_empty() {

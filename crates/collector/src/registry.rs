@@ -5,14 +5,11 @@
 
 use std::{fmt, sync::Arc};
 
-use tacita_protocol::{
-    audit::{Link, walk},
-    time::Clock,
-};
+use tacita_protocol::time::Clock;
 use tacita_store::{ChangeLog, LogError, StoreError};
 use tokio::sync::{Mutex, watch};
 
-use crate::catalogue::{By, Catalogue, Change, Entry, LogFault, Refused, entry::parts};
+use crate::catalogue::{By, Catalogue, Change, Entry, LogFault, Refused};
 
 pub(crate) struct Registry {
     log: Arc<dyn ChangeLog>,
@@ -105,15 +102,14 @@ impl Registry {
         if entries.is_empty() {
             return Ok(());
         }
-        if before.length() == 0 {
-            // All of it: so the entry that was altered can be named, and not only the first that does not follow.
-            let links: Vec<_> = entries.iter().map(|entry| Link::read(parts(entry).0)).collect();
-            walk(&links).map_err(LogFault::from)?;
-        }
-        let mut after = Catalogue::clone(&before);
-        for entry in &entries {
-            after.fold(entry)?;
-        }
+        let after = match before.length() {
+            0 => Catalogue::of_log(&entries)?,
+            _ => {
+                let mut after = Catalogue::clone(&before);
+                entries.iter().try_for_each(|entry| after.fold(entry))?;
+                after
+            }
+        };
         self.current.send_replace(Arc::new(after));
         Ok(())
     }

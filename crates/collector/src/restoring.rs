@@ -15,7 +15,7 @@ use tacita_protocol::{
 use tacita_store::vault::Vault;
 
 use crate::{
-    CollectorConfig, CollectorError,
+    CollectorConfig, CollectorError, LogFault,
     catalogue::{By, Catalogue, Change},
     opening::{OpenStore, fitting_signing_key, open_store},
     registry::Registry,
@@ -36,6 +36,14 @@ pub struct Restored {
     pub next_epoch: EpochId,
     /// How many secret keys were destroyed.
     pub keys_destroyed: usize,
+}
+
+/// Whether a collector would take this change log, from its first entry: each reads and follows, and the chain is whole.
+///
+/// # Errors
+/// [`LogFault`] names the first entry that is amiss.
+pub fn check_log(entries: &[Vec<u8>]) -> Result<(), LogFault> {
+    Catalogue::of_log(entries).map(drop)
 }
 
 /// Closes the epochs of a store that was restored, destroys the secret keys in the vault but the one that signs, and marks the log.

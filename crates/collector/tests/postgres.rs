@@ -308,8 +308,14 @@ async fn a_collector_with_another_vault_is_sent_away() {
     };
     let data = house.dir.path().join("other");
     let config = CollectorConfig { store: house.config.store.clone(), ..CollectorConfig::new(&data) };
-    let refused = start(config).await;
-    assert!(matches!(&refused, CollectorError::AnotherVault(vault) if *vault == data.join("keys")), "{refused}");
+    let refused = start(config.clone()).await;
+    let vault = data.join("keys");
+    assert!(matches!(&refused, CollectorError::SigningKeyMissing(missing) if *missing == vault), "{refused}");
+    assert!(refused.to_string().contains("--vault"), "{refused}");
+    assert!(!vault.join("signing").exists(), "nothing is left there to be taken for the key");
+    std::fs::write(vault.join("signing"), [7; 32]).unwrap();
+    let refused = start(config.clone()).await;
+    assert!(matches!(&refused, CollectorError::AnotherVault(other) if *other == vault), "{refused}");
     assert!(refused.to_string().contains("one vault"), "{refused}");
 
     // Nor do keys that are in use serve a second store.

@@ -99,6 +99,8 @@ async fn view(house: &House, key: &str) -> Vec<(String, Seen)> {
         see(&format!("funnel {campaign}"), seen(reporting().get_funnel(request).await));
         let request = v1::GetReconciliationRequest { campaign: campaign.into(), ..Default::default() };
         see(&format!("reconciliation {campaign}"), seen(reporting().get_reconciliation(request).await));
+        let request = v1::GetPrivacyRequest { campaign: campaign.into(), range: None };
+        see(&format!("privacy {campaign}"), seen(reporting().get_privacy(request).await));
         let said = v1::Declaration { market: "Belgium".into(), ..Default::default() };
         let request = v1::DeclareCampaignRequest { campaign: campaign.into(), declaration: Some(said) };
         see(&format!("declare {campaign}"), seen(reporting().declare_campaign(request).await));
@@ -125,7 +127,7 @@ async fn a_brand_sees_the_same_bytes_with_and_without_another_one() {
     let answered = |what: &str| without.iter().filter(|(asked, seen)| asked.starts_with(what) && seen.is_ok()).count();
     assert!(answered("query acme/spring") > 2, "a real question with pages was among them");
     assert_eq!((answered("campaigns"), answered("watch acme/spring"), answered("declare acme/spring")), (1, 1, 1));
-    assert_eq!(answered("query rival"), 0);
+    assert_eq!((answered("query rival"), answered("privacy acme/spring"), answered("privacy rival")), (0, 1, 0));
 
     // The rival does see its own, so there was something to hide.
     let listed = rivalled.admin().list_brands(v1::ListBrandsRequest {}).await.unwrap().into_inner().brands;

@@ -7,7 +7,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum Error {
     /// ε is outside `1 ..= 20_000_000` micro-ε. Choose a budget in range.
-    #[error("epsilon of {0} micro-units is outside 1..=20000000")]
+    #[error("ε {} is outside 0.000001 to 20", *.0 as f64 / 1e6)]
     EpsilonOutOfRange(u64),
     /// The text is not a plain decimal with at most six fractional digits.
     #[error("epsilon must be a decimal number with at most six fractional digits, such as 0.5")]

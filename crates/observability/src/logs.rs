@@ -24,6 +24,9 @@ use tracing_subscriber::{
 /// What is written without a filter.
 pub const DEFAULT: &str = "warn";
 
+/// The target of what a process announces: written whatever the filter says.
+pub const ANNOUNCEMENT: &str = "tacita::announcement";
+
 /// How a line is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum LogFormat {
@@ -81,7 +84,8 @@ impl LogFilter {
         W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
     {
         let (filtering, handle) = reload::Layer::new(parse(filter)?);
-        let wanted = filtering.and(filter_fn(may_be_heard));
+        let announced = filter_fn(|metadata| metadata.target() == ANNOUNCEMENT).with_max_level_hint(LevelFilter::INFO);
+        let wanted = filtering.and(filter_fn(may_be_heard)).or(announced);
         let lines = match format {
             LogFormat::Text => {
                 layer().with_ansi(io::stderr().is_terminal()).with_writer(writer).with_filter(wanted).boxed()
@@ -92,6 +96,14 @@ impl LogFilter {
         };
         let this = Self { handle: Some(handle), text: Arc::new(Mutex::new(filter.to_owned())) };
         Ok((Registry::default().with(lines), this))
+    }
+
+    /// Whether a filter would be taken.
+    ///
+    /// # Errors
+    /// [`FilterError::Part`] when it is not understood.
+    pub fn check(filter: &str) -> Result<(), FilterError> {
+        parse(filter).map(drop)
     }
 
     /// The filter in force.
@@ -212,6 +224,15 @@ mod tests {
         });
         assert!(!text.contains("before") && text.contains("still"), "{text}");
         assert!(text.lines().all(|line| line.starts_with('{')) && text.contains(r#""number":7"#), "{text}");
+    }
+
+    #[test]
+    fn what_is_announced_is_written_whatever_the_filter_says() {
+        let text = heard(LogFormat::Json, "off", |_| {
+            tracing::info!(target: ANNOUNCEMENT, "announced");
+            tracing::error!(target: "tacita_relay", "filtered");
+        });
+        assert!(text.contains("announced") && !text.contains("filtered"), "{text}");
     }
 
     #[test]

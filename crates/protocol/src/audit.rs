@@ -67,6 +67,11 @@ pub enum Place {
         /// The head of all entries before it.
         previous: Head,
     },
+    /// A version that this program does not know wrote it.
+    Unknown {
+        /// That version.
+        version: u32,
+    },
     /// It does not read as an entry.
     Unreadable,
 }
@@ -91,7 +96,8 @@ impl Link {
         }
         let place = match serde_json::from_slice(public) {
             Ok(Said { version: 1, .. }) => Place::Unsaid,
-            Ok(Said { index: Some(index), previous: Some(previous), .. }) => Place::After { index, previous },
+            Ok(Said { version: 2, index: Some(index), previous: Some(previous) }) => Place::After { index, previous },
+            Ok(Said { version, .. }) if version != 2 => Place::Unknown { version },
             _ => Place::Unreadable,
         };
         Self { digest: Head::of_entry(public), place }
@@ -104,6 +110,14 @@ pub enum Broken {
     /// It does not read.
     #[error("entry {0} is altered: it does not read as an entry")]
     Unreadable(u64),
+    /// A newer program wrote it, or somebody altered it.
+    #[error("entry {index} has version {version}: a newer Tacita wrote it, which verifies it, or it is altered")]
+    Unknown {
+        /// Its number.
+        index: u64,
+        /// Its version.
+        version: u32,
+    },
     /// Another entry stands in its place.
     #[error("entry {index} is missing or moved: entry {found} stands in its place")]
     Displaced {
@@ -134,6 +148,7 @@ pub fn walk(links: &[Link]) -> Result<Vec<Head>, Broken> {
     for (index, link) in (0..).zip(links) {
         match link.place {
             Place::Unreadable => return Err(Broken::Unreadable(index)),
+            Place::Unknown { version } => return Err(Broken::Unknown { index, version }),
             Place::Unsaid if early < index => return Err(Broken::Unplaced(index)),
             Place::Unsaid => early += 1,
             Place::After { index: found, .. } if found != index => return Err(Broken::Displaced { index, found }),
@@ -231,6 +246,9 @@ mod tests {
         let said = format!(r#"{{"version":2,"index":7,"previous":"{previous}","change":"anything"}}"#);
         assert_eq!(place(&said), Place::After { index: 7, previous });
         assert_eq!(place(r#"{"version":1,"at":0,"change":{}}"#), Place::Unsaid);
+        let newer = said.replace("\"version\":2", "\"version\":3");
+        assert_eq!(place(&newer), Place::Unknown { version: 3 });
+        assert_eq!(walk(&[Link::read(newer.as_bytes())]), Err(Broken::Unknown { index: 0, version: 3 }));
         for bad in ["", "{", "[]", r#"{"version":2,"index":7}"#, r#"{"version":2,"index":7,"previous":"ab"}"#] {
             assert_eq!(place(bad), Place::Unreadable, "{bad}");
         }

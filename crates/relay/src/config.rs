@@ -148,7 +148,7 @@ impl Default for RequestLimit {
             body_bytes: 96 << 10,
             message_bytes: 64 << 10,
             time: Duration::from_secs(30),
-            submit_millis: 100,
+            submit_millis: 40,
         }
     }
 }
@@ -160,8 +160,16 @@ pub enum ConfigError {
     #[error("{0}")]
     Collector(String),
     /// A file of the relay's own certificate cannot be used.
-    #[error("{0}")]
-    Tls(String),
+    #[error("{problem}")]
+    Tls {
+        /// The setting that names it.
+        setting: &'static str,
+        /// What is wrong, and what it should hold.
+        problem: String,
+    },
+    /// No publisher has the number 0.
+    #[error("publishers' numbers begin at 1 (`tacita admin publisher list` shows them)")]
+    Publisher,
     /// The API key cannot travel in a header.
     #[error("the API key holds characters that a header cannot carry; copy it again")]
     ApiKey,
@@ -202,7 +210,8 @@ impl ConfigError {
     pub fn setting(&self) -> &'static str {
         match self {
             Self::Collector(_) => "collector",
-            Self::Tls(_) => "tls.certificate",
+            Self::Tls { setting, .. } => setting,
+            Self::Publisher => "publisher",
             Self::ApiKey => "key",
             Self::Batch { .. } => "batch",
             Self::VisitorLimit => "visitor",
@@ -256,6 +265,14 @@ impl RelayConfig {
     /// Every setting that cannot be used, as far as that can be told without the network; of the disk, the certificates.
     pub fn problems(&self) -> Vec<ConfigError> {
         let mut problems: Vec<ConfigError> = self.collector().err().into_iter().collect();
+        let unusable = self.tls.iter().flat_map(ServerTls::problems);
+        problems.extend(unusable.map(|(setting, error)| ConfigError::Tls { setting, problem: error.to_string() }));
+        if HeaderValue::from_str(&self.api_key).is_err() {
+            problems.push(ConfigError::ApiKey);
+        }
+        if self.publisher.0 == 0 {
+            problems.push(ConfigError::Publisher);
+        }
         let BatchPolicy { least, most, .. } = self.batch;
         if least == 0 || most < least.saturating_mul(2) || most > MAX_BATCH {
             problems.push(ConfigError::Batch { least, most });
@@ -361,6 +378,7 @@ mod tests {
         assert_eq!(refused(|c| c.visitor_limit.envelopes = 127), ConfigError::VisitorLimit);
         assert_eq!(refused(|c| c.connections.per_visitor = 0), ConfigError::Connections);
         assert_eq!(refused(|c| c.connections.idle = Duration::ZERO), ConfigError::Connections);
+        assert_eq!(refused(|c| c.publisher = PublisherId(0)), ConfigError::Publisher);
         assert_eq!(refused(|c| c.queue_bytes = 100), ConfigError::QueueBytes(100));
         assert_eq!(refused(|c| c.manifest_refresh = Duration::ZERO), ConfigError::ManifestRefresh);
     }

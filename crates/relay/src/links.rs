@@ -20,3 +20,11 @@ pub(crate) use self::{
     totals::{Totals, day_of},
 };
 pub use self::{shelf::LinksError, table::InvalidLinks};
+
+/// Whether a relay would take this file of links.
+///
+/// # Errors
+/// [`LinksError`] names the file, the place and the remedy.
+pub fn check(path: &std::path::Path) -> Result<(), LinksError> {
+    LinkShelf::open(path).map(drop)
+}

@@ -6,7 +6,7 @@ use prometheus_client::{metrics::info::Info, registry::Registry};
 use rand::rngs::StdRng;
 use tacita_observability::{CallLayer, Listener, Page, listener::Bound, process};
 use tacita_protocol::time::Clock;
-use tacita_tls::Acceptor;
+use tacita_tls::{Acceptor, TlsError};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -131,7 +131,8 @@ impl Relay {
         config.check()?;
         let upstream = Upstream::new(&config)?;
         let acceptor = config.tls.clone().map(Acceptor::new).transpose();
-        let acceptor = acceptor.map_err(|error| ConfigError::Tls(error.to_string()))?.map(Arc::new);
+        let unusable = |error: TlsError| ConfigError::Tls { setting: "tls.certificate", problem: error.to_string() };
+        let acceptor = acceptor.map_err(unusable)?.map(Arc::new);
         let address = listener.local_addr().map_err(RelayError::Listen)?;
         let sdk = config.sdk.as_deref().map(Sdk::read).transpose()?;
         let links = open_links(&config, clock.clone())?;

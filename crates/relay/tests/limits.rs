@@ -307,17 +307,20 @@ async fn beyond_those_that_wait() -> Status {
     let ((asked, is_asked), (go, may)) = (mpsc::channel(), mpsc::channel());
     let random = Box::new(HeldUp { asked, may });
     let relay = ByHand::start(double.config(data.path()), line, random, Arc::new(SystemClock)).await.unwrap();
-    let visitor = TcpConnectInfo { local_addr: None, remote_addr: "192.0.2.1:4431".parse().ok() };
-    let device = CollectionServiceClient::new(relay.app().layer(Extension(visitor)));
-    let submit = || {
-        let mut device = device.clone();
+    // One visitor alone may have half of what may be in work.
+    let devices = ["192.0.2.1:4431", "192.0.2.2:4431"].map(|address| {
+        let visitor = TcpConnectInfo { local_addr: None, remote_addr: address.parse().ok() };
+        CollectionServiceClient::new(relay.app().layer(Extension(visitor)))
+    });
+    let submit = |number: usize| {
+        let mut device = devices[number % devices.len()].clone();
         async move { device.submit_reports(v1::SubmitReportsRequest { envelopes: envelopes(1) }).await.map(drop) }
     };
     let mut requests = JoinSet::new();
-    requests.spawn(submit());
+    requests.spawn(submit(0));
     // The writer has that one in its hands.
     tokio::task::spawn_blocking(move || is_asked.recv().map(|()| is_asked)).await.unwrap().unwrap();
-    (0..1_025).for_each(|_| drop(requests.spawn(submit())));
+    (0..1_025).for_each(|number| drop(requests.spawn(submit(number))));
     let refused = requests.join_next().await.unwrap().unwrap().unwrap_err();
     drop(go);
     assert!(requests.join_all().await.into_iter().all(|answer| answer.is_ok()), "one was to be refused");

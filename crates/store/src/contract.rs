@@ -188,6 +188,18 @@ pub enum StoreError {
     /// The store was closed, or one of its threads ended.
     #[error("the store is closed")]
     Closed,
+    /// The store's files are not as they were written.
+    #[error(
+        "the store{} is damaged ({cause}): move that folder away and restore a backup with `tacita restore` (deploy/RUNBOOK.md, \
+         section 4); what was counted since the backup is lost",
+        path.as_ref().map_or_else(String::new, |path| format!(" in '{}'", path.display()))
+    )]
+    Damaged {
+        /// The store's folder, when it is opened.
+        path: Option<PathBuf>,
+        /// What the engine says.
+        cause: String,
+    },
     /// Anything else that the engine or the disk says.
     #[error("the store failed: {0}")]
     Engine(String),

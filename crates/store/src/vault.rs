@@ -63,6 +63,8 @@ pub enum VaultError {
 pub trait SecretKeys: Send + Sync + std::fmt::Debug {
     /// See [`Vault::signing_key`].
     fn signing_key(&self) -> Result<Secret, VaultError>;
+    /// See [`Vault::existing_signing_key`].
+    fn existing_signing_key(&self) -> Result<Option<Secret>, VaultError>;
     /// See [`Vault::put`].
     fn put(&self, id: &KeyId, secret: &Secret) -> Result<(), VaultError>;
     /// See [`Vault::get`].
@@ -101,6 +103,11 @@ impl Vault {
         getrandom::fill(secret.as_mut()).map_err(VaultError::Random)?;
         self.write(&path, &secret)?;
         Ok(secret)
+    }
+
+    /// The key that signs the manifest, if there is one.
+    pub fn existing_signing_key(&self) -> Result<Option<Secret>, VaultError> {
+        read(&self.dir.join(SIGNING))
     }
 
     /// Keeps a key. On return it survives a loss of power; a crash before leaves nothing that `get` would find.
@@ -213,6 +220,10 @@ impl Vault {
 impl SecretKeys for Vault {
     fn signing_key(&self) -> Result<Secret, VaultError> {
         Self::signing_key(self)
+    }
+
+    fn existing_signing_key(&self) -> Result<Option<Secret>, VaultError> {
+        Self::existing_signing_key(self)
     }
 
     fn put(&self, id: &KeyId, secret: &Secret) -> Result<(), VaultError> {

@@ -112,3 +112,28 @@ async fn of_a_torn_last_write_nothing_is_left_and_nothing_before_it_is_lost() {
     }
     println!("{rounds} torn writes of {} bytes; the last batch stood {whole} times", written.len());
 }
+
+#[tokio::test]
+async fn a_store_whose_files_are_damaged_says_which_it_is_and_what_to_do() {
+    let home = TempDir::new().unwrap();
+    {
+        let store = EmbeddedStore::open(home.path(), EmbeddedOptions::default()).unwrap();
+        for number in 0..BEFORE {
+            commit(&store, batch(number)).await.unwrap();
+        }
+    }
+    let files = read(home.path());
+    let mut refused = 0;
+    for (path, bytes) in files.iter().filter(|(_, bytes)| !bytes.is_empty()) {
+        let mut damaged = files.clone();
+        damaged.insert(path.clone(), bytes.iter().map(|byte| byte ^ 0xa5).collect());
+        let folder = TempDir::new().unwrap();
+        write(folder.path(), &damaged);
+        let Err(error) = EmbeddedStore::open(folder.path(), EmbeddedOptions::default()) else { continue };
+        let told = error.to_string();
+        let is_told = told.contains(&format!("'{}'", folder.path().display())) && told.contains("restore a backup");
+        assert!(is_told, "{}: {told}", path.display());
+        refused += 1;
+    }
+    assert!(refused > 0, "no damage was seen");
+}

@@ -84,10 +84,16 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 impl Identity {
     /// The certificate with its chain, and the key.
     pub(crate) fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-        let certificates = certificates(&self.certificate)?;
-        let key =
-            PrivateKeyDer::from_pem_file(&self.key).map_err(|error| explained(&self.key, error, "private key"))?;
-        Ok((certificates, key))
+        Ok((certificates(&self.certificate)?, self.private_key()?))
+    }
+
+    /// What is wrong with the file of each.
+    pub(crate) fn problems(&self) -> (Option<TlsError>, Option<TlsError>) {
+        (certificates(&self.certificate).err(), self.private_key().err())
+    }
+
+    fn private_key(&self) -> Result<PrivateKeyDer<'static>, TlsError> {
+        PrivateKeyDer::from_pem_file(&self.key).map_err(|error| explained(&self.key, error, "private key"))
     }
 
     /// Why rustls does not take the pair.

@@ -60,6 +60,19 @@ impl Acceptor {
 }
 
 impl ServerTls {
+    /// Each file that cannot be used, by the setting that names it, and whether key and certificate belong together: what
+    /// [`Acceptor::new`] refuses, all at once.
+    pub fn problems(&self) -> Vec<(&'static str, TlsError)> {
+        let (certificate, key) = self.identity.problems();
+        let authority = self.clients.as_ref().and_then(|clients| authorities(&clients.authority).err());
+        let named = [("tls.certificate", certificate), ("tls.key", key), ("tls.client-ca", authority)];
+        let found: Vec<_> = named.into_iter().filter_map(|(setting, error)| Some((setting, error?))).collect();
+        match found.is_empty() {
+            false => found,
+            true => self.config().err().map(|error| ("tls.certificate", error)).into_iter().collect(),
+        }
+    }
+
     fn config(&self) -> Result<ServerConfig, TlsError> {
         let (chain, key) = self.identity.read()?;
         let refused = |error: rustls::Error| self.identity.refused(&error);

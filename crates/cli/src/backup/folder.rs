@@ -19,6 +19,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tacita_collector::check_log;
 use tacita_proto::v1;
 use tacita_store::{
     StoreError,
@@ -28,6 +29,8 @@ use tacita_store::{
 /// The version of this layout.
 const FORMAT: u32 = 1;
 const MANIFEST: &str = "manifest.json";
+/// The table of the change log, by rising index.
+const LOG: &str = "log";
 
 /// What a backup is.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -120,10 +123,10 @@ impl Writer {
     }
 }
 
-/// Reads a backup through: every file with its hash, every row.
+/// Reads a backup through: every file with its hash, every row, and the change log's chain, which is the store's own word on what it held.
 ///
 /// # Errors
-/// Names the first file that is not as it was written.
+/// Names the first file that is not as it was written, or the entry of the log that no collector would take.
 pub(crate) fn verify(folder: &Path) -> Result<Manifest> {
     let path = folder.join(MANIFEST);
     let text =
@@ -132,7 +135,7 @@ pub(crate) fn verify(folder: &Path) -> Result<Manifest> {
         .with_context(|| format!("{}: it is damaged, or of another version of Tacita", path.display()))?;
     let Manifest { format, .. } = manifest;
     ensure!(format == FORMAT, "{}: format {format}, and this version reads {FORMAT}", path.display());
-    let (mut rows, mut log) = (0, 0);
+    let (mut rows, mut log) = (0, Vec::new());
     for table in &manifest.tables {
         let path = path_of(folder, &table.name)?;
         let damaged = || format!("{}: not as it was written: use another backup", path.display());
@@ -141,18 +144,31 @@ pub(crate) fn verify(folder: &Path) -> Result<Manifest> {
         while let Some(row) = reader.next_row().with_context(damaged)? {
             hash.update(&row);
             rows += 1;
-            log += u64::from(table.name == "log");
+            if table.name == LOG {
+                log.push(value_of(&row).with_context(damaged)?);
+            }
         }
         ensure!(reader.bytes == table.bytes && hex::encode(hash.finalize()) == table.sha256, damaged());
     }
     ensure!(
-        rows == manifest.rows && log == manifest.log_length,
-        "'{}': {rows} rows and {log} entries of the change log, where {} and {} were cut: use another backup",
+        rows == manifest.rows && log.len() as u64 == manifest.log_length,
+        "'{}': {rows} rows and {} entries of the change log, where {} and {} were cut: use another backup",
         folder.display(),
+        log.len(),
         manifest.rows,
         manifest.log_length
     );
+    check_log(&log).with_context(|| {
+        format!("'{}': no collector would take this change log: use another backup", folder.display())
+    })?;
     Ok(manifest)
+}
+
+/// The value of a row with its lengths.
+fn value_of(row: &[u8]) -> Option<Vec<u8>> {
+    let (key, rest) = row.split_first_chunk()?;
+    let key = usize::try_from(u32::from_be_bytes(*key)).ok()?;
+    Some(rest.get(4 + key..)?.to_vec())
 }
 
 /// The parts of a backup that was verified.
@@ -239,13 +255,35 @@ fn create(path: &Path) -> Result<File> {
 mod tests {
     use super::*;
 
-    fn made(folder: &Path) -> Manifest {
+    const ENTRY: &[u8] = br#"{"version":1,"at":5,"change":{"brand-created":{"id":1,"name":"acme"}}}"#;
+
+    fn of_log(folder: &Path, entry: &[u8]) -> Result<Manifest> {
         let mut part = Part::of("log");
-        part.push(b"key", b"value").unwrap();
+        part.push(&[0; 8], entry).unwrap();
         let mut writer = Writer::begin(folder).unwrap();
         writer.add("log", &part.rows).unwrap();
         writer.add("meta", &[]).unwrap();
-        writer.finish(v1::BackupCut { schema: 2, log_length: 1, rows: 1, taken_at: 7 }).unwrap()
+        writer.finish(v1::BackupCut { schema: 2, log_length: 1, rows: 1, taken_at: 7 })
+    }
+
+    fn made(folder: &Path) -> Manifest {
+        of_log(folder, ENTRY).unwrap()
+    }
+
+    #[test]
+    fn a_log_that_no_collector_would_take_is_found_whatever_the_hashes_say() {
+        let dir = tempfile::tempdir().unwrap();
+        let previous = "ab".repeat(32);
+        let forged = format!(
+            r#"{{"version":2,"index":0,"at":5,"by":"collector","previous":"{previous}","change":{{"brand-created":{{"id":1,"name":"acme"}}}}}}"#
+        );
+        let newer = r#"{"version":3,"at":5,"change":{}}"#;
+        for (name, entry, said) in
+            [("forged", forged.as_str(), "entry 0 is altered"), ("newer", newer, "newer"), ("nonsense", "{", "entry 0")]
+        {
+            let refused = format!("{:#}", of_log(&dir.path().join(name), entry.as_bytes()).unwrap_err());
+            assert!(refused.contains("use another backup") && refused.contains(said), "{refused}");
+        }
     }
 
     #[test]
@@ -257,7 +295,7 @@ mod tests {
         let parts: Vec<_> = parts(&folder, &manifest).map(Result::unwrap).collect();
         assert_eq!(
             parts.iter().map(|part| (part.table.as_str(), part.rows.len())).collect::<Vec<_>>(),
-            [("log", 16), ("meta", 0)]
+            [("log", 16 + ENTRY.len()), ("meta", 0)]
         );
         assert!(Writer::begin(&folder).is_err(), "a backup is never written over");
 

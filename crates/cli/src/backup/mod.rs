@@ -28,7 +28,7 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand)]
 enum Word {
-    /// Check that a backup is whole: its files, their hashes, their rows.
+    /// Check that a backup is whole: its files, their hashes, their rows, and the chain of its change log.
     Verify {
         /// The backup's folder.
         #[arg(value_name = "FOLDER")]

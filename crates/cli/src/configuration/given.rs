@@ -25,6 +25,9 @@ const RENAMED: [(&str, &str); 8] = [
     ("TACITA_RELAY_LINKS", "TACITA_RELAY__LINKS"),
 ];
 
+/// Variables of the log, whatever the server. One of the server's own goes before them.
+const OF_THE_LOG: [(&str, &str); 2] = [("TACITA_LOG", "log.filter"), ("TACITA_LOG_FORMAT", "log.format")];
+
 /// Where a value came from.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -32,6 +35,18 @@ pub(super) enum Origin {
     File { file: String, line: usize, column: usize },
     Variable(String),
     Flag(String),
+}
+
+impl Origin {
+    /// The greater goes before the lesser.
+    pub(super) fn strength(&self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::File { .. } => 1,
+            Self::Variable(_) => 2,
+            Self::Flag(_) => 3,
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -115,15 +130,39 @@ pub(super) fn in_environment(
     variables: impl Iterator<Item = (String, OsString)>,
     known: &Known,
     problems: &mut Vec<String>,
+    notes: &mut Vec<String>,
 ) -> Values {
     let prefix = format!("TACITA_{}__", server.to_uppercase());
+    let cut_short = &prefix[..prefix.len() - 1];
     let mut values = Values::new();
     for (name, value) in variables {
+        if let Some((_, setting)) = OF_THE_LOG.iter().find(|(one, setting)| *one == name && known.has(setting)) {
+            match value.into_string() {
+                Ok(text) => {
+                    values.entry((*setting).to_owned()).or_insert(Given::text(text, Origin::Variable(name)));
+                }
+                Err(_) => problems.push(format!("{name}: the value is not UTF-8")),
+            }
+            continue;
+        }
         let renamed = RENAMED.iter().find(|(before, now)| *before == name && now.starts_with(&prefix));
         if let Some((before, now)) = renamed {
             problems.push(format!("{before}: this variable is called {now} now: rename it"));
+            continue;
         }
-        let Some(rest) = name.strip_prefix(&prefix) else { continue };
+        let Some(rest) = name.strip_prefix(&prefix) else {
+            match name.strip_prefix(cut_short).map(|rest| known.of_variable_with_single_underscores(rest)) {
+                None => {}
+                Some(Some(setting)) => {
+                    problems.push(format!("{name}: two underscores are missing: write {prefix}{}", variable(setting)));
+                }
+                // Refused it would keep a server from starting where others set it: Kubernetes does, for a service of that name.
+                Some(None) => notes.push(format!(
+                    "{name}: nothing reads this variable: those of settings begin with {prefix}, and `tacita check-config {server}` lists the settings"
+                )),
+            }
+            continue;
+        };
         match (known.of_variable(rest), value.into_string()) {
             (Some(setting), Ok(text)) => {
                 drop(values.insert(setting.to_owned(), Given::text(text, Origin::Variable(name))));

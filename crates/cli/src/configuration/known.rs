@@ -39,6 +39,12 @@ impl Known {
         self.names().find(|known| variable(known) == name)
     }
 
+    /// The setting that a variable's name stands for if it has one underscore where two belong: `WINDOWS_MAX_AGE`.
+    pub(super) fn of_variable_with_single_underscores(&self, name: &str) -> Option<&str> {
+        let single = |name: &str| name.replace("__", "_");
+        self.names().find(|known| single(&variable(known)) == single(name))
+    }
+
     /// What is wrong with a name that is none, and which one was probably meant; `spell` writes names as the reader knows them.
     pub(super) fn unknown(&self, name: &str, spell: impl Fn(&str) -> String) -> String {
         let likeness = |known: &&str| {

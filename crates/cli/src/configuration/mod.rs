@@ -8,14 +8,14 @@
 //! |---|---|
 //! | `given` | values and where they came from: file, variable, flag |
 //! | `known` | the names of the settings, and which one was meant |
-//! | `disk` | whether files and folders can be used |
+//! | `machine` | whether files, folders and addresses can be used |
 
-mod disk;
 mod given;
 mod known;
+mod machine;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -23,11 +23,12 @@ use anyhow::{Context as _, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
-pub(crate) use self::disk::{readable_file, writable_folder};
+pub(crate) use self::machine::{own_folder, readable_file, unusable_addresses, writable_folder};
 use self::{
     given::{Given, Origin},
     known::Known,
 };
+use crate::logs::announce;
 
 /// Values by the setting's name, `section.name`.
 type Values = BTreeMap<String, Given>;
@@ -38,6 +39,8 @@ pub(crate) trait Settings: Serialize + DeserializeOwned + Default {
     const SERVER: &'static str;
     /// A file with every default.
     const DEFAULTS: &'static str;
+    /// Pairs of settings of which one stands for the other: of two that are given, the one from the stronger source holds.
+    const EITHER: &'static [[&'static str; 2]] = &[];
 
     /// What single values do not tell: whether they fit each other, and the machine.
     fn misfits(&self) -> Vec<Misfit>;
@@ -62,14 +65,29 @@ impl Misfit {
     }
 }
 
-/// `setting: remedy`.
-impl From<anyhow::Error> for Misfit {
-    fn from(error: anyhow::Error) -> Self {
-        let text = format!("{error:#}");
-        match text.split_once(": ").filter(|(setting, _)| !setting.contains(' ')) {
-            Some((setting, remedy)) => Self { setting: setting.to_owned(), remedy: remedy.to_owned() },
-            None => Self { setting: String::new(), remedy: text },
-        }
+/// What is wrong with what was asked for, while the reading goes on.
+#[derive(Default)]
+pub(crate) struct Asked(pub(crate) Vec<Misfit>);
+
+impl Asked {
+    /// What was found; where it cannot be, something in its place. An error that begins with a setting's name, `setting: remedy`, is
+    /// of that one.
+    pub(crate) fn take<T: Default>(&mut self, setting: &'static str, found: Result<T>) -> T {
+        found.unwrap_or_else(|error| {
+            let text = format!("{error:#}");
+            let named = text.split_once(": ").filter(|(name, _)| {
+                name.strip_prefix(setting).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            });
+            let (setting, remedy) = named.unwrap_or((setting, &text));
+            self.0.push(Misfit { setting: setting.to_owned(), remedy: remedy.to_owned() });
+            T::default()
+        })
+    }
+
+    /// Adds what is wrong beside, unless that setting is complained of already.
+    pub(crate) fn add(&mut self, misfits: impl IntoIterator<Item = Misfit>) {
+        let known: HashSet<String> = self.0.iter().map(|misfit| misfit.setting.clone()).collect();
+        self.0.extend(misfits.into_iter().filter(|misfit| !known.contains(&misfit.setting)));
     }
 }
 
@@ -104,6 +122,16 @@ pub(crate) struct Loaded<S> {
     notes: Vec<String>,
 }
 
+/// What can be, and is seldom meant.
+pub(crate) struct Notes(Vec<String>);
+
+impl Notes {
+    /// Says it, in the log if that is how the process speaks.
+    pub(crate) fn say(&self) {
+        self.0.iter().for_each(|note| announce(&format!("note: {note}")));
+    }
+}
+
 /// Everything that is wrong with the settings, each with its place and the remedy.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("; "))]
@@ -128,23 +156,26 @@ fn load_from<S: Settings>(
         |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
     let text = args.config.as_ref().map(read).transpose()?;
     let file = args.config.as_deref().zip(text.as_deref());
-    let (mut loaded, is_whole) = decode::<S>(file, flags, &args.set, variables)?;
+    let (mut loaded, undecoded) = decode::<S>(file, flags, &args.set, variables)?;
     // What does not decode stands at its default now: whether that fits is no question.
-    if is_whole {
+    let fit = |misfits: Vec<Misfit>| {
+        let decoded = |misfit: &Misfit| !undecoded.iter().any(|name| is_within(name, &misfit.setting));
         let placed = |misfit: Misfit| place(&loaded.values, &misfit.setting, &misfit.remedy);
-        loaded.problems.extend(loaded.settings.misfits().into_iter().map(placed));
-        loaded.notes.extend(loaded.settings.doubts().into_iter().map(placed));
-    }
+        misfits.into_iter().filter(decoded).map(placed).collect::<Vec<_>>()
+    };
+    let (problems, notes) = (fit(loaded.settings.misfits()), fit(loaded.settings.doubts()));
+    loaded.problems.extend(problems);
+    loaded.notes.extend(notes);
     Ok(loaded)
 }
 
-/// Reads what was given, without a look at the machine; and whether every value that has a name decodes.
+/// Reads what was given, without a look at the machine; and the names of the values that do not decode.
 pub(crate) fn decode<S: Settings>(
     file: Option<(&Path, &str)>,
     flags: Table,
     set: &[String],
     variables: impl Iterator<Item = (String, std::ffi::OsString)>,
-) -> Result<(Loaded<S>, bool)> {
+) -> Result<(Loaded<S>, Vec<String>)> {
     let known = Known::of::<S>()?;
     let mut problems = Vec::new();
     let defaults = given::defaults(S::DEFAULTS, &known);
@@ -152,19 +183,44 @@ pub(crate) fn decode<S: Settings>(
     if let Some((path, text)) = file {
         values.extend(given::in_file(path, text, &known, &mut problems));
     }
-    values.extend(given::in_environment(S::SERVER, variables, &known, &mut problems));
+    let mut notes = Vec::new();
+    values.extend(given::in_environment(S::SERVER, variables, &known, &mut problems, &mut notes));
     values.extend(given::by_flags(flags, set, &known, &mut problems));
-    let unnamed = problems.len();
-    let settings: S = settings(&mut values, &defaults, &mut problems);
-    let is_whole = problems.len() == unnamed;
-    Ok((Loaded { settings, values, problems, notes: Vec::new() }, is_whole))
+    S::EITHER.iter().for_each(|pair| set_weaker_aside(pair, &mut values));
+    let mut undecoded = Vec::new();
+    let settings: S = settings(&mut values, &defaults, &mut problems, &mut undecoded);
+    Ok((Loaded { settings, values, problems, notes }, undecoded))
+}
+
+/// A flag goes before a variable, and that before the file, also where they say one thing by two names.
+fn set_weaker_aside(pair: &[&'static str; 2], values: &mut Values) {
+    let [strength, other] = pair.map(|name| values.get(name).map(|given| given.origin.strength()));
+    match (strength, other) {
+        (Some(one), Some(other)) if one < other => drop(values.remove(pair[0])),
+        (Some(one), Some(other)) if one > other => drop(values.remove(pair[1])),
+        _ => {}
+    }
+}
+
+/// Whether one of two names is the section of the other, or they are the same.
+fn is_within(name: &str, other: &str) -> bool {
+    let begins = |long: &str, short: &str| {
+        short.is_empty() || long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    begins(name, other) || begins(other, name)
 }
 
 impl<S: Settings> Loaded<S> {
-    /// The settings, if nothing is wrong with them. Says what is doubtful.
-    pub(crate) fn checked(self) -> Result<S, Problems> {
-        self.notes.iter().for_each(|note| eprintln!("note: {note}"));
-        if self.problems.is_empty() { Ok(self.settings) } else { Err(Problems(self.problems)) }
+    /// The settings, if nothing is wrong with them, and what is doubtful.
+    pub(crate) fn checked(self) -> Result<(S, Notes), Problems> {
+        let notes = Notes(self.notes);
+        match self.problems.is_empty() {
+            true => Ok((self.settings, notes)),
+            false => {
+                notes.say();
+                Err(Problems(self.problems))
+            }
+        }
     }
 
     /// Every setting that holds, by name: its value as a file would have it, and where it came from. No secret is shown.
@@ -184,7 +240,12 @@ impl<S: Settings> Loaded<S> {
 }
 
 /// Decodes the values; those that do not decode are reported and stand at their default.
-fn settings<S: Settings>(values: &mut Values, defaults: &Values, problems: &mut Vec<String>) -> S {
+fn settings<S: Settings>(
+    values: &mut Values,
+    defaults: &Values,
+    problems: &mut Vec<String>,
+    undecoded: &mut Vec<String>,
+) -> S {
     loop {
         let error = match serde_path_to_error::deserialize::<_, S>(Value::Table(tree(values))) {
             Ok(settings) => return settings,
@@ -194,11 +255,14 @@ fn settings<S: Settings>(values: &mut Values, defaults: &Values, problems: &mut 
         let name = path.split('[').next().unwrap_or_default().to_owned();
         let Some(given) = values.get_mut(&name) else {
             problems.push(format!("{path}: {}", error.inner().message()));
+            // All stand at nothing: none of them is to be judged.
+            undecoded.push(String::new());
             return S::default();
         };
         if given.read_otherwise() {
             continue;
         }
+        undecoded.push(name.clone());
         problems.push(place(values, &name, &remedy(error.inner().message(), defaults.get(&name))));
         match defaults.get(&name) {
             Some(default) if values.get(&name).is_some_and(|given| given.origin != default.origin) => {
@@ -211,10 +275,24 @@ fn settings<S: Settings>(values: &mut Values, defaults: &Values, problems: &mut 
 
 /// What is wrong, with how the default is written where the message does not tell what to write.
 fn remedy(message: &str, default: Option<&Given>) -> String {
+    let message = in_words(message);
     match default {
         Some(default) if message.starts_with("invalid") => format!("{message}; the default is {}", default.value),
-        _ => message.to_owned(),
+        _ => message,
     }
+}
+
+/// What serde expected, without the names that Rust has for numbers.
+fn in_words(message: &str) -> String {
+    let Some((before, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let words = match expected {
+        "u16" | "u32" | "u64" | "usize" => "a whole number, not negative",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list in brackets, [\"one\", \"other\"]",
+        other => other,
+    };
+    format!("{before}expected {words}")
 }
 
 /// A complaint about a setting, at the place where it was set; about a section, at the first of its settings that was.

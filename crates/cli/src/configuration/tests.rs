@@ -71,7 +71,7 @@ fn a_flag_goes_before_a_variable_before_the_file_before_the_default() {
     let all = Source { file, variables, set: &["windows.max-age=4days"], flags: "listen-on = '6'" };
     let loaded = read(&all);
     let from: Vec<_> = loaded.rows().unwrap().into_iter().map(|[_, _, from]| from).collect();
-    let settings = loaded.checked().unwrap();
+    let settings = loaded.checked().unwrap().0;
     assert_eq!((settings.name.as_str(), settings.listen_on), ("variable", Some(6)));
     assert_eq!(settings.windows.max_age.unwrap().to_string(), "4days");
     assert_eq!(settings.windows.origins, ["file"]);
@@ -79,7 +79,7 @@ fn a_flag_goes_before_a_variable_before_the_file_before_the_default() {
     assert_eq!(from[3], "--set windows.max-age");
     assert!(from[4].ends_with("sample.toml:5:1"), "{}", from[4]);
 
-    let settings = read(&NONE).checked().unwrap();
+    let settings = read(&NONE).checked().unwrap().0;
     assert_eq!((settings.name.as_str(), settings.listen_on), ("default", Some(1)));
 }
 
@@ -132,7 +132,7 @@ fn a_variable_is_read_as_what_the_setting_is() {
         ("TACITA_SAMPLE__LISTEN_ON", "42"),
         ("TACITA_SAMPLE__WINDOWS__ORIGINS", "['https://a', 'https://b']"),
     ];
-    let settings = read(&Source { variables, ..NONE }).checked().unwrap();
+    let settings = read(&Source { variables, ..NONE }).checked().unwrap().0;
     assert_eq!((settings.name.as_str(), settings.listen_on), ("42", Some(42)));
     assert_eq!(settings.windows.origins, ["https://a", "https://b"]);
 }
@@ -152,9 +152,9 @@ fn every_problem_is_named_with_its_place_and_the_remedy() {
              'TACITA_SAMPLE__WINDOWS__ORIGINS'?",
             "--set: 'name' has no '=': write SETTING=VALUE",
             "--set: there is no setting 'lsten-on': did you mean 'listen-on'?",
-            "sample.toml:2:1: listen-on: invalid type: string \"many\", expected u16; the default is 1",
+            "sample.toml:2:1: listen-on: invalid type: string \"many\", expected a whole number, not negative; the default is 1",
             "sample.toml:5:1: windows.max-age: 'soon' is not a duration: write it like 90s, 15m or 7d",
-            "TACITA_SAMPLE__WINDOWS__ORIGINS: windows.origins: invalid type: string \"https://a\", expected a sequence; the default is []",
+            "TACITA_SAMPLE__WINDOWS__ORIGINS: windows.origins: invalid type: string \"https://a\", expected a list in brackets, [\"one\", \"other\"]; the default is []",
         ]
     );
 }

@@ -42,6 +42,14 @@ pub(super) async fn run(mut args: Args) -> Result<()> {
     let file = read(&mut args.server)?.settings;
     let folders = if args.folders.is_empty() { file.data.clone().into_iter().collect() } else { args.folders };
     let first = folders.first().context("no folder: give the relay's folder for state, or --config")?;
+    // Otherwise a mistyped name would have no receipts, and nothing against it.
+    for folder in &folders {
+        ensure!(
+            folder.is_dir(),
+            "there is no folder '{}': name the relay's folder for state (its --data)",
+            folder.display()
+        );
+    }
     let (collector, pinned) = (file.collector()?, file.pinned()?);
     let record = Record::fetch(&collector, file.collector_tls()?, &file.api_key()?, 0, &pinned).await?;
     let publisher = record.head.publisher;

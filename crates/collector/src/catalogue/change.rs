@@ -158,7 +158,7 @@ impl Change {
 #[derive(Debug, thiserror::Error)]
 pub enum LogFault {
     /// It is no entry.
-    #[error("entry {index} of the change log does not decode ({cause}): restore the data directory from a copy")]
+    #[error("entry {index} of the change log does not decode ({cause})")]
     Malformed {
         /// Its place in the log.
         index: u64,
@@ -174,16 +174,33 @@ pub enum LogFault {
         version: u32,
     },
     /// It, or one before it, is not as it was written.
-    #[error("the change log is altered: {0}; restore the data directory or the database from a copy")]
-    Altered(#[from] Broken),
+    #[error("the change log is altered: {0}")]
+    Altered(Broken),
     /// It does not follow from the entries before it.
-    #[error(
-        "entry {index} of the change log does not follow from what came before ({what}): restore the data directory"
-    )]
+    #[error("entry {index} of the change log does not follow from what came before ({what})")]
     Sequence {
         /// Its place in the log.
         index: u64,
         /// What does not follow.
         what: &'static str,
     },
+}
+
+impl LogFault {
+    /// What to do for a store that has such a log.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            Self::Version { .. } => "",
+            _ => "; restore a backup (deploy/RUNBOOK.md, section 4)",
+        }
+    }
+}
+
+impl From<Broken> for LogFault {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Unknown { index, version } => Self::Version { index, version },
+            altered => Self::Altered(altered),
+        }
+    }
 }

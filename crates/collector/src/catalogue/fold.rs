@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tacita_proto::v1;
 use tacita_protocol::{
-    audit::{Link, Place},
+    audit::{Link, Place, walk},
     catalogue::{CatalogueDigest, Contents},
     epoch::{CHAIN_START, EpochEntry, EpochId, chain_after},
     id::CampaignId,
@@ -24,6 +24,16 @@ use super::{
 type Broken = &'static str;
 
 impl Catalogue {
+    /// The catalogue of a whole log, which is walked first: so the entry that was altered can be named, and not only the first that does
+    /// not follow.
+    pub(crate) fn of_log(entries: &[Vec<u8>]) -> Result<Self, LogFault> {
+        let links: Vec<_> = entries.iter().map(|entry| Link::read(parts(entry).0)).collect();
+        walk(&links)?;
+        let mut catalogue = Self::default();
+        entries.iter().try_for_each(|entry| catalogue.fold(entry))?;
+        Ok(catalogue)
+    }
+
     /// Takes in the entry that stands in the log at this catalogue's length.
     pub(crate) fn fold(&mut self, entry: &[u8]) -> Result<(), LogFault> {
         let index = self.length;
@@ -32,7 +42,7 @@ impl Catalogue {
         let follows = match link.place {
             Place::After { index: said, previous } => said == index && previous == self.head,
             Place::Unsaid => true,
-            Place::Unreadable => false,
+            Place::Unknown { .. } | Place::Unreadable => false,
         };
         if !follows {
             return Err(LogFault::Sequence { index, what: "its place in the hash chain" });

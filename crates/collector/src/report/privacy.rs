@@ -84,9 +84,10 @@ fn guarantees(statement: &v1::GetPrivacyResponse) -> Vec<v1::Guarantee> {
     let mut told = vec![
         guarantee(
             format!(
-                "a report says little of its value: no value makes it more than e^{largest:.3} = {:.0} times likelier than \
+                "a report says little of its value: no value makes it more than e^{largest:.3} = {:.1} times likelier than \
                  another (ε = {largest:.3}; the policy allows {})",
-                largest.exp().ceil(),
+                // Upward: it is a bound.
+                (largest.exp() * 10.0).ceil() / 10.0,
                 epsilon(policy.report_epsilon_micro)
             ),
             "everyone, all parties together",

@@ -1,6 +1,6 @@
 //! What the engine's errors mean to a caller.
 
-use std::{error::Error, io};
+use std::{error::Error, io, path::Path};
 
 use crate::StoreError;
 
@@ -13,7 +13,19 @@ impl From<fjall::Error> for StoreError {
                     .to_owned(),
             ),
             error if says_disk_full(&error) => Self::DiskFull,
+            error if says_damaged(&error) => Self::Damaged { path: None, cause: error.to_string() },
             error => Self::Engine(error.to_string()),
+        }
+    }
+}
+
+impl StoreError {
+    /// Says which store it is that does not open.
+    pub(super) fn at_opening(self, folder: &Path) -> Self {
+        match self {
+            Self::Damaged { cause, .. } => Self::Damaged { path: Some(folder.to_owned()), cause },
+            Self::Engine(cause) => Self::Engine(format!("'{}' does not open: {cause}", folder.display())),
+            other => other,
         }
     }
 }
@@ -21,6 +33,25 @@ impl From<fjall::Error> for StoreError {
 impl From<io::Error> for StoreError {
     fn from(error: io::Error) -> Self {
         if says_disk_full(&error) { Self::DiskFull } else { Self::Engine(error.to_string()) }
+    }
+}
+
+/// Whether what was read is not what was written, or is gone: not the system's refusal, which may be gone the next time.
+fn says_damaged(error: &fjall::Error) -> bool {
+    use fjall::LsmError as Tree;
+    let io = |error: &io::Error| {
+        matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData)
+    };
+    match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(Tree::Io(error)) => io(error),
+        fjall::Error::Storage(_)
+        | fjall::Error::JournalRecovery(_)
+        | fjall::Error::InvalidVersion(_)
+        | fjall::Error::Decompress(_)
+        | fjall::Error::InvalidTrailer
+        | fjall::Error::InvalidTag(_)
+        | fjall::Error::Unrecoverable => true,
+        _ => false,
     }
 }
 
@@ -44,6 +75,10 @@ mod tests {
         assert!(matches!(StoreError::from(deep), StoreError::DiskFull));
         let other = fjall::Error::Io(io::ErrorKind::PermissionDenied.into());
         assert!(matches!(StoreError::from(other), StoreError::Engine(_)));
+        for damage in [fjall::Error::InvalidTrailer, fjall::Error::Io(io::ErrorKind::UnexpectedEof.into())] {
+            let told = StoreError::from(damage).at_opening(Path::new("data/store")).to_string();
+            assert!(told.contains("'data/store'") && told.contains("restore a backup"), "{told}");
+        }
         assert!(matches!(StoreError::from(fjall::Error::Poisoned), StoreError::Unavailable(_)));
     }
 }

@@ -204,7 +204,8 @@ pub(super) fn count(keyspace: &str, bytes: &[u8]) -> Result<u64, StoreError> {
 
 /// Bytes in a keyspace that this version would not have written.
 pub(super) fn malformed(keyspace: &str, bytes: &[u8]) -> StoreError {
-    StoreError::Engine(format!("'{keyspace}' holds {} bytes that do not decode: {bytes:02x?}", bytes.len()))
+    let cause = format!("'{keyspace}' holds {} bytes that do not decode: {bytes:02x?}", bytes.len());
+    StoreError::Damaged { path: None, cause }
 }
 
 #[cfg(test)]

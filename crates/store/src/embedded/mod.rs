@@ -80,12 +80,17 @@ impl EmbeddedStore {
     ///
     /// # Errors
     ///
-    /// [`StoreError::InUse`] if another process has it open, [`StoreError::Schema`] if a newer version of Tacita wrote it. What an
-    /// older one wrote is migrated first, once.
+    /// [`StoreError::InUse`] if another process has it open, [`StoreError::Schema`] if a newer version of Tacita wrote it,
+    /// [`StoreError::Damaged`] if its files are not as they were written. What an older one wrote is migrated first, once.
     pub fn open(path: impl AsRef<Path>, options: EmbeddedOptions) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        Self::open_in(path, options).map_err(|error| error.at_opening(path))
+    }
+
+    fn open_in(path: &Path, options: EmbeddedOptions) -> Result<Self, StoreError> {
         let (queue, jobs) = mpsc::channel(options.queued_commits.max(1));
         let (cached_counters, group_entries) = (options.cached_counters, options.group_entries);
-        let disk = Arc::new(OpenDisk::open(path.as_ref(), options)?);
+        let disk = Arc::new(OpenDisk::open(path, options)?);
         let writer = Writer::new(Arc::clone(&disk), cached_counters, group_entries)?;
         let writer =
             thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run(jobs, &OwnThread))?;
