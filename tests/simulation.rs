@@ -70,10 +70,14 @@ use std::{
     time::Instant,
 };
 
-use world::{Run, World};
+use world::{Run, World, last_steps};
 
-/// Seeds that found a bug once, each with what it found.
-const FOUND: [(u64, &str); 0] = [];
+/// Seeds that found a bug once, each with what it found. What a seed draws may have changed with the mending: the tests beside the code hold the bug
+/// itself.
+const FOUND: [(u64, &str); 1] = [(
+    587_618_632,
+    "a turn destroyed a key and was cut short, the clock was set back into the epoch's grace, and no collector started for want of the key",
+)];
 
 /// Steps of one run.
 const STEPS: usize = 150;
@@ -95,8 +99,8 @@ fn setting(name: &str) -> Option<u64> {
 
 fn assert_holds(seed: u64, run: &Run) {
     let Some(violation) = &run.violation else { return };
-    let last = run.trace.iter().rev().take(40).rev().cloned().collect::<Vec<_>>().join("\n  ");
-    panic!("seed {seed}: {violation}\n  {last}\nagain: TACITA_SIMULATION_SEED={seed} TACITA_SIMULATION_RUNS=1");
+    let last = last_steps(&run.trace);
+    panic!("seed {seed}: {violation}\n{last}\nagain: TACITA_SIMULATION_SEED={seed} TACITA_SIMULATION_RUNS=1");
 }
 
 #[test]

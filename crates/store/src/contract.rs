@@ -254,6 +254,9 @@ pub trait TallyStore: Send + Sync + std::fmt::Debug {
     /// replay protection are one rule. Dropping it again changes nothing.
     async fn drop_epoch(&self, epoch: EpochId) -> Result<(), StoreError>;
 
+    /// Whether an epoch was dropped.
+    async fn is_dropped(&self, epoch: EpochId) -> Result<bool, StoreError>;
+
     /// How often the engine has tried a call again by itself since it was opened: for conflicts with others, and while a database
     /// was away. Always 0 where there are neither.
     fn retries(&self) -> u64 {
