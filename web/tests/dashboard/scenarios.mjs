@@ -304,7 +304,7 @@ export const scenarios = {
     );
     assert.match(await card(page, "arrivals").locator(".card-moved").textContent(), /[▲▼] \d+%.*[+−]\d+% to [+−]\d+%/);
     for (const name of ["funnel", "generations", "surges"])
-      await figure(page, name).getByText("Not compared: this figure is of the range alone.").waitFor();
+      await figure(page, name).getByText("Of this range alone: not compared with another period.").waitFor();
     const today = new Date().toISOString().slice(0, 10);
     await open(stage, page, `?range=2026-01-01..${today}&compare=previous`);
     await page.getByText("This range is not over, and stands beside one that is").waitFor();

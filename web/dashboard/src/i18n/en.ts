@@ -95,7 +95,7 @@ export const en = {
       `Not filtered by ${dimension}: this measure does not know ${labels}.`,
     leftSome: (dimension: string, labels: string) =>
       `Filtered by ${dimension} without ${labels}, which this measure does not know.`,
-    notCompared: "Not compared: this figure is of the range alone.",
+    notCompared: "Of this range alone: not compared with another period.",
     missing: (what: string) => `No measure answers this: it takes ${what}.`,
     failed: "This could not be answered.",
     words: "In the service’s words",

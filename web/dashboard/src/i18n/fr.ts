@@ -94,7 +94,7 @@ export const fr: Messages = {
     left: (dimension) => `Non filtré par ${dimension} : cette mesure ne le distingue pas.`,
     leftLabels: (dimension, labels) => `Non filtré par ${dimension} : cette mesure ne connaît pas ${labels}.`,
     leftSome: (dimension, labels) => `Filtré par ${dimension} sans ${labels}, que cette mesure ne connaît pas.`,
-    notCompared: "Sans comparaison : cette figure porte sur la seule période choisie.",
+    notCompared: "Sur cette seule période : sans comparaison avec une autre.",
     missing: (what) => `Aucune mesure ne répond à cette question : il faut ${what}.`,
     failed: "Impossible de répondre.",
     words: "Dans les mots du service (en anglais)",

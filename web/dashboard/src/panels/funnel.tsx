@@ -3,6 +3,7 @@
 import { Steps } from "../charts/steps.js";
 import { afterColon, format, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
+import { hiddenShort } from "../parts/notices.js";
 import { isCompared } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
 import { useEvidence } from "../state/evidence.js";
@@ -13,6 +14,7 @@ import type { Estimate, RatioEstimate } from "../wire/tacita/v1/reporting_pb.js"
 interface Step {
   readonly key: string;
   readonly label: string;
+  readonly measure: string;
   readonly estimate: Estimate | undefined;
   /** Per one of the step before. */
   readonly ratio: RatioEstimate | undefined;
@@ -25,10 +27,18 @@ export function Funnel({ scope }: { scope: Scope }) {
   const group = answer.value?.groups[0];
   const steps: Step[] = group
     ? [
-        { key: "shares", label: m.funnel.shares, estimate: group.shares, ratio: undefined, per: "" },
+        {
+          key: "shares",
+          label: m.funnel.shares,
+          measure: answer.value?.shareMeasure ?? "",
+          estimate: group.shares,
+          ratio: undefined,
+          per: "",
+        },
         {
           key: "arrivals",
           label: m.funnel.arrivals,
+          measure: answer.value?.arrivalMeasure ?? "",
           estimate: group.arrivals,
           ratio: group.arrivalsPerShare,
           per: m.funnel.perWhat.share,
@@ -36,6 +46,7 @@ export function Funnel({ scope }: { scope: Scope }) {
         {
           key: "conversions",
           label: m.funnel.conversions,
+          measure: answer.value?.conversionMeasure ?? "",
           estimate: group.conversions,
           ratio: group.conversionsPerArrival,
           per: m.funnel.perWhat.arrival,
@@ -45,6 +56,8 @@ export function Funnel({ scope }: { scope: Scope }) {
   const known = answer.value;
   const names = known ? [known.shareMeasure, known.arrivalMeasure, known.conversionMeasure].filter(Boolean) : [];
   const measures = useEvidence(scope, names, known?.notices);
+  const hiddenOf = (name: string) =>
+    measures.find(({ measure, reports }) => measure?.name === name && reports === 0n)?.hidden;
   const rate = (value: number) => (value < 1 ? f.percent(value) : f.ratio(value));
   return (
     <Figure
@@ -68,25 +81,22 @@ export function Funnel({ scope }: { scope: Scope }) {
             { key: "ratio_low", title: m.column.low, kind: "ratio" },
             { key: "ratio_high", title: m.column.high, kind: "ratio" },
           ],
-          rows: steps.map(({ key, estimate, ratio }) => [key, ...estimateCells(estimate), ...ratioCells(ratio)]),
+          rows: steps.map(({ key, measure, estimate, ratio }) => [
+            key,
+            ...estimateCells(hiddenOf(measure) ? undefined : estimate),
+            ...ratioCells(ratio),
+          ]),
         }
       }
       draw={(width) => (
         <Steps
           width={width}
-          steps={steps.flatMap(({ key, label, estimate, ratio, per }) =>
-            estimate
-              ? [
-                  {
-                    key,
-                    label,
-                    ...drawn(estimate, undefined, f),
-                    text: noteOf(estimate, withHalf(estimate, f), m, f),
-                    joint: ratio ? joint(ratio, per) : "",
-                  },
-                ]
-              : [],
-          )}
+          steps={steps.flatMap(({ key, label, measure, estimate, ratio, per }) => {
+            if (!estimate) return [];
+            const hidden = hiddenOf(measure);
+            const text = hidden ? hiddenShort(hidden) : noteOf(estimate, withHalf(estimate, f), m, f);
+            return [{ key, label, ...drawn(estimate, undefined, f), text, joint: ratio ? joint(ratio, per) : "" }];
+          })}
         />
       )}
       foot={known && m.funnel.measures(f.list(names))}

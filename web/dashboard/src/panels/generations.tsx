@@ -26,6 +26,7 @@ export function Generations({ scope }: { scope: Scope }) {
       name="generations"
       answer={answer}
       measures={measures}
+      unsaid={["STEP_MISSING"]}
       alone={isCompared(scope.view)}
       missing={answer.value && !generations.length ? m.generations.none : undefined}
       sheet={

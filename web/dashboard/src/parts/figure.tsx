@@ -35,6 +35,8 @@ interface Props {
   readonly left?: readonly Left[] | undefined;
   /** The figure has no comparison, and one was asked for. */
   readonly alone?: boolean;
+  /** Notices that are not about the figure, though its answer has them. */
+  readonly unsaid?: readonly string[];
   /** The measures of the figure, where its answer only names them. */
   readonly measures?: readonly MeasureAnswer[];
   /** Why the figure cannot be asked for at all. */
@@ -58,6 +60,7 @@ export function Figure({
   left,
   alone = false,
   measures,
+  unsaid = [],
   missing,
   sheet,
   pick,
@@ -118,7 +121,7 @@ export function Figure({
           <Body {...{ title, about, sheet, pick, told, blank }} draw={table ? undefined : draw} width={width} />
         )}
       </div>
-      {value && <After told={told} foot={foot} />}
+      {value && !missing && <After {...{ told, unsaid, foot }} />}
       {call && answer.question && <Call answer={answer} onClose={() => setCall(false)} />}
     </section>
   );
@@ -162,11 +165,11 @@ function Body({ title, about, sheet, told, pick, draw, blank: nothing, width }: 
 }
 
 /** What is to be known of the numbers above. */
-function After({ told, foot }: { told: Beside; foot: ComponentChildren }) {
+function After({ told, unsaid, foot }: { told: Beside; unsaid: readonly string[]; foot: ComponentChildren }) {
   const isOpen = told.notices.some(({ code }) => code === "NOT_SETTLED");
   return (
     <>
-      <Notices {...told} />
+      <Notices {...told} unsaid={unsaid} />
       {(foot || isOpen) && (
         <footer>
           {foot}

@@ -15,17 +15,22 @@ interface Props {
   readonly notices: readonly Notice[];
   /** The measures that the answer is of: they have the numbers that notices are about. */
   readonly measures: readonly MeasureAnswer[];
+  /** Codes that the figure has no use for. */
+  readonly unsaid?: readonly string[];
 }
 
 /** All of them, each once. */
-export function Notices({ notices, measures }: Props) {
+export function Notices({ notices, measures, unsaid = [] }: Props) {
   const m = messages.value;
-  const codes = [...new Set(notices.map(({ code }) => code))].filter((code) => !ELSEWHERE.includes(code));
+  const codes = [...new Set(notices.map(({ code }) => code))].filter(
+    (code) => ![...ELSEWHERE, ...unsaid].includes(code),
+  );
   // Of several things that can be said, first what makes numbers wrong, then what is missing.
   const suspects = measures.flatMap(({ measure, fits }) =>
     fits.filter(({ suspicious }) => suspicious).map((fit) => ({ ...fit, measure: measure?.name ?? "" })),
   );
-  const hidden = measures.filter(({ reports, hidden }) => hidden && reports > 0n);
+  // Where all is hidden there is no figure, and that stands in its place.
+  const hidden = measures.some(({ reports }) => reports > 0n) ? measures.filter(({ hidden }) => hidden) : [];
   const told: Record<string, boolean> = {
     SUSPICIOUS_REPORTS: suspects.length > 0,
     HIDDEN_WINDOWS: measures.length > 0,
