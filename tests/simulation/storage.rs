@@ -86,6 +86,10 @@ impl TallyStore for FaultyStore {
     async fn drop_epoch(&self, epoch: EpochId) -> Result<(), StoreError> {
         self.change(self.store.drop_epoch(epoch)).await
     }
+
+    async fn is_dropped(&self, epoch: EpochId) -> Result<bool, StoreError> {
+        self.look(self.store.is_dropped(epoch)).await
+    }
 }
 
 #[async_trait]

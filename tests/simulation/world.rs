@@ -167,7 +167,7 @@ impl World {
             reports: oracle.reports() as u64,
             faults: self.faults.happened(),
             crashes: self.crashes,
-            trace: self.trace,
+            trace: std::mem::take(&mut self.trace),
         }
     }
 
@@ -287,4 +287,19 @@ impl World {
         let closings: BTreeMap<_, _> = closings(&status);
         self.oracle.lock().end(&closings);
     }
+}
+
+impl Drop for World {
+    /// Servers and the lines between them hold each other: without a word none of them would end with the run.
+    fn drop(&mut self) {
+        self.network.relays.iter().chain(&self.network.collectors).for_each(|slot| *slot.lock() = None);
+        if std::thread::panicking() {
+            eprintln!("{}", last_steps(&self.trace));
+        }
+    }
+}
+
+/// What happened before the end of a run.
+pub(crate) fn last_steps(trace: &[String]) -> String {
+    format!("  {}", trace[trace.len().saturating_sub(40)..].join("\n  "))
 }

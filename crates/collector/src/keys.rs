@@ -3,9 +3,9 @@
 //! The keeper takes a turn at the start, whenever the clock passes a boundary of an epoch, and every second to learn what other
 //! collectors appended: a look at the end of the log, which every database allows, poolers and clusters included, and which cannot
 //! be missed as a notification can. A turn publishes epochs ahead of time (the key goes into the vault first, then the public key into the
-//! log: no published epoch is without its key) and destroys the keys of closed ones (vault, then spent set, then log: after a
-//! crash between two of these the next turn does the rest). Nothing that is refused depends on the turn being on time: epochs
-//! are judged by the clock.
+//! log: no published epoch is without its key) and destroys the keys of closed ones (spent set, then vault, then log: after a
+//! crash between two of these the next turn does the rest, and finds by the spent set that it must, should the clock have been set back
+//! meanwhile). Nothing that is refused depends on the turn being on time: epochs are judged by the clock.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -152,7 +152,7 @@ impl EpochKeeper {
         self.registry.refresh().await?;
         self.publish_due().await?;
         self.forget_closed();
-        self.load_open()?;
+        self.load_open().await?;
         self.destroy_closed().await
     }
 
@@ -216,12 +216,16 @@ impl EpochKeeper {
         Ok(key)
     }
 
-    /// Brings the keys of all open epochs into memory.
-    fn load_open(&self) -> Result<(), KeeperError> {
+    /// Brings the keys of all open epochs into memory. An epoch whose destruction has begun is not open, though the clock may say so.
+    async fn load_open(&self) -> Result<(), KeeperError> {
         let now = self.clock.now();
         for epoch in self.registry.snapshot().epochs().iter().filter(|epoch| epoch.state(now) != EpochState::Closed) {
             let id = epoch.entry.epoch;
             if self.loaded.read().contains_key(&id) {
+                continue;
+            }
+            if self.store.is_dropped(id).await? {
+                self.destroy(&epoch.entry).await?;
                 continue;
             }
             let secret = self.vault.get(&epoch.entry.public_key.id().0)?.ok_or(KeyMissing(id))?;
@@ -251,8 +255,8 @@ impl EpochKeeper {
 
     async fn destroy(&self, entry: &EpochEntry) -> Result<(), KeeperError> {
         let epoch = entry.epoch;
-        self.vault.destroy(&entry.public_key.id().0)?;
         self.metrics.store(StoreCall::DropEpoch, self.store.drop_epoch(epoch)).await?;
+        self.vault.destroy(&entry.public_key.id().0)?;
         let destroyed = self.registry.apply(By::Collector, |catalogue| match catalogue.epoch(epoch) {
             Some(known) if known.is_destroyed() => Err(Refused::AlreadySo),
             _ => Ok(Change::EpochDestroyed { epoch }),

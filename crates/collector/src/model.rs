@@ -5,7 +5,7 @@
 //! between any two steps of one collector the other may take any number.
 //!
 //! Held, whenever a collector's catalogue is looked at: what it holds stands in the log; no two collectors name different keys for an epoch;
-//! each open epoch of the log has its key in the vault; once a copied vault was given up, no token of a key in the copy is issued. At the end, after
+//! each open epoch of the log has its key in the vault, unless its destruction had begun when the clock was set back; once a copied vault was given up, no token of a key in the copy is issued. At the end, after
 //! one turn of each that succeeds: no closed epoch has a key left, nor has one that was given up, and both know the same directory.
 
 use std::{
@@ -39,7 +39,7 @@ use tacita_store::{
 use tacita_tokens::{EpochKey, Fingerprint, Nullifier};
 
 use crate::{
-    catalogue::{By, Catalogue, Compromise},
+    catalogue::{By, Catalogue, Compromise, Epoch},
     keys::{EpochKeeper, is_issued},
     metrics::Metrics,
     registry::Registry,
@@ -47,6 +47,8 @@ use crate::{
 
 const SCHEDULE: EpochSchedule = EpochSchedule { active_seconds: 1_000, grace_seconds: 500, published_ahead: 1 };
 const BEGIN: UnixTime = UnixTime(10_000);
+/// Past the end of the first epoch, its grace, and the second's end.
+const TIMES: [UnixTime; 3] = [UnixTime(10_800), UnixTime(11_600), UnixTime(12_400)];
 
 /// Log and vault of both collectors.
 #[derive(Debug, Default)]
@@ -54,6 +56,8 @@ struct Shared {
     log: Mutex<Vec<Vec<u8>>>,
     keys: Mutex<BTreeMap<KeyId, Secret>>,
     keys_made: AtomicU8,
+    /// Epochs whose spent sets were dropped.
+    dropped: Mutex<BTreeSet<EpochId>>,
     /// What a thief has: the keys that were in the vault just before it was given up.
     copied: Mutex<BTreeSet<KeyId>>,
     /// Calls that may still fail: a schedule in which all do tells nothing.
@@ -139,7 +143,7 @@ impl ChangeLog for Way {
     }
 }
 
-/// Of the tallies the keeper drops epochs, and asks nothing else.
+/// Of the tallies the keeper drops epochs and asks which were, and nothing else.
 #[tonic::async_trait]
 impl TallyStore for Way {
     async fn commit(&self, _: Partition, _: EpochId, _: Vec<Entry>) -> Result<Committed, StoreError> {
@@ -162,8 +166,15 @@ impl TallyStore for Way {
         Err(StoreError::Closed)
     }
 
-    async fn drop_epoch(&self, _: EpochId) -> Result<(), StoreError> {
-        step(&self.0, store_fault, || Ok(()))
+    async fn drop_epoch(&self, epoch: EpochId) -> Result<(), StoreError> {
+        step(&self.0, store_fault, || {
+            self.0.dropped.lock().insert(epoch);
+            Ok(())
+        })
+    }
+
+    async fn is_dropped(&self, epoch: EpochId) -> Result<bool, StoreError> {
+        step(&self.0, store_fault, || Ok(self.0.dropped.lock().contains(&epoch)))
     }
 }
 
@@ -231,8 +242,9 @@ impl Collector {
             let logged = log.epoch(epoch.entry.epoch).expect("a catalogue names an epoch that the log does not");
             assert_eq!(logged.entry.public_key, epoch.entry.public_key, "two keys for one epoch");
         }
-        for epoch in log.epochs().iter().filter(|epoch| epoch.state(now) != EpochState::Closed) {
-            assert!(self.shared.has_key(&epoch.entry.public_key.id().0), "an open epoch has no key");
+        for Epoch { entry, .. } in log.epochs().iter().filter(|epoch| epoch.state(now) != EpochState::Closed) {
+            let is_open = !self.shared.dropped.lock().contains(&entry.epoch);
+            assert!(!is_open || self.shared.has_key(&entry.public_key.id().0), "an open epoch has no key");
         }
         assert!(!(self.shared.was_given_up() && self.shared.uses_the_copied(&log, now)), "a copied key is in use");
     }
@@ -276,19 +288,22 @@ fn schedule(does: fn(&Collector), other: fn(&Collector)) {
     working.push(spawn({
         let clock = clock.clone();
         move || {
-            for hours in 1..=3 {
+            for time in TIMES {
                 yield_now();
-                // Past the end of the first epoch, its grace, and the second's.
-                clock.set(BEGIN.plus(hours * 800));
+                clock.set(time);
             }
         }
     }));
     working.into_iter().for_each(|worker| worker.join().unwrap());
 
     shared.faults.store(0, Relaxed);
-    for collector in &collectors {
-        block_on(collector.keeper.take_turn()).expect("a turn without faults makes good what went wrong");
-        collector.look();
+    // A clock that is set back, into the first epoch's grace, opens nothing whose destruction has begun.
+    for time in [BEGIN.plus(1_400), TIMES[2]] {
+        clock.set(time);
+        for collector in &collectors {
+            block_on(collector.keeper.take_turn()).expect("a turn without faults makes good what went wrong");
+            collector.look();
+        }
     }
     block_on(collectors[0].registry.refresh()).unwrap();
     let [one, other] = collectors.each_ref().map(|collector| collector.registry.snapshot());

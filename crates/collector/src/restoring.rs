@@ -1,10 +1,10 @@
 //! What must be done to a store that was restored to an earlier instant, before a collector runs on it.
 //!
 //! What was spent since that instant is forgotten, and so are the epochs that were published. A token of that time, or of an epoch that was
-//! open at the instant, could count a second time. So none of them may count at all: the spent sets are dropped, which refuses every commit to
-//! those epochs for good; their secret keys are destroyed, which also keeps a key that was published in the time that is lost from being
-//! published again; and numbers of epochs and revisions go on beyond any that were given out then, so that devices and relays take what
-//! comes for newer than what they have.
+//! open at the instant, could count a second time. So none of them may count at all: the log says that they are over, with numbers of epochs
+//! and revisions that go on beyond any that were given out then, so that devices and relays take what comes for newer than what they have; the
+//! spent sets are dropped, which refuses every commit to those epochs for good; and all secret keys are destroyed, which also keeps a key that was
+//! published in the time that is lost from being published again. The keys go last: a collector refuses a vault that still holds some.
 
 use std::sync::Arc;
 
@@ -48,8 +48,8 @@ pub fn check_log(entries: &[Vec<u8>]) -> Result<(), LogFault> {
 
 /// Closes the epochs of a store that was restored, destroys the secret keys in the vault but the one that signs, and marks the log.
 ///
-/// For a store and a vault that no collector uses meanwhile. Cut short, it leaves a store on which a collector refuses to start or counts
-/// nothing of those epochs, and can be done again.
+/// For a store and a vault that no collector uses meanwhile. Cut short, it has changed nothing, or a collector refuses to start for the keys
+/// in the vault; and it can be done again.
 ///
 /// # Errors
 /// [`CollectorError`] names what is amiss: the store or the vault does not open, or they do not belong together.
@@ -60,17 +60,16 @@ pub async fn mark_restored(config: &CollectorConfig, clock: Arc<dyn Clock>) -> R
     if !registry.snapshot().is_fresh_from_restoring() {
         fitting_signing_key(&registry, &vault, config).await?;
     }
-    let keys = vault.list()?;
-    keys.iter().try_for_each(|id| vault.destroy(id))?;
-    let open = |catalogue: &Catalogue| -> Vec<EpochId> {
-        catalogue.epochs().iter().filter(|epoch| !epoch.is_destroyed()).map(|epoch| epoch.entry.epoch).collect()
-    };
-    let closed = open(&registry.snapshot());
-    for &epoch in &closed {
-        tallies.drop_epoch(epoch).await?;
-    }
+    let before = registry.snapshot();
     let now = clock.now();
     let (_, catalogue) = registry.apply(By::Collector, |catalogue| Ok(going_on(catalogue, now))).await?;
+    // All that ever were: this may be the second try.
+    for epoch in catalogue.epochs() {
+        tallies.drop_epoch(epoch.entry.epoch).await?;
+    }
+    let keys = vault.list()?;
+    keys.iter().try_for_each(|id| vault.destroy(id))?;
+    let closed = before.epochs().iter().filter(|epoch| !epoch.is_destroyed()).map(|epoch| epoch.entry.epoch).collect();
     Ok(Restored { closed, next_epoch: catalogue.next_epoch(), keys_destroyed: keys.len() })
 }
 

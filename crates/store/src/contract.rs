@@ -178,7 +178,7 @@ pub enum StoreError {
     /// The epoch was dropped: what was spent in it is no longer known, so nothing of it may count.
     #[error("epoch {0} was dropped")]
     EpochDropped(EpochId),
-    /// The disk is full, or all but full. Calls succeed again once there is space, without a restart unless a later call says so.
+    /// The disk is full, or all but full. Calls succeed again once there is space, without a restart.
     #[error("the disk that holds the store is full: free some space; nothing that was acknowledged is lost")]
     DiskFull,
     /// The database cannot be reached, or takes no calls just now, and was so for as long as a call waits. Calls succeed again once
@@ -253,6 +253,9 @@ pub trait TallyStore: Send + Sync + std::fmt::Debug {
     /// From then on, and after a restart, every commit to it fails with [`StoreError::EpochDropped`]: garbage collection and
     /// replay protection are one rule. Dropping it again changes nothing.
     async fn drop_epoch(&self, epoch: EpochId) -> Result<(), StoreError>;
+
+    /// Whether an epoch was dropped.
+    async fn is_dropped(&self, epoch: EpochId) -> Result<bool, StoreError>;
 
     /// How often the engine has tried a call again by itself since it was opened: for conflicts with others, and while a database
     /// was away. Always 0 where there are neither.

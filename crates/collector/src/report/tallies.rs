@@ -251,6 +251,10 @@ mod tests {
         async fn drop_epoch(&self, _: EpochId) -> Result<(), StoreError> {
             Err(StoreError::Closed)
         }
+
+        async fn is_dropped(&self, _: EpochId) -> Result<bool, StoreError> {
+            Err(StoreError::Closed)
+        }
     }
 
     fn measure(id: u32) -> Measure {

@@ -103,6 +103,11 @@ impl Disk {
         Ok(())
     }
 
+    /// Whether an epoch was dropped.
+    pub(super) fn is_dropped(&self, epoch: EpochId) -> bool {
+        self.epochs.read().dropped.contains(&epoch)
+    }
+
     /// The spent set of an epoch, if anything was ever spent in it.
     pub(super) fn spent(&self, epoch: EpochId) -> Result<Option<Arc<SpentSet>>, StoreError> {
         let epochs = self.epochs.read();
@@ -125,7 +130,7 @@ impl Disk {
 
     /// Drops an epoch: first the durable mark, from which a restart goes on, then the keyspace. For the writer.
     pub(super) fn drop_epoch(&self, epoch: EpochId) -> Result<(), StoreError> {
-        if self.epochs.read().dropped.contains(&epoch) {
+        if self.is_dropped(epoch) {
             return Ok(());
         }
         let mut batch = self.batch(1);

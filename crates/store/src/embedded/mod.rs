@@ -186,6 +186,10 @@ impl TallyStore for EmbeddedStore {
         self.ask(|answer| Job::DropEpoch { epoch, answer }).await
     }
 
+    async fn is_dropped(&self, epoch: EpochId) -> Result<bool, StoreError> {
+        Ok(self.disk.disk()?.is_dropped(epoch))
+    }
+
     fn engine(&self) -> &'static str {
         "embedded"
     }

@@ -215,6 +215,14 @@ impl TallyStore for PostgresStore {
         Ok(())
     }
 
+    async fn is_dropped(&self, epoch: EpochId) -> Result<bool, StoreError> {
+        let arguments = [(&i64::from(epoch.0) as _, Type::INT8)];
+        let call = Call { sql: read::IS_DROPPED, arguments: &arguments, repeat: Repeat::Always };
+        let rows = self.database.run(call).await?;
+        let row = rows.first().ok_or_else(|| StoreError::Engine("an epoch without an answer".to_owned()))?;
+        read::column(row, 0)
+    }
+
     fn retries(&self) -> u64 {
         self.database.retries()
     }

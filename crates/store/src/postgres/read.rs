@@ -16,6 +16,9 @@ use crate::{Closing, PeriodCounts, SeriesTally, StoreError};
 pub(super) const OUTCOMES: &str = "
     SELECT part / 256, outcome, sum(count)::bigint FROM tacita.outcome GROUP BY 1, 2 ORDER BY 1, 2";
 
+/// Whether an epoch was dropped.
+pub(super) const IS_DROPPED: &str = "SELECT EXISTS (SELECT FROM tacita.epoch WHERE epoch = $1 AND dropped)";
+
 /// One statement, so that it sees each commit whole or not at all; led by the partition key, so that a cluster's nodes do it for
 /// themselves, where a commit is in one place.
 pub(super) const TALLIES: &str = "

@@ -23,6 +23,8 @@ pub async fn nothing_counts_in_a_dropped_epoch_even_after_reopening(home: &impl 
         }
         let hint = store.spent(PUBLISHER, EPOCH, &[nullifier(0)]).await;
         assert!(matches!(hint, Err(StoreError::EpochDropped(EPOCH))), "{hint:?}");
+        assert!(store.is_dropped(EPOCH).await.unwrap());
+        assert!(!store.is_dropped(next).await.unwrap());
         let verdicts = store.commit(partition, next, reports([10 + round])).await.unwrap().verdicts;
         assert_eq!(verdicts, [Counted]);
     }
