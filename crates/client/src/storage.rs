@@ -65,7 +65,10 @@ pub enum StorageError {
     )]
     Unreadable(PathBuf),
     /// A newer program wrote the state. It is as it was.
-    #[error("{path} holds a device state of format {format}, and this program knows up to {known}: update the program", known = crate::state::FORMAT)]
+    #[error(
+        "{path} holds a device state of format {format}, and this program knows up to {known}: update the program",
+        known = crate::state::FORMAT
+    )]
     Newer {
         /// The file.
         path: PathBuf,

@@ -136,8 +136,11 @@ fn open_private(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
+/// The number of a format, and a state in it.
+type Stored = (u32, Zeroizing<Vec<u8>>);
+
 fn load(path: &Path, database: &Database) -> Result<DeviceState, StorageError> {
-    let read = || -> Result<Option<(u32, Zeroizing<Vec<u8>>)>, redb::Error> {
+    let read = || -> Result<Option<Stored>, redb::Error> {
         let transaction = database.begin_read()?;
         let table = match transaction.open_table(STATES) {
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
