@@ -27,6 +27,7 @@ use crate::{
     registry::{Registry, RegistryError},
     report::Tallies,
     retention::RetentionKeeper,
+    work::Work,
 };
 
 /// What all services stand on.
@@ -43,6 +44,7 @@ pub(super) struct Foundation {
     pub(super) webhooks: Arc<Webhooks>,
     pub(super) alerts: Arc<AlertKeeper>,
     pub(super) record: Arc<Record>,
+    pub(super) work: Work,
     pub(super) drain: CancellationToken,
     pub(super) metrics: Arc<Metrics>,
     pub(super) readiness: Arc<Readiness>,
@@ -124,6 +126,7 @@ impl Foundation {
             webhooks,
             alerts,
             record,
+            work: Work::default(),
             drain,
             metrics,
             readiness,

@@ -70,6 +70,7 @@ impl Collector {
             async move { retention.keep(stop).await }
         });
         let (keys, store, look) = (foundation.keys.clone(), foundation.store.clone(), foundation.look.clone());
+        let work = foundation.work.clone();
         let verifying_key = foundation.signing_key.verifying_key();
         let app = foundation.routes(readiness.health())?.into_axum_router();
         let server = tokio::spawn(doors.serve(listener, app, drain.clone()));
@@ -95,6 +96,7 @@ impl Collector {
             readiness,
             listener: scrapers,
             _look: look,
+            work,
             drain,
             stop,
             keeper,

@@ -100,7 +100,7 @@ impl Foundation {
         let streams = self.places(UPLOAD_STREAMS, limits.upload_streams);
         let drain = self.drain.clone();
         let receipts = Receipts { signing_key: self.signing_key.clone(), clock: self.clock.clone() };
-        Ok(Collection::new(Arc::new(ingest), receipts, streams, limits, drain))
+        Ok(Collection::new(Arc::new(ingest), receipts, streams, limits, self.work.clone(), drain))
     }
 
     fn transparency(&self) -> Transparency {
@@ -109,7 +109,7 @@ impl Foundation {
 
     fn reporting(&self) -> Reporting {
         let limits = &self.config.limits;
-        let desk = Arc::new(Desk::new(self.tallies.clone(), self.clock.clone()));
+        let desk = Arc::new(Desk::new(self.tallies.clone(), self.clock.clone(), self.work.clone()));
         Reporting {
             registry: self.registry.clone(),
             desk,

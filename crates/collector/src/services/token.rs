@@ -55,14 +55,14 @@ impl Tokens {
         blinded: Vec<u8>,
         tenant: Option<Tenant>,
     ) -> Result<Vec<u8>, Status> {
-        let _leave = self.pool.enter(tenant)?;
+        let place = self.pool.enter(tenant)?;
         let issue = move || {
             let batch = BlindedBatch::from_bytes(&blinded)
                 .map_err(|error| refusal::invalid("blinded_batch", error.to_string()))?;
             let issued = keys.issuer.issue(&batch, &mut SysRng).map_err(refusal::internal)?;
             Ok(issued.to_bytes())
         };
-        self.pool.run(issue).await?
+        self.pool.run(place, issue).await?
     }
 }
 
