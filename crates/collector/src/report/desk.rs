@@ -141,11 +141,11 @@ impl Reader {
             first_open.insert(measure.id, self.tallies.first_open(measure));
             series.insert(
                 measure.id,
-                self.tallies.read(measure, whole.windows(measure.window)).await.map_err(refusal::internal)?,
+                self.tallies.read(measure, whole.windows(measure.window)).await.map_err(refusal::store)?,
             );
             if let Some(shift) = question.shift {
                 let earlier = whole.earlier(shift).windows(measure.window);
-                compared.insert(measure.id, self.tallies.read(measure, earlier).await.map_err(refusal::internal)?);
+                compared.insert(measure.id, self.tallies.read(measure, earlier).await.map_err(refusal::store)?);
             }
         }
         Ok(Evidence { series, compared, first_open, deleted_before, now: self.clock.now() })

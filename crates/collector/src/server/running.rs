@@ -77,12 +77,13 @@ impl RunningCollector {
     }
 
     /// Ends the active epoch now: the next one, published long since, begins at once, and reports under the old key are taken
-    /// until its grace is over.
+    /// until its grace is over. That the keeper's turn after it failed is in the log, and made good by its next one.
     ///
     /// # Errors
     /// [`CollectorError::Refused`] when no epoch is active or the next one is not published yet.
     pub async fn rotate_epoch(&self) -> Result<(), CollectorError> {
-        Ok(self.keys.rotate(By::Collector).await?)
+        self.keys.rotate(By::Collector).await?;
+        Ok(())
     }
 
     /// Drains: takes no more calls, answers what it took, closes the store. Waits at most `limits.drain`; whatever is cut off then
