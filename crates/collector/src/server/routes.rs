@@ -77,7 +77,8 @@ impl Foundation {
     fn tokens(&self) -> Result<Tokens, CollectorError> {
         let pool = self.pool("issue", self.places(ISSUANCES, self.config.limits.issuances_in_flight))?;
         let (registry, keys, clock) = (self.registry.clone(), self.keys.clone(), self.clock.clone());
-        let quota = TokenQuota::new(registry.clone(), self.config.limits.tokens_per_publisher);
+        let quota = TokenQuota::new(registry.clone(), self.config.limits.tokens_per_publisher, self.work.clone());
+        let quota = Arc::new(quota);
         Ok(Tokens { registry, keys, clock, pool, metrics: self.metrics.clone(), quota })
     }
 
