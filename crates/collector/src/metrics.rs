@@ -19,18 +19,13 @@ use prometheus_client::{
 };
 use tacita_admission::{Admission, InWork};
 use tacita_connections::Connections;
-use tacita_observability::{
-    Durations, Registrar,
-    listener::{METRICS_MOST, METRICS_PER_PEER},
-    readiness::ReadyMetrics,
-    seconds, sizes,
-};
+use tacita_observability::{Durations, Registrar, listener::METRICS_REFUSING, readiness::ReadyMetrics, seconds, sizes};
 use tacita_protocol::{epoch::EpochState, id::PublisherId, outcome::Outcome};
 use tacita_store::StoreError;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::look::Look;
-use crate::{pool::Limit, readiness::REASONS};
+use crate::{pool::Limit, readiness::REASONS, refusal::HEADER_BYTES};
 
 /// What is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,8 +112,8 @@ fn failure(error: &StoreError) -> &'static str {
 
 const FAILURES: [&str; 3] = ["unavailable", "disk_full", "other"];
 
-/// The limits that refuse connections.
-const REFUSING: [&str; 4] = ["connections", "connections_per_peer", METRICS_MOST, METRICS_PER_PEER];
+/// The limits of the listener that refuse.
+const REFUSING: [&str; 3] = ["connections", "connections_per_peer", HEADER_BYTES];
 
 /// The states in which an epoch has a key.
 const STATES: [EpochState; 4] = [EpochState::Pending, EpochState::Active, EpochState::Grace, EpochState::Closed];
@@ -230,7 +225,7 @@ impl Metrics {
     /// Metrics in `registry`. Those of closed sets are there from the start, with 0.
     pub(crate) fn new(registry: &mut Registry) -> Self {
         let ready = ReadyMetrics::new(registry, "1 if it takes reports and issues tokens", &REASONS);
-        let connections = Connections::new(registry, &REFUSING);
+        let connections = Connections::new(registry, &[&REFUSING[..], &METRICS_REFUSING].concat());
         let mut to = Registrar(registry);
         let waits = "Time waited, by what for: upload_turn, open_thread, issue_thread, commit, query_turn";
         let store_calls = "Time of the store's calls: commit, spent, add_outcomes, outcomes, tallies, drop_epoch";

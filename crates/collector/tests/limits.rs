@@ -16,7 +16,7 @@ use tacita_proto::v1::{
     self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
     reporting_service_client::ReportingServiceClient,
 };
-use tonic::{Code, Status, service::interceptor::InterceptedService, transport::Channel};
+use tonic::{Code, Request, Status, service::interceptor::InterceptedService, transport::Channel};
 use tonic_types::StatusExt as _;
 
 use crate::support::{self, Cast, House, cells};
@@ -81,6 +81,11 @@ async fn of_requests(met: &mut Met) {
     let mut answers =
         cast.daily.collection().upload_reports(futures_util::stream::iter([batch])).await.unwrap().into_inner();
     meet(answers.message().await.unwrap_err(), 20_000);
+    let mut long = Request::new(v1::GetStatusRequest {});
+    for name in ["x-one", "x-two"] {
+        long.metadata_mut().insert(name, "a".repeat(9_000).parse().unwrap());
+    }
+    meet(cast.house.admin().get_status(long).await.unwrap_err(), 16_384);
     let more = v1::CreateMeasureRequest {
         campaign: "acme/spring".into(),
         name: "more".into(),

@@ -6,6 +6,7 @@
 //! | `places` | the places: in all, of one address, of one tenant |
 //! | `standing` | what is known of a connection: whether it was admitted, when it last had a call |
 //! | `conversation` | one connection, from its first byte to its end |
+//! | `heads` | the headers of its calls |
 //! | `server` | accepting, the drain |
 //! | `metrics` | connections, counted |
 //!
@@ -13,6 +14,7 @@
 
 mod bounds;
 mod conversation;
+mod heads;
 mod metrics;
 mod places;
 mod server;
