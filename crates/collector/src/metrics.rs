@@ -5,10 +5,10 @@ mod look;
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use parking_lot::Mutex;
@@ -17,7 +17,6 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
-use tacita_admission::{Admission, InWork};
 use tacita_connections::Connections;
 use tacita_observability::{Durations, Registrar, listener::METRICS_REFUSING, readiness::ReadyMetrics, seconds, sizes};
 use tacita_protocol::{epoch::EpochState, id::PublisherId, outcome::Outcome};
@@ -166,8 +165,6 @@ pub(crate) struct Metrics {
     pub(crate) webhooks: WebhookMetrics,
     pub(crate) connections: Connections,
     limits: Mutex<Vec<(Limit, Arc<Semaphore>)>>,
-    /// Of reports. Looked at when the page is made.
-    admission: OnceLock<Admission<PublisherId>>,
     ready: ReadyMetrics,
     gauges: Gauges,
 }
@@ -247,7 +244,6 @@ impl Metrics {
             webhooks: WebhookMetrics::new(&mut to),
             connections,
             limits: Mutex::default(),
-            admission: OnceLock::new(),
             ready,
             gauges: Gauges::new(&mut to),
         };
@@ -335,16 +331,6 @@ impl Metrics {
             (*limit, places.saturating_sub(permits.available_permits()))
         };
         self.limits.lock().iter().map(used).collect()
-    }
-
-    /// Admission as the page tells it: `least` reports, and those that get through in `time`.
-    pub(crate) fn admission(&self, time: Duration, least: usize) -> Admission<PublisherId> {
-        self.admission.get_or_init(|| Admission::new(time, least)).clone()
-    }
-
-    /// The reports in work.
-    pub(crate) fn in_work(&self) -> InWork {
-        self.admission.get().map_or(InWork { amount: 0, window: 0 }, Admission::in_work)
     }
 
     /// The metrics of one pool.

@@ -1,6 +1,6 @@
 //! Every service on its foundation, and what stands before it: the guard, the limits, the call layer.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tacita_admission::Door;
 use tacita_observability::Methods;
@@ -17,7 +17,7 @@ use super::foundation::Foundation;
 use crate::{
     CollectorError, dashboard,
     guard::Guard,
-    ingest::{Ingest, least_in_work},
+    ingest::Ingest,
     limits,
     pages::for_pages,
     places::{FOLLOWERS, ISSUANCES, Names, Places, QUERIES, UPLOAD_STREAMS, UPLOADS},
@@ -84,7 +84,6 @@ impl Foundation {
 
     fn collection(&self) -> Result<Collection, CollectorError> {
         let limits = &self.config.limits;
-        let time = Duration::from_millis(limits.upload_millis as u64);
         let ingest = Ingest {
             registry: self.registry.clone(),
             keys: self.keys.clone(),
@@ -94,7 +93,7 @@ impl Foundation {
             opening: Arc::default(),
             windows: self.config.window_policy,
             reports_per_batch: limits.reports_per_batch,
-            admission: self.metrics.admission(time, least_in_work(limits.crypto_threads)),
+            admission: self.admission.clone(),
             upload_millis: Limit { name: "upload_millis", value: limits.upload_millis },
             metrics: self.metrics.clone(),
         };
