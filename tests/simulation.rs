@@ -72,13 +72,6 @@ use std::{
 
 use world::{Run, World, last_steps};
 
-/// Seeds that found a bug once, each with what it found. What a seed draws may have changed with the mending: the tests beside the code hold the bug
-/// itself.
-const FOUND: [(u64, &str); 1] = [(
-    587_618_632,
-    "a turn destroyed a key and was cut short, the clock was set back into the epoch's grace, and no collector started for want of the key",
-)];
-
 /// Steps of one run.
 const STEPS: usize = 150;
 
@@ -143,14 +136,6 @@ fn no_report_is_lost_and_none_counts_twice_whatever_fails() {
         runs < 20 || (reports > runs * 20 && faults > runs * 10 && crashes > runs),
         "the simulation tries too little"
     );
-}
-
-#[test]
-fn bugs_that_were_found_stay_mended() {
-    for (seed, what) in FOUND {
-        println!("seed {seed}: {what}");
-        assert_holds(seed, &run(seed));
-    }
 }
 
 #[test]

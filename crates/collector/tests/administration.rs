@@ -94,15 +94,7 @@ async fn a_higher_ceiling_allows_a_larger_epsilon() {
 async fn a_campaign_refers_to_what_exists() {
     let cast = Cast::assemble().await;
     let create = async |brand: &str, name: &str, publishers: &[&str]| {
-        let publishers = publishers.iter().map(|&name| name.into()).collect();
-        let request = v1::CreateCampaignRequest {
-            brand: brand.into(),
-            name: name.into(),
-            publishers,
-            attribution_seconds: 0,
-            policy: None,
-        };
-        cast.house.admin().create_campaign(request).await.map(|response| response.into_inner().campaign.unwrap())
+        cast.house.ask_for_campaign(brand, name, publishers, None).await
     };
     assert_eq!(create("nobody", "x", &["daily"]).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(create("acme", "x", &["nobody"]).await.unwrap_err().code(), Code::NotFound);

@@ -14,7 +14,7 @@ use tonic::{Code, Status, service::interceptor::InterceptedService, transport::C
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 
-use crate::support::{self, Bearer, Cast, House};
+use crate::support::{self, Bearer, Cast, House, get, limit_of};
 
 /// Long enough for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,11 +31,7 @@ fn short_patience(config: &mut CollectorConfig) {
 }
 
 async fn page(house: &House) -> String {
-    let mut stream = TcpStream::connect(house.collector.metrics_address().unwrap()).await.unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: c\r\nconnection: close\r\n\r\n").await.unwrap();
-    let mut page = String::new();
-    stream.read_to_string(&mut page).await.unwrap();
-    page
+    get(house.collector.metrics_address().unwrap(), "/metrics").await.1
 }
 
 /// Waits until the metrics say so.
@@ -207,12 +203,6 @@ async fn long_headers_are_refused_by_the_name_of_their_limit() {
 }
 
 /// The limit that a refusal names, and its value.
-fn named(refused: Status) -> (String, String) {
-    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
-    let metadata = refused.get_details_error_info().unwrap().metadata;
-    (metadata["limit"].clone(), metadata["value"].clone())
-}
-
 #[tokio::test]
 async fn one_brand_or_publisher_takes_no_place_of_anothers() {
     let cast = Cast::with(|config| {
@@ -226,7 +216,7 @@ async fn one_brand_or_publisher_takes_no_place_of_anothers() {
     };
     let _followed = [follow(&cast.acme).await.unwrap(), follow(&cast.acme).await.unwrap()];
     let refused = follow(&cast.acme).await.map(drop).unwrap_err();
-    assert_eq!(named(refused), ("followers_per_tenant".into(), "2".into()));
+    assert_eq!(limit_of(&refused), ("followers_per_tenant".into(), 2));
     follow(&cast.rival).await.unwrap();
 
     let upload = async |device: &support::Device| {
@@ -235,7 +225,7 @@ async fn one_brand_or_publisher_takes_no_place_of_anothers() {
     };
     let _uploading = upload(&cast.daily).await.unwrap();
     let refused = upload(&cast.daily).await.map(drop).unwrap_err();
-    assert_eq!(named(refused), ("upload_streams_per_tenant".into(), "1".into()));
+    assert_eq!(limit_of(&refused), ("upload_streams_per_tenant".into(), 1));
     upload(&cast.weekly).await.unwrap();
 }
 

@@ -19,20 +19,10 @@ use tacita_proto::v1::{
 use tonic::{Code, Request, Status, service::interceptor::InterceptedService, transport::Channel};
 use tonic_types::StatusExt as _;
 
-use crate::support::{self, Cast, House, cells};
+use crate::support::{self, Cast, House, cells, limit_of};
 
 /// Long enough for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Name and value of the limit that a refusal names.
-fn limit(status: &Status) -> (String, u64) {
-    assert!(matches!(status.code(), Code::ResourceExhausted | Code::InvalidArgument), "{status:?}");
-    let info = status.get_details_error_info().unwrap_or_else(|| panic!("no details: {status:?}"));
-    assert_eq!(info.domain, "tacita.v1");
-    let value = info.metadata["value"].parse().unwrap();
-    assert!(status.message().replace('_', "").contains(&format!("{value}")), "{}", status.message());
-    (info.metadata["limit"].clone(), value)
-}
 
 /// The limits of a section of the page, each with the code that it is refused by.
 fn written(section: &str) -> BTreeMap<String, String> {
@@ -53,7 +43,7 @@ struct Met(BTreeMap<String, String>);
 impl Met {
     /// A refusal by a limit of this value.
     fn meet(&mut self, status: &Status, value: u64) {
-        let (name, found) = limit(status);
+        let (name, found) = limit_of(status);
         assert_eq!(found, value, "{name}");
         let code = if status.code() == Code::InvalidArgument { "INVALID_ARGUMENT" } else { "RESOURCE_EXHAUSTED" };
         let before = self.0.insert(name.clone(), code.to_owned());
@@ -67,7 +57,7 @@ fn labels(count: usize) -> Vec<String> {
 
 /// Limits on what a caller asks.
 async fn of_requests(met: &mut Met) {
-    let mut cast = Cast::with(|config| {
+    let cast = Cast::with(|config| {
         config.limits.reports_per_batch = 10;
         config.limits.message_bytes = 20_000;
         config.policy.measures_per_campaign = 1;
@@ -141,8 +131,6 @@ async fn of_requests(met: &mut Met) {
         AuditServiceClient::new(cast.house.caller(&cast.house.operator)).list_audit_entries(page).await.unwrap_err(),
         10_000,
     );
-    let arrivals = cast.arrivals.clone();
-    assert_eq!(cast.daily.report(&arrivals, 1).measure, arrivals.id);
 }
 
 /// Limits on what a brand leaves behind.
@@ -158,7 +146,7 @@ async fn of_declarations(met: &mut Met) {
     let long =
         v1::Declaration { categories: vec![v1::Category { name: "all".into(), contents }], ..Default::default() };
     let status = declare("acme/spring", long).await.unwrap_err();
-    assert_eq!(limit(&status).0, "declaration_bytes");
+    assert_eq!(limit_of(&status).0, "declaration_bytes");
     met.meet(&status, 65_536);
     let cost = v1::Cost { range: Some(v1::TimeRange { from: 1, to: 2 }), ..Default::default() };
     let webhook = |url: String| v1::Webhook { url, secret: String::new() };
@@ -187,14 +175,14 @@ async fn of_declarations(met: &mut Met) {
         ("declared_text_bytes", 256, v1::Declaration { webhooks: vec![webhook(long)], ..Default::default() }),
     ] {
         let status = declare("acme/spring", some(said)).await.unwrap_err();
-        assert_eq!(limit(&status).0, name);
+        assert_eq!(limit_of(&status).0, name);
         met.meet(&status, value);
     }
     for said in ["France", "Spain", "Spain"] {
         declare("acme/spring", market(said)).await.unwrap();
     }
     let status = declare("acme/spring", market("France")).await.unwrap_err();
-    assert_eq!(limit(&status).0, "declarations_per_day");
+    assert_eq!(limit_of(&status).0, "declarations_per_day");
     met.meet(&status, 2);
     assert_eq!(cast.daily.manifest().await.revision, revision, "manifests say nothing of it");
     cast.house.clock.set(support::NOON.plus(86_400));
@@ -238,11 +226,11 @@ async fn of_messages(met: &mut Met) {
             assert!(refused.is_ok(), "{}: {refused:?}", row.method);
         } else {
             let status = refused.expect_err(row.method);
-            assert_eq!(limit(&status), ("message_bytes".into(), 5_000), "{}", row.method);
+            assert_eq!(limit_of(&status), ("message_bytes".into(), 5_000), "{}", row.method);
         }
     }
     let status = send(&house.operator, "tacita.v1.AdminService/CreateMeasure", 33 << 20).await.unwrap_err();
-    assert_eq!(limit(&status).0, "admin_message_bytes");
+    assert_eq!(limit_of(&status).0, "admin_message_bytes");
     met.meet(&status, 32 << 20);
 }
 
@@ -253,7 +241,7 @@ async fn of_time(met: &mut Met) {
     let mut answers =
         cast.daily.collection().upload_reports(futures_util::stream::iter([batch])).await.unwrap().into_inner();
     for status in [cast.daily.submit(vec![vec![0; 86]]).await.unwrap_err(), answers.message().await.unwrap_err()] {
-        assert_eq!(limit(&status).0, "upload_millis");
+        assert_eq!(limit_of(&status).0, "upload_millis");
         assert!(status.get_details_retry_info().is_some());
         met.meet(&status, 0);
     }
@@ -303,7 +291,7 @@ async fn of_tokens(met: &mut Met) {
     let daily = cast.daily.publisher;
     let house = cast.house.reopen().await;
     let again = support::Device::of(&house, daily.0, "daily").await;
-    assert_eq!(limit(&again.tokens_of(&epoch, batch).await.unwrap_err()).1, 70, "a restart forgets nothing");
+    assert_eq!(limit_of(&again.tokens_of(&epoch, batch).await.unwrap_err()).1, 70, "a restart forgets nothing");
     house.admin().rotate_epoch(v1::RotateEpochRequest::default()).await.unwrap();
     let next = again.active_epoch().await;
     again.tokens_of(&next, batch).await.unwrap();
@@ -327,7 +315,7 @@ async fn of_connections(met: &mut Met) {
     let caller = InterceptedService::new(other, support::Bearer::new(&cast.acme));
     let asked = ReportingServiceClient::new(caller).list_campaigns(v1::ListCampaignsRequest {}).await;
     let status = asked.unwrap_err();
-    assert_eq!(limit(&status).0, "connections_per_tenant");
+    assert_eq!(limit_of(&status).0, "connections_per_tenant");
     met.meet(&status, 1);
     for (most, per_peer, name) in [(2, 9, "connections"), (9, 2, "connections_per_peer")] {
         let house = House::open(|config| {
@@ -337,7 +325,7 @@ async fn of_connections(met: &mut Met) {
         .await;
         let (first, _second) = (connected(&house).await.unwrap(), connected(&house).await.unwrap());
         let status = connected(&house).await.unwrap_err();
-        assert_eq!(limit(&status).0, name);
+        assert_eq!(limit_of(&status).0, name);
         met.meet(&status, 2);
         drop(first);
         let free_again = async {

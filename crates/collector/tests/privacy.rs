@@ -18,14 +18,7 @@ fn rule(status: &Status) -> [String; 3] {
 }
 
 async fn create(house: &House, name: &str, policy: v1::CampaignPolicy) -> Result<v1::ManifestCampaign, Status> {
-    let request = v1::CreateCampaignRequest {
-        brand: "acme".into(),
-        name: name.into(),
-        publishers: vec!["daily".into()],
-        attribution_seconds: 0,
-        policy: Some(policy),
-    };
-    Ok(house.admin().create_campaign(request).await?.into_inner().campaign.unwrap())
+    house.ask_for_campaign("acme", name, &["daily"], Some(policy)).await
 }
 
 #[tokio::test]

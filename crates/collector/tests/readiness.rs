@@ -6,28 +6,14 @@ use std::{net::SocketAddr, time::Duration};
 use tacita_collector::{MetricsPolicy, StoreConfig};
 use tacita_proto::v1;
 use tacita_store::{PostgresOptions, PostgresUrl};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use crate::{
     server::{self, Fresh},
-    support::House,
+    support::{House, get},
 };
 
 /// Status and body of a GET.
-async fn get(address: SocketAddr, what: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let head = format!("GET {what} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split_whitespace().nth(1).unwrap().parse().unwrap(), body.to_owned())
-}
-
 async fn health(house: &House) -> ServingStatus {
     let mut health = HealthClient::new(house.channel.clone());
     let asked = HealthCheckRequest { service: "tacita.v1.CollectionService".into() };

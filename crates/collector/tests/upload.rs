@@ -10,17 +10,13 @@ use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::support::{self, Cast};
+use crate::support::{self, Cast, limit_of};
 
 /// Envelopes that would count, one token batch of them.
 async fn envelopes(cast: &mut Cast) -> Vec<Vec<u8>> {
     let arrivals = cast.arrivals.clone();
     let tokens = cast.daily.tokens().await;
     tokens.into_iter().map(|token| support::seal(token, cast.daily.report(&arrivals, 1))).collect()
-}
-
-fn limit_of(status: &Status) -> Option<String> {
-    status.get_details_error_info()?.metadata.get("limit").cloned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,7 +88,7 @@ async fn overload_is_refused_at_once_and_names_the_limit() {
     .await;
     let expect = |status: Status, limit: &str| {
         assert_eq!(status.code(), Code::ResourceExhausted);
-        assert_eq!(limit_of(&status).as_deref(), Some(limit));
+        assert_eq!(limit_of(&status).0, limit);
         assert!(status.message().contains(limit) && status.get_details_retry_info().is_some());
     };
     expect(cast.daily.submit(vec![vec![]]).await.unwrap_err(), "uploads_in_flight");
@@ -111,7 +107,7 @@ async fn a_stream_holds_its_place_until_it_ends() {
     let mut answers = cast.daily.collection().upload_reports(ReceiverStream::new(stream)).await.unwrap().into_inner();
     let no_batches = || tokio_stream::iter(Vec::<v1::UploadReportsRequest>::new());
     let refused = cast.daily.collection().upload_reports(no_batches()).await.unwrap_err();
-    assert_eq!(limit_of(&refused).as_deref(), Some("upload_streams"));
+    assert_eq!(limit_of(&refused).0, "upload_streams");
     batches.send(v1::UploadReportsRequest { batch: 1, envelopes: vec![envelope] }).await.unwrap();
     assert_eq!(answers.message().await.unwrap().unwrap().outcomes, [Outcome::Counted.to_wire()]);
     drop(batches);

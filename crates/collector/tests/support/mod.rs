@@ -1,7 +1,7 @@
 //! A collector on loopback with a small cast, and devices that seal reports for it without a relay.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use tacita_collector::{Collector, CollectorConfig, RunningCollector};
@@ -21,13 +21,17 @@ use tacita_protocol::{
 };
 use tacita_tokens::{Envelope, IssuedBatch, Pending, Token};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
 use tonic::{
-    Request, Status,
+    Code, Request, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
     transport::Channel,
 };
+use tonic_types::StatusExt as _;
 
 /// Noon of some day.
 pub const NOON: UnixTime = UnixTime(20_000 * 86_400 + 43_200);
@@ -124,15 +128,20 @@ impl House {
     }
 
     pub async fn create_campaign(&self, brand: &str, name: &str, publishers: &[&str]) {
+        self.ask_for_campaign(brand, name, publishers, None).await.unwrap();
+    }
+
+    pub async fn ask_for_campaign(
+        &self,
+        brand: &str,
+        name: &str,
+        publishers: &[&str],
+        policy: Option<v1::CampaignPolicy>,
+    ) -> Result<v1::ManifestCampaign, Status> {
         let publishers = publishers.iter().map(|&name| name.into()).collect();
-        let request = v1::CreateCampaignRequest {
-            brand: brand.into(),
-            name: name.into(),
-            publishers,
-            attribution_seconds: 0,
-            policy: None,
-        };
-        self.admin().create_campaign(request).await.unwrap();
+        let (brand, name) = (brand.into(), name.into());
+        let request = v1::CreateCampaignRequest { brand, name, publishers, attribution_seconds: 0, policy };
+        Ok(self.admin().create_campaign(request).await?.into_inner().campaign.unwrap())
     }
 
     pub async fn create_measure(&self, campaign: &str, name: &str, epsilon_micro: u32) -> Measure {
@@ -382,4 +391,25 @@ pub fn unknown_measure() -> MeasureId {
 
 pub fn window_after(window: WindowId, windows: i64) -> WindowId {
     WindowId(u32::try_from(i64::from(window.0) + windows).unwrap())
+}
+
+/// Name and value of the limit that a refusal names.
+pub fn limit_of(status: &Status) -> (String, u64) {
+    assert!(matches!(status.code(), Code::ResourceExhausted | Code::InvalidArgument), "{status:?}");
+    let info = status.get_details_error_info().unwrap_or_else(|| panic!("no details: {status:?}"));
+    assert_eq!(info.domain, "tacita.v1");
+    let value = info.metadata["value"].parse().unwrap();
+    assert!(status.message().replace('_', "").contains(&format!("{value}")), "{}", status.message());
+    (info.metadata["limit"].clone(), value)
+}
+
+/// What a server of HTTP/1.1 answers to a GET: the status and the body.
+pub async fn get(address: SocketAddr, what: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!("GET {what} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split_whitespace().nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
