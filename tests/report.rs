@@ -217,6 +217,35 @@ fn every_view_is_a_table_and_what_can_be_drawn_a_picture() {
         .concat(),
     );
     assert_eq!(campaigns, "name,publishers,measures\nacme/spring,daily-news,arrivals shares orders\n");
+
+    the_example_client_tells_what_the_command_tells(&stage);
+}
+
+/// `examples/brand-report` against the same collector: every total that can be told from zero, and the reports of every measure.
+fn the_example_client_tells_what_the_command_tells(stage: &Stage) {
+    let mut out = Vec::new();
+    let (url, key) = (stage.deployment.collector.url(), &stage.deployment.brand_key);
+    let asked = example_brand_report::report(url, key, "acme/spring".to_owned(), &mut out);
+    tokio::runtime::Runtime::new().unwrap().block_on(asked).unwrap();
+    let told = String::from_utf8(out).unwrap();
+    let told: Vec<String> = told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+
+    let json = stage.json(&["--by", "channel"]);
+    let mut expected = Vec::new();
+    for about in json["measures"].as_array().unwrap() {
+        let name = about["measure"]["name"].as_str().unwrap();
+        expected.push(format!("{name}: {} reports", about["reports"]));
+        for row in json["rows"].as_array().unwrap().iter().filter(|row| row["measure"] == name) {
+            let estimate = &row["estimate"];
+            let [value, low, high] = ["value", "low", "high"].map(|field| estimate[field].as_f64().unwrap());
+            if estimate["above_zero"] == true {
+                let label = row["labels"][0].as_str().unwrap();
+                expected.push(format!("{label} {value:.0} ({low:.0} to {high:.0})"));
+            }
+        }
+    }
+    assert_eq!(told, expected);
+    assert!(expected.len() > 4, "some totals can be told from zero: {expected:?}");
 }
 
 /// A cell holds the number of the gRPC answer.
