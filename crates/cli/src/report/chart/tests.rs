@@ -73,7 +73,8 @@ fn what_differs_by_time_is_a_line_for_each_of_the_largest_groups() {
     assert_eq!(picture.matches("fill-opacity").count(), 6, "a band for each line: {picture}");
     assert!(picture.contains(">2026-11-22<") && !picture.contains("00:00"), "{picture}");
     assert!(picture.contains("The 6 largest; smaller and not drawn: line, sms."), "{picture}");
-    assert!(picture.contains(">2026-12-05<") && !picture.contains(">2026-11-23<"), "no two dates overlap: {picture}");
+    let dates = picture.matches("\"middle\"").count();
+    assert!((2..10).contains(&dates), "{dates} dates of 60 have room: {picture}");
     assert!(picture.contains(">whatsapp<") && !picture.contains(">sms<"), "{picture}");
 }
 
