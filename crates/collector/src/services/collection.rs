@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt as _};
 use tacita_proto::v1::{self, collection_service_server::CollectionService};
 use tacita_protocol::{id::PublisherId, outcome::Outcome};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming, body::Body};
 
 use crate::{
     config::Limits,
@@ -49,11 +49,14 @@ const SUBMIT: &str = "/tacita.v1.CollectionService/SubmitReports";
 
 impl Collection {
     /// The check of a call's head, behind the guard.
-    pub(crate) fn door<B>(&self) -> impl Fn(&http::Request<B>) -> Result<(), Status> + Clone + Send + Sync + use<B> {
+    pub(crate) fn door<B>(
+        &self,
+    ) -> impl Fn(&http::Request<B>) -> Option<http::Response<Body>> + Clone + Send + Sync + use<B> {
         let ingest = self.ingest.clone();
-        move |request| match request.extensions().get::<Caller>() {
-            Some(caller) if request.uri().path() == SUBMIT => Ok(ingest.check_room(caller.publisher()?)?),
-            _ => Ok(()),
+        let check = move |caller: &Caller| Ok::<_, Status>(ingest.check_room(caller.publisher()?)?);
+        move |request| {
+            let caller = request.extensions().get::<Caller>().filter(|_| request.uri().path() == SUBMIT)?;
+            check(caller).err().map(Status::into_http)
         }
     }
 }
