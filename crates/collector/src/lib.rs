@@ -25,6 +25,10 @@
 //! | `ingest` | the way of a batch of reports into the tallies |
 //! | `alerts` | surges: found, kept, told |
 //! | `report` | from a question to its answer |
+//! | `quota` | tokens of an epoch: what a publisher may still be issued here |
+//! | `places` | what one tenant may hold of what all share |
+//! | `pool` | threads for opening and issuing |
+//! | `limits` | refusals of long messages, with the name of their limit |
 //! | `receipts` | what became of a batch, signed |
 //! | `record` | what became of a publisher's reports, period by period |
 //! | `pages` | who may ask from a page |
@@ -71,6 +75,7 @@ mod restoring;
 mod retention;
 mod server;
 mod services;
+mod work;
 
 pub use auth::ApiKeyText;
 pub use catalogue::LogFault;

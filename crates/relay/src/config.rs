@@ -140,7 +140,7 @@ impl Default for ConnectionLimit {
 }
 
 impl Default for RequestLimit {
-    /// Addresses of 8 KiB, headers of 16, messages of 64 in bodies of 96, 30 s; 100 ms.
+    /// Addresses of 8 KiB, headers of 16, messages of 64 in bodies of 96, 30 s; 40 ms.
     fn default() -> Self {
         Self {
             address_bytes: 8 << 10,
@@ -191,7 +191,7 @@ pub enum ConfigError {
     Connections,
     /// A full request of a device would be refused.
     #[error(
-        "requests: a full one must fit: message-bytes 12000, body-bytes 16000, header-bytes 4096, address-bytes 1024 at least"
+        "requests: a full one must fit: message-bytes 11264, body-bytes 15080, header-bytes 4096, address-bytes 1024 at least"
     )]
     Requests,
     /// Not one request fits into the queue.

@@ -108,7 +108,7 @@ struct LimitClock {
     passed: Arc<Mutex<Passed>>,
 }
 
-/// The time that has passed, less what a clock that was set back went through once more.
+/// The time that has passed: a jump back of the clock is none of it.
 struct Passed {
     seen: UnixTime,
     time: UnixTime,

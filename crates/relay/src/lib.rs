@@ -11,6 +11,7 @@
 //! | `catalogues` | the catalogues that the manifest names |
 //! | `visitor` | which address a request counts against |
 //! | `gate` | the visitor's limits, and the forward of issuance |
+//! | `submissions` | the door of submissions: how many are in work |
 //! | `queue` | envelopes, durable before they are acknowledged; batches drawn at random |
 //! | `uploader` | batches to the collector, until each is answered |
 //! | `metrics` | what is counted and timed, where it happens |

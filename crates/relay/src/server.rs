@@ -32,7 +32,6 @@ use crate::{
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 #[cfg(feature = "simulation")]
-#[path = "simulation.rs"]
 pub mod simulation;
 
 /// The publisher's edge.

@@ -284,7 +284,7 @@ export const scenarios = {
     const { rows } = await ask({ measures: ["arrivals"], groupBy: ["kind", "channel"] });
     const csv = (await download(page, "channels", "CSV")).bytes.toString("utf8").trim().split("\r\n");
     const [head, ...lines] = csv.map((line) => line.split(","));
-    assert.deepEqual(head.slice(-4), ["before", "difference", "difference_low", "difference_high"]);
+    assert.deepEqual(head.slice(-4), ["compared_estimate", "change", "change_low", "change_high"]);
     for (const { labels, compared } of rows) {
       const { value, low, high } = compared.difference;
       assert.deepEqual(
@@ -296,7 +296,7 @@ export const scenarios = {
       );
     }
     const overTime = (await download(page, "over-time", "CSV")).bytes.toString("utf8").split("\r\n")[0];
-    assert.match(overTime, /,before,difference,difference_low,difference_high,reports$/);
+    assert.match(overTime, /,compared_estimate,change,change_low,change_high,reports$/);
     await open(stage, page, "?compare=previous");
     assert.match(
       await card(page, "roi").locator(".card-moved").textContent(),
@@ -402,7 +402,7 @@ export const scenarios = {
       .trim()
       .split("\r\n")
       .map((line) => line.split(","));
-    assert.deepEqual(lines[0], ["channel", "kind", "value", "low", "high", "above_zero", "reports_needed", "share"]);
+    assert.deepEqual(lines[0], ["channel", "kind", "estimate", "low", "high", "above_zero", "reports_needed", "share"]);
     const { rows } = await stage.client.service.query({
       query: { campaign: "acme/spring", measures: ["arrivals"], groupBy: ["kind", "channel"] },
     });

@@ -264,7 +264,8 @@ fn custom(asked: &v1::RatioRequest, all: &[Arc<CountedMeasure>], demand: &Demand
 /// Costs are declared by channel at the finest: nothing else may tell them apart.
 fn check_costs(campaign: &Campaign, demand: &Demand<'_>) -> Result<(), Status> {
     if campaign.declaration.costs.is_empty() {
-        let message = "no cost is declared for this campaign: declare it with DeclareCampaign";
+        let message = "no cost is declared for this campaign: declare it in the form Campaign of the page that the collector \
+                       serves, or with ReportingService.DeclareCampaign";
         return Err(refusal::failed_precondition("COST_MISSING", message));
     }
     let filtered = demand.filters.iter().map(|filter| filter.dimension.as_str());

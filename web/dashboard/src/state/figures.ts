@@ -56,9 +56,12 @@ const signed = (value: number, write: (value: number) => string): string => (val
 export const arrow = ({ direction, amount }: Moved, m: Messages): string =>
   direction === "flat" ? m.change.flatShort : `${direction === "up" ? "▲" : "▼"} ${amount}`;
 
-/** The columns of an estimate in a sheet; their keys are those of the service's messages. */
+/**
+ * The columns of an estimate in a sheet; their keys are those of the service's messages, but that an estimate's value is called
+ * `estimate`: `value` is a dimension.
+ */
 export const estimateColumns = (m: Messages): Column[] => [
-  { key: "value", title: m.column.value, kind: "count" },
+  { key: "estimate", title: m.column.value, kind: "count" },
   { key: "low", title: m.column.low, kind: "count" },
   { key: "high", title: m.column.high, kind: "count" },
   { key: "above_zero", title: m.column.sure, kind: "truth" },
@@ -96,10 +99,10 @@ export const rowCells = (row: Row, rows: readonly Row[]): Cell[] => [
 export const changeColumns = (m: Messages, compared: boolean): Column[] =>
   compared
     ? [
-        { key: "before", title: m.column.before, kind: "count" },
-        { key: "difference", title: m.column.change, kind: "count" },
-        { key: "difference_low", title: m.column.changeLow, kind: "count" },
-        { key: "difference_high", title: m.column.changeHigh, kind: "count" },
+        { key: "compared_estimate", title: m.column.before, kind: "count" },
+        { key: "change", title: m.column.change, kind: "count" },
+        { key: "change_low", title: m.column.changeLow, kind: "count" },
+        { key: "change_high", title: m.column.changeHigh, kind: "count" },
       ]
     : [];
 
