@@ -78,7 +78,7 @@ fn table_json_csv_and_picture_are_one_answer() {
     let rows = json["rows"].as_array().unwrap();
     assert_eq!(
         rows.iter().map(|row| row["labels"][0].as_str().unwrap()).collect::<Vec<_>>(),
-        ["private", "public", "other"]
+        ["private", "public", "inferred", "other"]
     );
 
     let csv = stage.report(&[&by_kind[..], &["--csv"]].concat());

@@ -21,24 +21,27 @@ use crate::{
 
 /// The axis of publishers.
 pub(crate) const PUBLISHER: &str = "publisher";
-/// What a channel is: `private`, `public` or `other`.
+/// What a channel is: `private`, `public`, `inferred` or `other`.
 pub(crate) const KIND: &str = "kind";
 /// What a content is about, as the brand declared it.
 pub(crate) const CATEGORY: &str = "category";
 /// The category of contents that have none.
 pub(crate) const UNCATEGORISED: &str = "uncategorised";
 /// The kinds of channels, in the order of their rows.
-const KINDS: [&str; 3] = ["private", "public", "other"];
+const KINDS: [&str; 4] = ["private", "public", "inferred", "other"];
 
 /// What Google Analytics 4 would call the arrival: of channel and grade.
 pub(crate) const ANALYTICS: &str = "analytics";
 
-/// What a channel's label says about it.
+/// What a channel's label says about it. Inferred arrivals, an upper bound, are a kind of their own: a number of private channels has
+/// evidence for all that it counts.
 pub(crate) fn kind_of(channel: &str) -> &'static str {
+    let [private, public, inferred, other] = KINDS;
     match Channel::from_str(channel) {
-        Ok(channel) if channel.is_private() => KINDS[0],
-        Ok(channel) if channel.is_public() => KINDS[1],
-        _ => KINDS[2],
+        Ok(Channel::INFERRED) => inferred,
+        Ok(channel) if channel.is_private() => private,
+        Ok(channel) if channel.is_public() => public,
+        _ => other,
     }
 }
 

@@ -59,7 +59,10 @@ fn groups_sum_cells_with_their_exact_variance() {
     assert!(holds(&value(&by_channel, &["whatsapp"]), 8_000.0));
     assert!(holds(&value(&by_channel, &["facebook"]), 3_600.0));
     let by_kind = scene.ask(query(&["arrivals"], &["kind"])).unwrap();
-    assert!(holds(&value(&by_kind, &["private"]), 11_000.0), "WhatsApp and inferred");
+    let kinds: Vec<&str> = by_kind.rows.iter().map(|row| row.labels[0].as_str()).collect();
+    assert_eq!(kinds, ["private", "public", "inferred", "other"]);
+    assert!(holds(&value(&by_kind, &["private"]), 8_000.0), "WhatsApp alone");
+    assert!(holds(&value(&by_kind, &["inferred"]), 3_000.0), "never one number with those that have evidence");
     let total = scene.ask(query(&["arrivals"], &[])).unwrap();
     assert_eq!(total.rows.len(), 1);
     let sum: f64 = by_channel.rows.iter().map(|row| row.estimate.unwrap().value).sum();
@@ -106,6 +109,8 @@ fn filters_keep_or_leave_out_labels_of_any_axis() {
     assert!(holds(&filtered("publisher", "daily", false), 10_000.0));
     assert!(holds(&filtered("analytics", "Direct", false), 16_400.0));
     assert!(holds(&filtered("grade", "inferred", false), 3_000.0));
+    assert!(holds(&filtered("kind", "private", false), 8_000.0));
+    assert!(holds(&filtered("kind", "inferred", false), 3_000.0));
 }
 
 #[test]

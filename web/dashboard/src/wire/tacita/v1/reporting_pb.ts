@@ -1,4 +1,4 @@
-// proto/tacita/v1/reporting.proto, SHA-256 51fd703a140de985143b1b5530759d896d38f0cac736e68dc8e92e1918f4529d
+// proto/tacita/v1/reporting.proto, SHA-256 de4e4eef4d2adc9bfbf49403547dd462058530e0c5ac5bd989bac4f603450e0b
 // What a brand may ask: totals with intervals (spec/reporting.md).
 //
 // Times are Unix seconds; days, weeks (from Monday) and months are those of UTC. Intervals are of 95 %. Every number of the service is
@@ -130,9 +130,9 @@ export type Query = Message<"tacita.v1.Query"> & {
 
   /**
    * Dimensions to tell apart: those of the measures (`channel`, `grade`, `content`, `cohort`, `generation`, `value` …),
-   * `publisher`, and three that follow from others: `kind` (of the channel: `private`, `public`, `other`), `category` (of the
-   * content, as declared) and `analytics` (of channel and grade: what Google Analytics 4 would call the arrival). `*` alone: every
-   * dimension of each measure; not for ratios. Empty: the total.
+   * `publisher`, and three that follow from others: `kind` (of the channel: `private`, `public`, `inferred`, `other`), `category`
+   * (of the content, as declared) and `analytics` (of channel and grade: what Google Analytics 4 would call the arrival). `*` alone:
+   * every dimension of each measure; not for ratios. Empty: the total.
    *
    * @generated from field: repeated string group_by = 6;
    */
@@ -1472,7 +1472,7 @@ export type AnalyticsPart = Message<"tacita.v1.AnalyticsPart"> & {
   arrivals?: Estimate | undefined;
 
   /**
-   * The channel's: `private`, `public` or `other`, whatever GA4 calls it.
+   * The channel's: `private`, `public`, `inferred` or `other`, whatever GA4 calls it.
    *
    * @generated from field: string kind = 4;
    */
