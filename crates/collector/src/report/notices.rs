@@ -5,11 +5,18 @@ use tacita_protocol::measure::Event;
 
 use super::{
     answer::{Answer, Unanswered},
+    costs::DECLARE,
+    fraction::Fractions,
     period::day_of,
 };
 
 impl Answer<'_> {
-    pub(super) fn notices(&self) -> Result<Vec<v1::Notice>, Unanswered> {
+    /// For the page that has these rows of ratios.
+    pub(super) fn notices(
+        &self,
+        fractions: &[Fractions<'_>],
+        rows: &[v1::RatioRow],
+    ) -> Result<Vec<v1::Notice>, Unanswered> {
         let question = self.question;
         let mut notices = Vec::new();
         let mut say = |code: &str, message: String| notices.push(v1::Notice { code: code.to_owned(), message });
@@ -57,6 +64,21 @@ impl Answer<'_> {
                            width of the buckets";
             say("BUCKET_VALUES", message.to_owned());
         }
+        let mut without_cost: Vec<&str> =
+            fractions.iter().flat_map(Fractions::without_cost).map(String::as_str).collect();
+        without_cost.sort_unstable();
+        without_cost.dedup();
+        let of_what = match without_cost[..] {
+            [] if rows.iter().any(|row| row.numerator.is_none() || row.denominator.is_none()) => {
+                "some of these periods"
+            }
+            [] => "",
+            [""] => "this range",
+            _ => &format!("{} in this range", some_of(&without_cost)),
+        };
+        if !of_what.is_empty() {
+            say("COST_MISSING", format!("no cost is declared for {of_what}, so no ratio is told of it: {DECLARE}"));
+        }
         if kinds.clone().any(|kind| kind == v1::RatioKind::DirectInferred) {
             let message =
                 "inferred arrivals are an upper bound of dark social: bookmarks and links in documents are among them";
@@ -80,4 +102,11 @@ impl Answer<'_> {
         }
         Ok(notices)
     }
+}
+
+/// The first of many names, for a message.
+pub(super) fn some_of(names: &[&str]) -> String {
+    const SOME: usize = 10;
+    let more = if names.len() > SOME { ", …" } else { "" };
+    names[..names.len().min(SOME)].join(", ") + more
 }

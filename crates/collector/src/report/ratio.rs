@@ -13,6 +13,7 @@ use tonic::Status;
 use super::{
     analytics::DIRECT,
     axes::{ANALYTICS, KIND, LabelFilter, PUBLISHER, has_axis},
+    costs,
     question::{Demand, Grouping, measure_named, read_filters},
 };
 use crate::{
@@ -53,6 +54,11 @@ impl Side {
 }
 
 impl Ratio {
+    /// Whether it rests on what the brand declared to have spent.
+    pub(crate) fn is_of_cost(&self) -> bool {
+        [&self.numerator, &self.denominator].into_iter().any(|side| matches!(side, Side::Cost))
+    }
+
     /// The measures that it rests on.
     pub(crate) fn measures(&self) -> impl Iterator<Item = &Arc<CountedMeasure>> {
         [&self.numerator, &self.denominator].into_iter().filter_map(Side::measure)
@@ -193,11 +199,11 @@ pub(crate) fn resolve(
             one(choice.count(Event::Conversion, Vec::new())?, choice.count(Event::Arrival, Vec::new())?)
         }
         Kind::CostPerConversion => {
-            check_costs(campaign, demand)?;
+            costs::check(campaign, demand)?;
             one(Side::Cost, choice.count(Event::Conversion, Vec::new())?)
         }
         Kind::Roi => {
-            check_costs(campaign, demand)?;
+            costs::check(campaign, demand)?;
             one(Side::Profit(choice.require(Event::Conversion, &[Dimension::VALUE])?, Vec::new()), Side::Cost)
         }
         Kind::ArrivalsPerShare => one(choice.shared_arrivals()?, choice.count(Event::Share, Vec::new())?),
@@ -259,23 +265,4 @@ fn custom(asked: &v1::RatioRequest, all: &[Arc<CountedMeasure>], demand: &Demand
         return Err(refusal::invalid_because("NO_SUCH_DIMENSION", "ratios", problem));
     }
     Ok(ratio)
-}
-
-/// Costs are declared by channel at the finest: nothing else may tell them apart.
-fn check_costs(campaign: &Campaign, demand: &Demand<'_>) -> Result<(), Status> {
-    if campaign.declaration.costs.is_empty() {
-        let message = "no cost is declared for this campaign: declare it with DeclareCampaign";
-        return Err(refusal::failed_precondition("COST_MISSING", message));
-    }
-    let filtered = demand.filters.iter().map(|filter| filter.dimension.as_str());
-    let mut told_apart = demand.grouping.axes().iter().map(String::as_str).chain(filtered);
-    match told_apart.find(|name| ![Dimension::CHANNEL, KIND].contains(name)) {
-        Some(name) => {
-            let name: String = name.chars().take(80).collect();
-            let problem =
-                format!("costs are declared by channel, not by '{name}': group and filter by channel or kind");
-            Err(refusal::invalid("group_by", problem))
-        }
-        None => Ok(()),
-    }
 }

@@ -47,6 +47,10 @@ fn find<'a>(answer: &'a v1::QueryResponse, labels: &[&str]) -> &'a v1::Row {
     answer.rows.iter().find(|row| row.labels == labels).unwrap_or_else(|| panic!("no row {labels:?}: {answer:?}"))
 }
 
+fn only(dimension: &str, value: &str) -> v1::Filter {
+    v1::Filter { dimension: dimension.into(), values: vec![value.into()], exclude: false }
+}
+
 fn value(answer: &v1::QueryResponse, labels: &[&str]) -> v1::Estimate {
     find(answer, labels).estimate.unwrap()
 }
@@ -310,6 +314,50 @@ fn every_named_ratio_lies_where_the_truth_is() {
     // 500 × 25 + 500 × 80 over 8,000; WhatsApp: 500 × 25 + 300 × 80 over 1,000.
     near(v1::RatioKind::Roi, &[], &[], (12_500.0 + 40_000.0 - 8_000.0) / 8_000.0);
     near(v1::RatioKind::Roi, &["channel"], &["whatsapp"], (12_500.0 + 24_000.0 - 1_000.0) / 1_000.0);
+}
+
+#[test]
+fn what_was_never_declared_is_no_cost_of_zero() {
+    let mut scene = campaign(3);
+    scene.declare(v1::Declaration { costs: vec![cost(5_000.0, "")], ..declared() });
+    let kinds = [v1::RatioKind::CostPerConversion, v1::RatioKind::Roi];
+    for kind in kinds {
+        let one = |channel: &str| v1::Query { filters: vec![only("channel", channel)], ..ratio(kind, &[]) };
+        for (asked, told) in [
+            (ratio(kind, &["channel"]), "for single channels, only for the whole campaign"),
+            (ratio(kind, &["kind"]), "for single channels, only for the whole campaign"),
+            (one("whatsapp"), "for this channel, only for the whole campaign"),
+        ] {
+            let status = scene.ask(asked).unwrap_err();
+            assert_eq!(status.get_details_error_info().unwrap().reason, "COST_MISSING");
+            assert!(status.message().contains(told), "{}", status.message());
+        }
+    }
+
+    scene.declare(declared());
+    let told = |answer: &v1::QueryResponse| {
+        let notice = answer.notices.iter().find(|notice| notice.code == "COST_MISSING");
+        notice.map(|notice| notice.message.split(',').next().unwrap().to_owned())
+    };
+    for kind in kinds {
+        assert_eq!(told(&scene.ask(ratio(kind, &[])).unwrap()), None);
+        let by_channel = scene.ask(ratio(kind, &["channel"])).unwrap();
+        let labels: Vec<&str> = by_channel.ratios.iter().map(|row| row.labels[0].as_str()).collect();
+        assert_eq!(labels, ["whatsapp", "facebook"]);
+        assert_eq!(told(&by_channel).as_deref(), Some("no cost is declared for other"));
+
+        let after = scene.ask(v1::Query { range: days(1, 2), ..ratio(kind, &[]) }).unwrap();
+        assert_eq!((after.ratios.len(), told(&after).as_deref()), (0, Some("no cost is declared for this range")));
+        let daily = v1::Query { range: days(0, 2), granularity: v1::Granularity::Day.into(), ..ratio(kind, &[]) };
+        let daily = scene.ask(daily).unwrap();
+        assert!(daily.ratios[0].estimate.unwrap().value.is_some());
+        assert_eq!(daily.ratios[1].estimate, Some(v1::RatioEstimate::default()));
+        assert_eq!(told(&daily).as_deref(), Some("no cost is declared for some of these periods"));
+    }
+
+    scene.declare(v1::Declaration { costs: vec![cost(0.0, "")], ..declared() });
+    let free = scene.ask(ratio(v1::RatioKind::CostPerConversion, &[])).unwrap().ratios[0].estimate.unwrap();
+    assert_eq!(free.value, Some(0.0), "what the brand said was for nothing");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-// proto/tacita/v1/reporting.proto, SHA-256 de4e4eef4d2adc9bfbf49403547dd462058530e0c5ac5bd989bac4f603450e0b
+// proto/tacita/v1/reporting.proto, SHA-256 a4587ba02f54d83aa8f1b3d83aa83afd6844d6b4d5ce8b9a719b80550bcacdb0
 // What a brand may ask: totals with intervals (spec/reporting.md).
 //
 // Times are Unix seconds; days, weeks (from Monday) and months are those of UTC. Intervals are of 95 %. Every number of the service is
@@ -878,7 +878,7 @@ export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
  */
 export type RatioEstimate = Message<"tacita.v1.RatioEstimate"> & {
   /**
-   * Absent where the denominator cannot be told from zero: any ratio would fit.
+   * Absent where the denominator cannot be told from zero, so that any ratio would fit, or where no cost is declared.
    *
    * @generated from field: optional double value = 1;
    */
@@ -949,6 +949,8 @@ export type RatioRow = Message<"tacita.v1.RatioRow"> & {
   estimate?: RatioEstimate | undefined;
 
   /**
+   * Either is absent where it takes a cost and none is declared.
+   *
    * @generated from field: tacita.v1.Estimate numerator = 5;
    */
   numerator?: Estimate | undefined;
@@ -1075,7 +1077,7 @@ export const PrivacySchema: GenMessage<Privacy> = /*@__PURE__*/
 export type Notice = Message<"tacita.v1.Notice"> & {
   /**
    * NO_REPORTS, RANGE_AHEAD, DELETED, NOT_SETTLED, MEASURES_LEFT_OUT, LARGEST_OF_MANY, GROSS_REACH, BUCKET_VALUES,
-   * INFERRED_IS_A_BOUND, SUSPICIOUS_REPORTS, HIDDEN_WINDOWS, RETURNING_DEVICES.
+   * INFERRED_IS_A_BOUND, SUSPICIOUS_REPORTS, HIDDEN_WINDOWS, RETURNING_DEVICES, COST_MISSING.
    *
    * @generated from field: string code = 1;
    */
