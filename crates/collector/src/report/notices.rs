@@ -7,6 +7,7 @@ use super::{
     answer::{Answer, Unanswered},
     costs::DECLARE,
     fraction::Fractions,
+    merge::Slices,
     period::day_of,
 };
 
@@ -22,11 +23,15 @@ impl Answer<'_> {
         let mut say = |code: &str, message: String| notices.push(v1::Notice { code: code.to_owned(), message });
         let least = question.campaign.policy.reports_per_window;
         let needed = question.needed();
-        let reports: u64 = self.slices.values().map(|slices| slices.whole().reports).sum();
-        if self.whole.from > self.evidence.now {
+        let wholes = || self.slices.values().map(Slices::whole);
+        let reports: u64 = wholes().map(|whole| whole.reports).sum();
+        if needed.is_empty() {
+            let message = "this campaign has no measure yet, so nothing is counted: its operator creates them";
+            say("NO_MEASURES", message.to_owned());
+        } else if self.whole.from > self.evidence.now {
             let day = day_of(self.whole.from);
             say("RANGE_AHEAD", format!("the range begins on {day}, which has not come: nothing can be counted yet"));
-        } else if reports == 0 {
+        } else if reports == 0 && wholes().all(|whole| whole.hidden(least).is_none()) {
             say("NO_REPORTS", "nothing was counted in this range".to_owned());
         }
         let asked = question.span.whole();
@@ -85,14 +90,9 @@ impl Answer<'_> {
             say("INFERRED_IS_A_BOUND", message.to_owned());
         }
         for counted in &needed {
-            let hidden = self.slices.get(&counted.measure.id).and_then(|one| one.whole().hidden(least));
-            if let Some(v1::Hidden { windows, reports, reports_per_window, more_reports }) = hidden {
-                let name = &counted.measure.name;
-                let message = format!(
-                    "{windows} windows of {name} are hidden, {reports} reports in all: each has fewer than {reports_per_window}; \
-                     {more_reports} more reports show the next"
-                );
-                say("HIDDEN_WINDOWS", message);
+            let whole = self.slices.get(&counted.measure.id).map(Slices::whole);
+            if let Some((whole, hidden)) = whole.and_then(|whole| Some((whole, whole.hidden(least)?))) {
+                say("HIDDEN_WINDOWS", hidden_windows(counted.measure.name.as_str(), whole.reports == 0, hidden));
             }
             for fit in self.fits_of(counted)?.iter().filter(|fit| fit.suspicious) {
                 let (publisher, measure, finding) = (&fit.publisher, &counted.measure.name, &fit.finding);
@@ -102,6 +102,20 @@ impl Answer<'_> {
         }
         Ok(notices)
     }
+}
+
+/// What is left out of a measure, of which nothing else may be there.
+fn hidden_windows(measure: &str, nothing_shown: bool, hidden: v1::Hidden) -> String {
+    let v1::Hidden { windows, reports, reports_per_window: least, more_reports } = hidden;
+    let counted = |number: u64, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+    let (verb, next) = (if windows == 1 { "is" } else { "are" }, if nothing_shown { "first" } else { "next" });
+    format!(
+        "{} of {measure} {verb} hidden, {} in all: the campaign's policy shows a publisher's part of a window from {least} reports on \
+         (reports-per-window); {} in one would show the {next}",
+        counted(windows.into(), "window"),
+        counted(reports, "report"),
+        counted(more_reports, "more report"),
+    )
 }
 
 /// The first of many names, for a message.

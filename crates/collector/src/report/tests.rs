@@ -225,6 +225,14 @@ fn an_empty_range_and_one_ahead_are_zeroes_that_say_so() {
 }
 
 #[test]
+fn a_campaign_without_a_measure_says_that_and_not_that_nothing_came() {
+    let answer = Scene::at(&["daily"], 1).ask(query(&[], &["channel"])).unwrap();
+    let codes: Vec<&str> = answer.notices.iter().map(|notice| notice.code.as_str()).collect();
+    assert_eq!(codes, ["NO_MEASURES"]);
+    assert!(answer.notices[0].message.contains("has no measure yet"), "{answer:?}");
+}
+
+#[test]
 fn days_without_reports_are_rows_within_the_range_asked_for() {
     let (scene, _) = scene();
     let asked = v1::Query { range: days(0, 6), granularity: v1::Granularity::Day.into(), ..query(&["arrivals"], &[]) };
@@ -501,7 +509,19 @@ fn a_small_part_of_a_window_is_in_no_number_and_no_difference_of_two_tells_it() 
     let total = ask(&["channel"], v1::Granularity::Total);
     assert_eq!((total.measures[0].reports, total.measures[0].windows), (400, 1));
     assert_eq!(total.measures[0].hidden, Some(hidden(2, 169, 1)));
-    assert_eq!(total.notices.iter().filter(|notice| notice.code == "HIDDEN_WINDOWS").count(), 1);
+    let told = |answer: &v1::QueryResponse| {
+        let counts = |one: &&v1::Notice| ["NO_REPORTS", "HIDDEN_WINDOWS"].contains(&one.code.as_str());
+        answer.notices.iter().filter(counts).map(|one| one.message.clone()).collect::<Vec<_>>()
+    };
+    let [notice] = &told(&total)[..] else { panic!("{:?}", total.notices) };
+    assert!(notice.starts_with("2 windows of arrivals are hidden, 169 reports in all"), "{notice}");
+    assert!(notice.ends_with("; 1 more report in one would show the next"), "{notice}");
+    let all_hidden = scene.ask(v1::Query { range: days(1, 2), ..query(&["arrivals"], &[]) }).unwrap();
+    let [notice] = &told(&all_hidden)[..] else { panic!("something was counted: {:?}", all_hidden.notices) };
+    assert!(notice.starts_with("1 window of arrivals is hidden, 99 reports in all"), "{notice}");
+    assert!(notice.ends_with("; 1 more report in one would show the first"), "{notice}");
+    let nothing = scene.ask(v1::Query { range: days(5, 6), ..query(&["arrivals"], &[]) }).unwrap();
+    assert_eq!(told(&nothing), ["nothing was counted in this range"]);
 
     let by_day = ask(&[], v1::Granularity::Day);
     let of_day = |day: usize| (by_day.rows[day].reports, by_day.rows[day].hidden);
