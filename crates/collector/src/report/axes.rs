@@ -4,7 +4,7 @@
 //! `content`). Cells with the same labels on all axes asked for are one group, which becomes one row. The cell `none` has no labels and
 //! is in no group. The publisher is no axis of cells: every publisher has tallies of its own.
 
-use std::{borrow::Cow, cell::OnceCell, collections::HashMap, ops::Range, str::FromStr as _};
+use std::{borrow::Cow, cell::OnceCell, collections::HashMap, ops::Range, str::FromStr as _, sync::Arc};
 
 use tacita_dp::{CellIndex, Error, Leverage, Mechanism};
 use tacita_protocol::{
@@ -214,6 +214,20 @@ pub(crate) fn has_axis(counted: &CountedMeasure, name: &str) -> bool {
     let dimensions = counted.measure.domain.dimensions();
     let has = |source: &&str| dimensions.iter().any(|dimension| dimension.name.as_str() == *source);
     name == PUBLISHER || sources(name).iter().all(has)
+}
+
+/// Every axis that some of the measures have.
+pub(crate) fn axes_of(all: &[Arc<CountedMeasure>]) -> Vec<String> {
+    let own = all.iter().flat_map(|counted| dimension_names(counted));
+    let derived = [KIND, CATEGORY, ANALYTICS].map(str::to_owned);
+    let derived = derived.into_iter().filter(|name| all.iter().any(|counted| has_axis(counted, name)));
+    let mut axes: Vec<String> = Vec::new();
+    for name in own.chain(derived).chain([PUBLISHER.to_owned()]) {
+        if !axes.contains(&name) {
+            axes.push(name);
+        }
+    }
+    axes
 }
 
 /// The labels of a cell, as one.

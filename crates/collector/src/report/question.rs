@@ -7,7 +7,7 @@ use tacita_protocol::id::PublisherId;
 use tonic::Status;
 
 use super::{
-    axes::{ANALYTICS, CATEGORY, KIND, LabelFilter, PUBLISHER, dimension_names, has_axis},
+    axes::{ANALYTICS, CATEGORY, KIND, LabelFilter, PUBLISHER, axes_of, dimension_names, has_axis},
     funnel,
     period::{Granularity, Span},
     ratio::{Ratio, Side, resolve},
@@ -212,10 +212,27 @@ impl Demand<'_> {
         self.missing_axis(counted).is_none() && self.is_fine_enough(counted)
     }
 
-    fn missing_axis(&self, counted: &CountedMeasure) -> Option<&str> {
+    /// The axes that a measure must have: those to group by, then those to filter.
+    fn wanted(&self) -> impl Iterator<Item = &str> {
         let filtered = self.filters.iter().map(|filter| &filter.dimension);
-        let mut wanted = self.grouping.axes().iter().chain(filtered);
-        wanted.find(|name| !has_axis(counted, name)).map(String::as_str)
+        self.grouping.axes().iter().chain(filtered).map(String::as_str)
+    }
+
+    fn missing_axis(&self, counted: &CountedMeasure) -> Option<&str> {
+        self.wanted().find(|name| !has_axis(counted, name))
+    }
+
+    fn field_of(&self, axis: &str) -> &'static str {
+        if self.grouping.axes().iter().any(|name| name == axis) { "group_by" } else { "filters" }
+    }
+
+    /// The refusal of an axis that none of the campaign's measures has.
+    pub(crate) fn unknown_axis(&self, all: &[Arc<CountedMeasure>]) -> Option<Status> {
+        let is_unknown = |name: &&str| !all.is_empty() && !all.iter().any(|counted| has_axis(counted, name));
+        let unknown = self.wanted().find(is_unknown)?;
+        let (name, known) = (unknown.chars().take(80).collect::<String>(), axes_of(all).join(", "));
+        let message = format!("no measure of this campaign has a dimension '{name}': there are {known}");
+        Some(refusal::invalid_because("NO_SUCH_DIMENSION", self.field_of(unknown), message))
     }
 
     fn is_fine_enough(&self, counted: &CountedMeasure) -> bool {
@@ -231,10 +248,9 @@ impl Demand<'_> {
         }
     }
 
-    fn check(&self, counted: &CountedMeasure) -> Result<(), Status> {
+    pub(crate) fn check(&self, counted: &CountedMeasure) -> Result<(), Status> {
         let name = &counted.measure.name;
         if let Some(missing) = self.missing_axis(counted) {
-            let grouped = self.grouping.axes().iter().any(|axis| axis == missing);
             let known = dimension_names(counted).join(", ");
             let axis: String = missing.chars().take(80).collect();
             let derived = match missing {
@@ -244,8 +260,7 @@ impl Demand<'_> {
                 _ => "",
             };
             let message = format!("measure '{name}' has no dimension '{axis}'{derived}: it has {known}, and publisher");
-            let field = if grouped { "group_by" } else { "filters" };
-            return Err(refusal::invalid_because("NO_SUCH_DIMENSION", field, message));
+            return Err(refusal::invalid_because("NO_SUCH_DIMENSION", self.field_of(missing), message));
         }
         if !self.is_fine_enough(counted) {
             let hours = f64::from(counted.measure.window.seconds()) / 3_600.0;

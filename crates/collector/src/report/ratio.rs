@@ -98,6 +98,9 @@ impl Choice<'_> {
     }
 
     fn missing(&self, event: Event, axes: &[&str]) -> Status {
+        if let Some(unknown) = self.demand.unknown_axis(self.all) {
+            return unknown;
+        }
         let filtered = self.demand.filters.iter().map(|filter| filter.dimension.as_str());
         let grouped = self.demand.grouping.axes().iter().map(String::as_str);
         let mut wanted: Vec<&str> = axes.iter().copied().chain(grouped).chain(filtered).collect();
@@ -220,23 +223,49 @@ pub(crate) fn resolve(
 
 /// The next generation's shares, or arrivals, over this one's arrivals.
 fn by_generation(choice: &Choice<'_>, asked: &v1::RatioRequest) -> Result<Vec<Ratio>, Status> {
+    let name = name_of(choice.kind);
+    let filtered = choice.demand.filters.iter().any(|filter| filter.dimension == Dimension::GENERATION);
+    if filtered || choice.demand.grouping.axes().iter().any(|axis| axis == Dimension::GENERATION) {
+        let field = if filtered { "filters" } else { "group_by" };
+        let problem = format!("{name} has a row for each generation already: leave 'generation' out");
+        return Err(refusal::invalid(field, problem));
+    }
     let arrivals = choice.require(Event::Arrival, &[Dimension::GENERATION])?;
     let above = match choice.kind {
         v1::RatioKind::GenerationGrowth => arrivals.clone(),
         _ => choice.require(Event::Share, &[Dimension::GENERATION])?,
     };
-    let (known, next) = (generations(&arrivals), generations(&above));
-    let ratio = |number: &String| {
-        let after = (u32::from_str(number).ok()? + 1).to_string();
+    let ratios = for_each_generation(asked, &name, (&above, 1), &arrivals);
+    if ratios.is_empty() {
+        let (one, other) = (&arrivals.measure.name, &above.measure.name);
+        let message = format!(
+            "{name} needs a generation of measure '{one}' and the next one of measure '{other}', and there are no such two: have the \
+             campaign's operator create measures that tell apart generation=0,1,2,3,4,5,6,7"
+        );
+        return Err(refusal::failed_precondition("MEASURE_MISSING", message));
+    }
+    Ok(ratios)
+}
+
+/// For each generation of `below`, the cells of `above` so many generations further, where it lists that one, over those of `below`.
+fn for_each_generation(
+    asked: &v1::RatioRequest,
+    name: &str,
+    (above, further): (&Arc<CountedMeasure>, u32),
+    below: &Arc<CountedMeasure>,
+) -> Vec<Ratio> {
+    let listed = generations(above);
+    let ratio = |number: String| {
+        let other = u32::from_str(&number).ok()?.checked_add(further)?.to_string();
         Some(Ratio {
             asked: asked.clone(),
-            name: name_of(choice.kind),
-            prefix: vec![number.clone()],
-            numerator: Side::Count(above.clone(), next.contains(&after).then(|| generation(&after))?),
-            denominator: Side::Count(arrivals.clone(), generation(number)),
+            name: name.to_owned(),
+            numerator: Side::Count(above.clone(), listed.contains(&other).then(|| generation(&other))?),
+            denominator: Side::Count(below.clone(), generation(&number)),
+            prefix: vec![number],
         })
     };
-    Ok(known.iter().filter_map(ratio).collect())
+    generations(below).into_iter().filter_map(ratio).collect()
 }
 
 fn custom(asked: &v1::RatioRequest, all: &[Arc<CountedMeasure>], demand: &Demand<'_>) -> Result<Ratio, Status> {
@@ -259,10 +288,6 @@ fn custom(asked: &v1::RatioRequest, all: &[Arc<CountedMeasure>], demand: &Demand
             format!("give a custom ratio a name of 1 to {} bytes", Dimension::MAX_LABEL),
         ));
     }
-    if let Some(unfit) = ratio.measures().find(|counted| !demand.is_met_by(counted)) {
-        let name = &unfit.measure.name;
-        let problem = format!("measure '{name}' cannot be grouped and filtered so, or its windows are too long");
-        return Err(refusal::invalid_because("NO_SUCH_DIMENSION", "ratios", problem));
-    }
+    ratio.measures().try_for_each(|counted| demand.check(counted))?;
     Ok(ratio)
 }

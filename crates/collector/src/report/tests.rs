@@ -384,6 +384,35 @@ fn a_part_of_a_whole_has_a_narrower_interval_than_a_ratio_of_strangers() {
 }
 
 #[test]
+fn what_a_ratio_cannot_be_told_by_is_named_with_what_there_is() {
+    let scene = campaign(3);
+    let refused = |query: v1::Query| {
+        let status = scene.ask(query).unwrap_err();
+        (status.get_details_error_info().unwrap().reason, status.message().to_owned())
+    };
+    let unknown =
+        "no measure of this campaign has a dimension 'nope': there are channel, generation, value, kind, publisher";
+    let filtered = v1::Query { filters: vec![only("nope", "x")], ..ratio(v1::RatioKind::DarkShare, &[]) };
+    for (field, query) in [("group_by", ratio(v1::RatioKind::DarkShare, &["nope"])), ("filters", filtered)] {
+        assert_eq!(refused(query), ("NO_SUCH_DIMENSION".into(), format!("{field}: {unknown}")));
+    }
+    let (reason, said) = refused(ratio(v1::RatioKind::DarkShare, &["value"]));
+    assert!(reason == "MEASURE_MISSING" && said.contains("event share that tells apart kind, value"), "{said}");
+
+    for kind in [v1::RatioKind::GenerationGrowth, v1::RatioKind::ResharesPerArrival] {
+        let filtered = v1::Query { filters: vec![only("generation", "1")], ..ratio(kind, &[]) };
+        for query in [ratio(kind, &["generation"]), filtered] {
+            let (reason, said) = refused(query);
+            assert!(reason == "INVALID_FIELD" && said.contains("a row for each generation already"), "{said}");
+        }
+    }
+    let mut scene = Scene::at(&["daily"], 1);
+    scene.measure("arrivals", v1::Event::Arrival, &["generation=0,2"], 4.0);
+    let status = scene.ask(ratio(v1::RatioKind::GenerationGrowth, &[])).unwrap_err();
+    assert!(status.message().contains("there are no such two"), "{}", status.message());
+}
+
+#[test]
 fn a_ratio_over_next_to_nothing_is_not_estimable_and_says_what_it_takes() {
     let scene = campaign(3);
     let answer = scene.ask(ratio(v1::RatioKind::ConversionRate, &["channel"])).unwrap();
