@@ -8,7 +8,7 @@ use std::{borrow::Cow, cell::OnceCell, collections::HashMap, ops::Range, str::Fr
 
 use tacita_dp::{CellIndex, Error, Leverage, Mechanism};
 use tacita_protocol::{
-    channel::Channel,
+    channel::{Channel, Grade},
     domain::{Dimension, Domain, Values},
 };
 use tonic::Status;
@@ -357,6 +357,23 @@ fn no_label(counted: &CountedMeasure, axis: &Axis<'_>, filter: &LabelFilter, val
         shown.join(", ")
     );
     refusal::not_found("NO_SUCH_LABEL", message)
+}
+
+/// Of each cell, by its number, whether a device can report it. Arrivals without evidence have a channel of their own for each of the two
+/// grades (spec/channels.md §2), so that with both dimensions most of their cells are none that can be.
+pub(crate) fn possible_cells(counted: &CountedMeasure) -> Vec<bool> {
+    let size = counted.mechanism.domain();
+    let Some(axis) = Axis::own(counted, &[Dimension::CHANNEL, Dimension::GRADE]) else {
+        return vec![true; size.cells().len()];
+    };
+    let can_be = |labels: &[Cow<'_, str>]| {
+        let same = |channel: Channel, grade: Grade| (labels[0] == channel.name()) == (labels[1] == grade.name());
+        let is = same(Channel::INFERRED, Grade::Inferred) && same(Channel::DIRECT, Grade::Direct);
+        if is { "is" } else { "cannot be" }
+    };
+    let coarser = axis.coarser(|labels| can_be(labels).into(), vec!["cannot be".into(), "is".into()]);
+    let axis = Axis { coarser: Some(coarser), ..axis };
+    std::iter::once(true).chain(size.cells().skip(1).map(|cell| axis.of(cell.get()) == 1)).collect()
 }
 
 /// What `worth` says of each cell's label on the dimension `name`, by the cell's number; 0 for `none`.

@@ -8,7 +8,7 @@ use tacita_protocol::{domain::Dimension, id::PublisherId};
 
 use super::{
     answer::{Answer, Unanswered},
-    axes::{Groups, LabelFilter, worth_of_cells},
+    axes::{Groups, LabelFilter, possible_cells, worth_of_cells},
     costs,
     histograms::Histograms,
     merge::Slices,
@@ -23,12 +23,21 @@ pub(crate) struct Fractions<'a> {
     ratio: &'a Ratio,
     numerator: Part<'a>,
     denominator: Part<'a>,
-    /// Labels of each group, and its place on either side.
-    groups: Vec<(Vec<String>, usize, usize)>,
-    /// The groups that have no row, since no cost was declared for them anywhere in the range.
-    without_cost: Vec<String>,
+    groups: Vec<Pair>,
+    untold: Untold,
     publishers: Vec<Option<PublisherId>>,
     per_period: usize,
+}
+
+/// The labels of a group, and its place on either side.
+type Pair = (Vec<String>, usize, usize);
+
+/// Groups that have no row.
+pub(crate) struct Untold {
+    /// Nothing that is counted can change the ratio: all of the denominator stands above the line, or nothing of it.
+    pub(crate) fixed: Vec<String>,
+    /// No cost was declared for them anywhere in the range.
+    pub(crate) without_cost: Vec<String>,
 }
 
 /// A side with its groups of cells.
@@ -132,6 +141,38 @@ impl<'a> Part<'a> {
     }
 }
 
+/// The groups that both sides have, and those of one measure whose ratio is fixed.
+fn pair(numerator: &Part<'_>, denominator: &Part<'_>) -> (Vec<Pair>, Vec<String>) {
+    let (above, below) = match (numerator.labels(), denominator.labels()) {
+        (Some(above), Some(below)) => (above, below),
+        // A cost stands beside every group of the other side.
+        (Some(only), None) | (None, Some(only)) => {
+            return (only.into_iter().enumerate().map(|(place, labels)| (labels, place, place)).collect(), Vec::new());
+        }
+        (None, None) => return (Vec::new(), Vec::new()),
+    };
+    let places: HashMap<Vec<String>, usize> = above.into_iter().zip(0..).collect();
+    let whole = denominator
+        .counted()
+        .filter(|whole| numerator.counted().is_some_and(|part| part.measure.id == whole.measure.id));
+    let possible = whole.map(possible_cells);
+    let is_fixed = |above: usize, below: usize| {
+        let Some(possible) = &possible else { return false };
+        let told = |cell: &&CellIndex| possible[cell.get() as usize];
+        let mut part = numerator.cells(above).iter().filter(told).peekable();
+        part.peek().is_none() || part.eq(denominator.cells(below).iter().filter(told))
+    };
+    let (mut groups, mut fixed) = (Vec::new(), Vec::new());
+    for (place, labels) in below.into_iter().enumerate() {
+        match places.get(&labels) {
+            Some(&above) if !is_fixed(above, place) => groups.push((labels, above, place)),
+            None if whole.is_none() => {}
+            _ => fixed.push(labels.join(" × ")),
+        }
+    }
+    (groups, fixed)
+}
+
 /// What a conversion in a bucket is worth: as declared, else the middle, else the lower end of an open bucket, else nothing.
 fn worth(declaration: &Declaration, bucket: &str) -> f64 {
     if let Some((_, value)) = declaration.bucket_values.iter().find(|(label, _)| label == bucket) {
@@ -148,21 +189,7 @@ impl<'a> Fractions<'a> {
     pub(crate) fn new(answer: &'a Answer<'a>, ratio: &'a Ratio) -> Result<Self, Unanswered> {
         let numerator = Part::new(answer, &ratio.numerator)?;
         let denominator = Part::new(answer, &ratio.denominator)?;
-        let mut groups: Vec<(Vec<String>, usize, usize)> = match (numerator.labels(), denominator.labels()) {
-            (Some(above), Some(below)) => {
-                let places: HashMap<Vec<String>, usize> = above.into_iter().zip(0..).collect();
-                let both = |(place, labels): (usize, Vec<String>)| {
-                    let above = *places.get(&labels)?;
-                    Some((labels, above, place))
-                };
-                below.into_iter().enumerate().filter_map(both).collect()
-            }
-            // A cost stands beside every group of the other side.
-            (Some(only), None) | (None, Some(only)) => {
-                only.into_iter().enumerate().map(|(place, labels)| (labels, place, place)).collect()
-            }
-            (None, None) => Vec::new(),
-        };
+        let (mut groups, fixed) = pair(&numerator, &denominator);
         let mut without_cost = Vec::new();
         if ratio.is_of_cost() {
             groups.retain(|(labels, ..)| {
@@ -173,14 +200,25 @@ impl<'a> Fractions<'a> {
                 known
             });
         }
+        let untold = Untold { fixed, without_cost };
         let publishers = answer.publishers();
         let per_period = groups.len().saturating_mul(publishers.len()).min(answer.question.top.unwrap_or(usize::MAX));
-        Ok(Self { answer, ratio, numerator, denominator, groups, without_cost, publishers, per_period })
+        Ok(Self { answer, ratio, numerator, denominator, groups, untold, publishers, per_period })
     }
 
-    /// The groups that have no row, since no cost was declared for them anywhere in the range.
-    pub(crate) fn without_cost(&self) -> &[String] {
-        &self.without_cost
+    /// The groups that have no row, though they were asked for.
+    pub(crate) fn untold(&self) -> &Untold {
+        &self.untold
+    }
+
+    /// What rows call the ratio.
+    pub(crate) fn name(&self) -> &str {
+        &self.ratio.name
+    }
+
+    /// Whether no group has a row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {

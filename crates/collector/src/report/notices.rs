@@ -69,10 +69,7 @@ impl Answer<'_> {
                            width of the buckets";
             say("BUCKET_VALUES", message.to_owned());
         }
-        let mut without_cost: Vec<&str> =
-            fractions.iter().flat_map(Fractions::without_cost).map(String::as_str).collect();
-        without_cost.sort_unstable();
-        without_cost.dedup();
+        let without_cost = distinct(fractions.iter().flat_map(|one| &one.untold().without_cost));
         let of_what = match without_cost[..] {
             [] if rows.iter().any(|row| row.numerator.is_none() || row.denominator.is_none()) => {
                 "some of these periods"
@@ -83,6 +80,24 @@ impl Answer<'_> {
         };
         if !of_what.is_empty() {
             say("COST_MISSING", format!("no cost is declared for {of_what}, so no ratio is told of it: {DECLARE}"));
+        }
+        for name in distinct(fractions.iter().map(Fractions::name)) {
+            let of_name = || fractions.iter().filter(|one| one.name() == name);
+            let fixed = distinct(of_name().flat_map(|one| &one.untold().fixed));
+            let of_what = match fixed[..] {
+                [] => None,
+                [""] => Some(String::new()),
+                _ => Some(format!(" for {}", some_of(&fixed))),
+            };
+            if let Some(of_what) = of_what {
+                let message = format!(
+                    "{name} is not told{of_what}: what is asked for holds all that it divides by above the line, or nothing of it, so \
+                     that it is 1 or 0 whatever was counted"
+                );
+                say("FIXED_RATIO", message);
+            } else if of_name().all(|one| one.is_empty() && one.untold().without_cost.is_empty()) {
+                say("NO_COMMON_GROUP", format!("{name} has no row: nothing that is asked for has both of its sides"));
+            }
         }
         if kinds.clone().any(|kind| kind == v1::RatioKind::DirectInferred) {
             let message =
@@ -116,6 +131,14 @@ fn hidden_windows(measure: &str, nothing_shown: bool, hidden: v1::Hidden) -> Str
         counted(reports, "report"),
         counted(more_reports, "more report"),
     )
+}
+
+/// Names, each once.
+fn distinct<'n>(names: impl Iterator<Item = &'n (impl AsRef<str> + ?Sized + 'n)>) -> Vec<&'n str> {
+    let mut names: Vec<&str> = names.map(AsRef::as_ref).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The first of many names, for a message.

@@ -413,6 +413,46 @@ fn what_a_ratio_cannot_be_told_by_is_named_with_what_there_is() {
 }
 
 #[test]
+fn a_ratio_that_the_question_itself_fixes_is_not_told_as_if_it_were_found() {
+    let (scene, _) = scene();
+    let notice = |answer: &v1::QueryResponse, code: &str| {
+        let said = answer.notices.iter().find(|notice| notice.code == code);
+        said.unwrap_or_else(|| panic!("no {code}: {:?}", answer.notices)).message.clone()
+    };
+    let under = |kind, dimension: &str, value: &str| {
+        scene.ask(v1::Query { filters: vec![only(dimension, value)], ..ratio(kind, &[]) }).unwrap()
+    };
+    for (kind, channel) in [
+        (v1::RatioKind::DirectConfirmed, "whatsapp"),
+        (v1::RatioKind::DirectConfirmed, "direct"),
+        (v1::RatioKind::DirectInferred, "inferred"),
+        (v1::RatioKind::DirectInferred, "whatsapp"),
+    ] {
+        let answer = under(kind, "channel", channel);
+        assert!(answer.ratios.is_empty(), "{channel}: {:?}", answer.ratios);
+        assert!(notice(&answer, "FIXED_RATIO").contains("is not told: "), "{:?}", answer.notices);
+    }
+    assert!(scene.ask(ratio(v1::RatioKind::DirectConfirmed, &["publisher"])).unwrap().ratios.len() == 2);
+
+    let scene = campaign(3);
+    let by_kind = scene.ask(ratio(v1::RatioKind::DarkShare, &["kind"])).unwrap();
+    assert!(by_kind.ratios.is_empty(), "{:?}", by_kind.ratios);
+    assert!(notice(&by_kind, "FIXED_RATIO").starts_with("dark_share is not told for other, private, public: "));
+    let two = v1::Filter { values: vec!["whatsapp".into(), "facebook".into()], ..only("channel", "") };
+    let two = scene.ask(v1::Query { filters: vec![two], ..ratio(v1::RatioKind::DarkShare, &[]) }).unwrap();
+    assert!(two.ratios[0].estimate.unwrap().value.unwrap() < 1.0 && two.notices.is_empty(), "{two:?}");
+
+    let mut scene = Scene::at(&["daily"], 1);
+    scene.measure("shares", v1::Event::Share, &["channel=whatsapp,sms"], 4.0);
+    scene.measure("arrivals", v1::Event::Arrival, &["channel=search,direct"], 4.0);
+    let asked = v1::Query { range: days(0, 1), ..ratio(v1::RatioKind::ConversionRate, &["channel"]) };
+    assert!(scene.ask(asked.clone()).unwrap_err().message().contains("event conversion"));
+    scene.measure("conversions", v1::Event::Conversion, &["channel=whatsapp,sms"], 4.0);
+    let strangers = scene.ask(asked).unwrap();
+    assert!(notice(&strangers, "NO_COMMON_GROUP").starts_with("conversion_rate has no row"));
+}
+
+#[test]
 fn a_ratio_over_next_to_nothing_is_not_estimable_and_says_what_it_takes() {
     let scene = campaign(3);
     let answer = scene.ask(ratio(v1::RatioKind::ConversionRate, &["channel"])).unwrap();

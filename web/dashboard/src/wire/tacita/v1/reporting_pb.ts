@@ -1,4 +1,4 @@
-// proto/tacita/v1/reporting.proto, SHA-256 5afb00d6dbdc4aae04d10622f8c407e4673ad81cfeb3dc951342d69811db4b6f
+// proto/tacita/v1/reporting.proto, SHA-256 202ffe4a89882fe5751ce2d82bedca71bcc585df9f20a1fa988a792ac9010723
 // What a brand may ask: totals with intervals (spec/reporting.md).
 //
 // Times are Unix seconds; days, weeks (from Monday) and months are those of UTC. Intervals are of 95 %. Every number of the service is
@@ -1077,7 +1077,8 @@ export const PrivacySchema: GenMessage<Privacy> = /*@__PURE__*/
 export type Notice = Message<"tacita.v1.Notice"> & {
   /**
    * NO_MEASURES, NO_REPORTS, RANGE_AHEAD, DELETED, NOT_SETTLED, MEASURES_LEFT_OUT, LARGEST_OF_MANY, GROSS_REACH, BUCKET_VALUES,
-   * INFERRED_IS_A_BOUND, SUSPICIOUS_REPORTS, HIDDEN_WINDOWS, RETURNING_DEVICES, COST_MISSING.
+   * INFERRED_IS_A_BOUND, SUSPICIOUS_REPORTS, HIDDEN_WINDOWS, RETURNING_DEVICES, COST_MISSING, FIXED_RATIO,
+   * NO_COMMON_GROUP.
    *
    * @generated from field: string code = 1;
    */
