@@ -115,8 +115,8 @@ fn table_json_csv_and_picture_are_one_answer() {
     assert_eq!(text.contains("the difference is more than noise"), differs, "{text}");
     assert!(stage.complaint(&["--over", "channel=sms"]).contains("--measure"));
     assert_eq!(stage.report(&["--alerts"]), "nothing surged\n");
-    let funnel = stage.complaint(&["--funnel"]);
-    assert!(funnel.contains("needs a measure of event conversion"), "{funnel}");
+    let funnel = stage.report(&["--funnel"]);
+    assert!(funnel.contains("conversions are left out: a funnel needs a measure of event conversion"), "{funnel}");
     assert!(stage.complaint(&["--by", "weather"]).contains("no dimension 'weather'"));
     assert!(stage.complaint(&["--measure", "nothing"]).contains("it has arrivals, shares"));
     assert!(stage.complaint(&["--compare", "previous"]).contains("--from and --to"));

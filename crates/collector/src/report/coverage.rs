@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use tacita_proto::v1;
 
-use super::{
-    funnel,
-    scene::{Scene, query, ratio},
-};
+use super::scene::{Scene, query, ratio};
 
 const CHANNELS: [&str; 4] = ["whatsapp", "sms", "facebook", "x"];
 /// Shares by channel and generation, of one publisher.
@@ -171,13 +168,8 @@ fn costs(scene: &Scene, score: &mut Score) {
 }
 
 fn funnels(scene: &Scene, score: &mut Score) {
-    let kinds = [v1::RatioKind::ArrivalsPerShare, v1::RatioKind::ConversionRate];
-    let request = |kind: v1::RatioKind| v1::RatioRequest { kind: kind.into(), custom: None };
-    let asked = v1::Query { ratios: kinds.map(request).to_vec(), ..query(&[], &["channel"]) };
-    let mut question = scene.question(asked).unwrap();
-    question.make_funnel();
-    let answer = scene.answer(&question, |answer| Ok(answer.page(1_000, "")?)).unwrap();
-    for group in funnel::steps(answer).groups {
+    let told = scene.funnel(v1::GetFunnelRequest { group_by: "channel".into(), ..Default::default() }).unwrap();
+    for group in told.groups {
         let place = channel(&group.label);
         let (shares, arrivals, conversions) = (sum(&SHARES[place]), sum(&ARRIVALS[place]), sum(&CONVERSIONS[place]));
         for (ratio, truth) in [
@@ -187,6 +179,12 @@ fn funnels(scene: &Scene, score: &mut Score) {
         ] {
             note(score, "funnel steps", ratio.map_or((None, None), |one| (one.low, one.high)), truth);
         }
+    }
+    for one in told.generations {
+        let number = one.generation as usize;
+        let truth = generation(&ARRIVALS, number) / generation(&SHARES, number);
+        let ratio = one.arrivals_per_share;
+        note(score, "arrivals per share of a generation", ratio.map_or((None, None), |one| (one.low, one.high)), truth);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is asked, checked against the catalogue: names become things, and what cannot be answered is refused with the remedy.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use tacita_proto::v1;
 use tacita_protocol::id::PublisherId;
@@ -8,7 +8,6 @@ use tonic::Status;
 
 use super::{
     axes::{ANALYTICS, CATEGORY, KIND, LabelFilter, PUBLISHER, axes_of, dimension_names, has_axis},
-    funnel,
     period::{Granularity, Span},
     ratio::{Ratio, Side, resolve},
 };
@@ -90,19 +89,15 @@ impl Grouping {
 
 impl Question {
     /// Reads a query of a campaign that the caller may see.
-    pub(crate) fn read(catalogue: &Catalogue, campaign: &Arc<Campaign>, query: v1::Query) -> Result<Self, Status> {
-        let name = catalogue.full_name(campaign);
-        let span = Span::read(query.range, "range")?;
-        let granularity = Granularity::read(query.granularity)?;
-        let grouping = Grouping::read(query.group_by)?;
-        let filters = read_filters(query.filters)?;
+    pub(crate) fn read(catalogue: &Catalogue, campaign: &Arc<Campaign>, mut query: v1::Query) -> Result<Self, Status> {
+        let (names, asked) = (mem::take(&mut query.measures), mem::take(&mut query.ratios));
+        check_number("measures", names.len())?;
+        check_number("ratios", asked.len())?;
+        let frame = Self::frame(catalogue, campaign, query)?;
         let all: Vec<Arc<CountedMeasure>> = catalogue.measures_of(campaign.id).cloned().collect();
-        check_number("measures", query.measures.len())?;
-        check_number("ratios", query.ratios.len())?;
-        let named = named_measures(&name, &all, &query.measures)?;
-        let demand = Demand { grouping: &grouping, filters: &filters, granularity };
-        let ratios = query
-            .ratios
+        let named = named_measures(&frame.name, &all, &names)?;
+        let demand = frame.demand();
+        let ratios = asked
             .into_iter()
             .map(|asked| resolve(asked, &all, &named, &demand, campaign))
             .collect::<Result<Vec<_>, _>>()?
@@ -114,38 +109,42 @@ impl Question {
             (true, true) => demand.those_that_can(all.clone())?,
         };
         measures.iter().try_for_each(|counted| demand.check(counted))?;
+        Ok(Self { measures, ratios, left_out, ..frame })
+    }
+
+    /// Reads all of a query but what it counts.
+    pub(crate) fn frame(catalogue: &Catalogue, campaign: &Arc<Campaign>, query: v1::Query) -> Result<Self, Status> {
+        let span = Span::read(query.range, "range")?;
+        let granularity = Granularity::read(query.granularity)?;
+        let grouping = Grouping::read(query.group_by)?;
+        let filters = read_filters(query.filters)?;
         Ok(Self {
             publishers: publishers(catalogue, campaign, &filters)?,
             campaign: campaign.clone(),
-            name,
-            measures,
-            ratios,
+            name: catalogue.full_name(campaign),
+            measures: Vec::new(),
+            ratios: Vec::new(),
             span,
             granularity,
             shift: read_comparison(query.compare, span)?,
             grouping,
             filters,
             top: usize::try_from(query.top).ok().filter(|&top| top > 0),
-            left_out,
+            left_out: Vec::new(),
         })
     }
 
-    /// Turns arrivals per share and the conversion rate into the steps of one funnel: its arrivals are those by shared links in both.
-    pub(crate) fn make_funnel(&mut self) {
-        let [first, second, ..] = self.ratios.as_slice() else { return };
-        let (arrivals, shares, conversions) =
-            (first.numerator.clone(), first.denominator.clone(), second.numerator.clone());
-        let step = |name: &str, numerator: &Side, denominator: &Side| Ratio {
-            name: name.to_owned(),
-            numerator: numerator.clone(),
-            denominator: denominator.clone(),
-            ..first.clone()
-        };
-        self.ratios = vec![
-            step(funnel::ARRIVALS_PER_SHARE, &arrivals, &shares),
-            step(funnel::CONVERSIONS_PER_ARRIVAL, &conversions, &arrivals),
-            step(funnel::CONVERSIONS_PER_SHARE, &conversions, &shares),
-        ];
+    /// Asks for the total of some cells of a measure.
+    pub(crate) fn ask_count(&mut self, side: &Side) {
+        if let Side::Count(counted, own) = side {
+            self.measures = vec![counted.clone()];
+            self.filters.extend(own.iter().cloned());
+        }
+    }
+
+    /// What it asks of a measure.
+    pub(crate) fn demand(&self) -> Demand<'_> {
+        Demand { grouping: &self.grouping, filters: &self.filters, granularity: self.granularity }
     }
 
     /// Every measure that the answer rests on, once.

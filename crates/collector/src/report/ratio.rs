@@ -12,8 +12,9 @@ use tonic::Status;
 
 use super::{
     analytics::DIRECT,
-    axes::{ANALYTICS, KIND, LabelFilter, PUBLISHER, has_axis},
+    axes::{ANALYTICS, Groups, KIND, LabelFilter, PUBLISHER, has_axis},
     costs,
+    period::Granularity,
     question::{Demand, Grouping, measure_named, read_filters},
 };
 use crate::{
@@ -45,12 +46,60 @@ pub(crate) struct Ratio {
 }
 
 impl Side {
+    /// Refused where the question names a label that the measure has not, though another may.
+    fn with_known_labels(self, demand: &Demand<'_>, campaign: &Campaign) -> Result<Self, Status> {
+        if let Self::Count(counted, own) | Self::Profit(counted, own) = &self {
+            let filters: Vec<LabelFilter> = demand.filters.iter().chain(own).cloned().collect();
+            Groups::new(counted, &campaign.declaration, demand.grouping.axes(), &filters)?;
+        }
+        Ok(self)
+    }
+
     pub(crate) fn measure(&self) -> Option<&Arc<CountedMeasure>> {
         match self {
             Self::Count(counted, _) | Self::Profit(counted, _) => Some(counted),
             Self::Cost => None,
         }
     }
+}
+
+/// The steps of a funnel: shares, arrivals by shared links, conversions; or why one cannot be told as the question asks.
+pub(crate) fn steps(
+    all: &[Arc<CountedMeasure>],
+    demand: &Demand<'_>,
+    campaign: &Campaign,
+) -> [(&'static str, Result<Side, Status>); 3] {
+    let choice = Choice { name: "a funnel", all, named: &[], demand };
+    [
+        ("shares", choice.count(Event::Share, Vec::new())),
+        ("arrivals", choice.shared_arrivals()),
+        ("conversions", choice.count(Event::Conversion, Vec::new())),
+    ]
+    .map(|(name, side)| (name, side.and_then(|side| side.with_known_labels(demand, campaign))))
+}
+
+/// What becomes of links from generation to generation: growth, and where shares tell generations too, re-shares per arrival and arrivals per
+/// share.
+pub(crate) fn of_generations(
+    all: &[Arc<CountedMeasure>],
+    demand: &Demand<'_>,
+    campaign: &Campaign,
+) -> Result<Vec<Ratio>, Status> {
+    let choice = Choice { name: "a funnel by generation", all, named: &[], demand };
+    let find = |event| {
+        let counted = choice.require(event, &[Dimension::GENERATION])?;
+        Side::Count(counted.clone(), Vec::new()).with_known_labels(demand, campaign)?;
+        Ok::<_, Status>(counted)
+    };
+    let asked = |kind: v1::RatioKind| v1::RatioRequest { kind: kind.into(), custom: None };
+    let arrivals = find(Event::Arrival)?;
+    let mut ratios = for_each_generation(&asked(v1::RatioKind::GenerationGrowth), (&arrivals, 1), &arrivals);
+    if let Ok(shares) = find(Event::Share) {
+        let reshares = asked(v1::RatioKind::ResharesPerArrival);
+        ratios.extend(for_each_generation(&reshares, (&shares, 1), &arrivals));
+        ratios.extend(for_each_generation(&asked(v1::RatioKind::ArrivalsPerShare), (&arrivals, 0), &shares));
+    }
+    Ok(ratios)
 }
 
 impl Ratio {
@@ -72,7 +121,8 @@ pub(crate) fn name_of(kind: v1::RatioKind) -> String {
 
 /// The measures of a campaign that a ratio may be of.
 struct Choice<'a> {
-    kind: v1::RatioKind,
+    /// What is to be told.
+    name: &'a str,
     all: &'a [Arc<CountedMeasure>],
     named: &'a [Arc<CountedMeasure>],
     demand: &'a Demand<'a>,
@@ -111,10 +161,13 @@ impl Choice<'_> {
             true => String::new(),
             false => format!(" that tells apart {}", wanted.join(", ")),
         };
+        let fine_enough = match self.demand.granularity {
+            Granularity::Total => "",
+            _ => ", with windows no longer than the granularity",
+        };
         let message = format!(
-            "{} needs a measure of event {}{wanted}, with windows no longer than the granularity; this campaign has none: \
-             ask for less, or have its operator create one",
-            name_of(self.kind),
+            "{} needs a measure of event {}{wanted}{fine_enough}; this campaign has none: ask for less, or have its operator create one",
+            self.name,
             event.name()
         );
         refusal::failed_precondition("MEASURE_MISSING", message)
@@ -170,10 +223,10 @@ pub(crate) fn resolve(
         let problem = "'*' is for measures alone: name the dimensions that both sides of a ratio have";
         return Err(refusal::invalid("group_by", problem));
     }
-    let choice = Choice { kind, all, named, demand };
+    let name = name_of(kind);
+    let choice = Choice { name: &name, all, named, demand };
     let one = |numerator: Side, denominator: Side| {
-        let (name, prefix) = (name_of(kind), Vec::new());
-        vec![Ratio { asked: asked.clone(), name, prefix, numerator, denominator }]
+        vec![Ratio { asked: asked.clone(), name: name.clone(), prefix: Vec::new(), numerator, denominator }]
     };
     let direct = || vec![LabelFilter::keep(ANALYTICS, &[DIRECT])];
     let evidenced = |mut filters: Vec<LabelFilter>| {
@@ -217,13 +270,14 @@ pub(crate) fn resolve(
             let [_, private_only, public_only, both] = Profile::LABELS;
             one(of(&[private_only])?, of(&[private_only, public_only, both])?)
         }
-        Kind::ResharesPerArrival | Kind::GenerationGrowth => by_generation(&choice, &asked)?,
+        Kind::ResharesPerArrival => by_generation(&choice, &asked, Event::Share)?,
+        Kind::GenerationGrowth => by_generation(&choice, &asked, Event::Arrival)?,
     })
 }
 
 /// The next generation's shares, or arrivals, over this one's arrivals.
-fn by_generation(choice: &Choice<'_>, asked: &v1::RatioRequest) -> Result<Vec<Ratio>, Status> {
-    let name = name_of(choice.kind);
+fn by_generation(choice: &Choice<'_>, asked: &v1::RatioRequest, above: Event) -> Result<Vec<Ratio>, Status> {
+    let name = choice.name;
     let filtered = choice.demand.filters.iter().any(|filter| filter.dimension == Dimension::GENERATION);
     if filtered || choice.demand.grouping.axes().iter().any(|axis| axis == Dimension::GENERATION) {
         let field = if filtered { "filters" } else { "group_by" };
@@ -231,11 +285,8 @@ fn by_generation(choice: &Choice<'_>, asked: &v1::RatioRequest) -> Result<Vec<Ra
         return Err(refusal::invalid(field, problem));
     }
     let arrivals = choice.require(Event::Arrival, &[Dimension::GENERATION])?;
-    let above = match choice.kind {
-        v1::RatioKind::GenerationGrowth => arrivals.clone(),
-        _ => choice.require(Event::Share, &[Dimension::GENERATION])?,
-    };
-    let ratios = for_each_generation(asked, &name, (&above, 1), &arrivals);
+    let above = choice.require(above, &[Dimension::GENERATION])?;
+    let ratios = for_each_generation(asked, (&above, 1), &arrivals);
     if ratios.is_empty() {
         let (one, other) = (&arrivals.measure.name, &above.measure.name);
         let message = format!(
@@ -250,7 +301,6 @@ fn by_generation(choice: &Choice<'_>, asked: &v1::RatioRequest) -> Result<Vec<Ra
 /// For each generation of `below`, the cells of `above` so many generations further, where it lists that one, over those of `below`.
 fn for_each_generation(
     asked: &v1::RatioRequest,
-    name: &str,
     (above, further): (&Arc<CountedMeasure>, u32),
     below: &Arc<CountedMeasure>,
 ) -> Vec<Ratio> {
@@ -259,7 +309,7 @@ fn for_each_generation(
         let other = u32::from_str(&number).ok()?.checked_add(further)?.to_string();
         Some(Ratio {
             asked: asked.clone(),
-            name: name.to_owned(),
+            name: name_of(asked.kind()),
             numerator: Side::Count(above.clone(), listed.contains(&other).then(|| generation(&other))?),
             denominator: Side::Count(below.clone(), generation(&number)),
             prefix: vec![number],

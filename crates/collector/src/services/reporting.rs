@@ -20,7 +20,7 @@ use crate::{
     registry::{Registry, RegistryError},
     report::{
         Desk, Question,
-        funnel::{self, Funnel},
+        funnel::Funnel,
         plan_measure, privacy,
         reconciliation::{self, Reconciliation},
         told_measure,
@@ -195,14 +195,13 @@ impl ReportingService for Reporting {
         request: Request<v1::GetFunnelRequest>,
     ) -> Result<Response<v1::GetFunnelResponse>, Status> {
         let (caller, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
-        let Funnel { steps, generations } = Funnel::read(&catalogue, &campaign, request.into_inner())?;
-        let mut response = funnel::steps(self.answer(&caller, steps, VIEW_ROWS, String::new()).await?);
-        let mut answers = Vec::new();
-        for question in generations {
-            answers.push(self.answer(&caller, question, VIEW_ROWS, String::new()).await?);
-        }
-        response.generations = funnel::generations(answers);
-        Ok(Response::new(response))
+        let funnel = Funnel::read(&catalogue, &campaign, request.into_inner())?;
+        let steps = self.answer(&caller, funnel.steps.clone(), VIEW_ROWS, String::new()).await?;
+        let generations = match &funnel.generations {
+            Some(question) => Some(self.answer(&caller, question.clone(), VIEW_ROWS, String::new()).await?),
+            None => None,
+        };
+        Ok(Response::new(funnel.view(steps, generations)))
     }
 
     async fn get_reconciliation(

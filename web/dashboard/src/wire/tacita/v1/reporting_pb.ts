@@ -1,4 +1,4 @@
-// proto/tacita/v1/reporting.proto, SHA-256 202ffe4a89882fe5751ce2d82bedca71bcc585df9f20a1fa988a792ac9010723
+// proto/tacita/v1/reporting.proto, SHA-256 d5767d9fd3c5f89fe8f554ca8a20f9a185f3861777b6a5b7e2bed6ed7672edfb
 // What a brand may ask: totals with intervals (spec/reporting.md).
 //
 // Times are Unix seconds; days, weeks (from Monday) and months are those of UTC. Intervals are of 95 %. Every number of the service is
@@ -1078,7 +1078,7 @@ export type Notice = Message<"tacita.v1.Notice"> & {
   /**
    * NO_MEASURES, NO_REPORTS, RANGE_AHEAD, DELETED, NOT_SETTLED, MEASURES_LEFT_OUT, LARGEST_OF_MANY, GROSS_REACH, BUCKET_VALUES,
    * INFERRED_IS_A_BOUND, SUSPICIOUS_REPORTS, HIDDEN_WINDOWS, RETURNING_DEVICES, COST_MISSING, FIXED_RATIO,
-   * NO_COMMON_GROUP.
+   * NO_COMMON_GROUP, STEP_MISSING.
    *
    * @generated from field: string code = 1;
    */
@@ -1171,13 +1171,15 @@ export type GetFunnelRequest = Message<"tacita.v1.GetFunnelRequest"> & {
   range?: TimeRange | undefined;
 
   /**
-   * `channel`, `kind` or `cohort`, where all three measures have it; empty: the total.
+   * `channel`, `kind`, `cohort` or `publisher`; empty: the total. A step whose measure has no such dimension is left out.
    *
    * @generated from field: string group_by = 3;
    */
   groupBy: string;
 
   /**
+   * A step whose measure does not know one of them is left out.
+   *
    * @generated from field: repeated tacita.v1.Filter filters = 4;
    */
   filters: Filter[];
@@ -1191,6 +1193,8 @@ export const GetFunnelRequestSchema: GenMessage<GetFunnelRequest> = /*@__PURE__*
   messageDesc(file_tacita_v1_reporting, 27);
 
 /**
+ * What can be told of the steps. FAILED_PRECONDITION (MEASURE_MISSING) where none can.
+ *
  * @generated from message tacita.v1.GetFunnelResponse
  */
 export type GetFunnelResponse = Message<"tacita.v1.GetFunnelResponse"> & {
@@ -1207,7 +1211,8 @@ export type GetFunnelResponse = Message<"tacita.v1.GetFunnelResponse"> & {
   generations: Generation[];
 
   /**
-   * The names of the measures that the steps are of.
+   * The names of the measures that the steps are of; empty for a step that this campaign, or this question, leaves out: the notice
+   * STEP_MISSING says why.
    *
    * @generated from field: string share_measure = 3;
    */
@@ -1250,6 +1255,8 @@ export type FunnelGroup = Message<"tacita.v1.FunnelGroup"> & {
   label: string;
 
   /**
+   * Absent, as what follows from it, where the step is left out.
+   *
    * @generated from field: tacita.v1.Estimate shares = 2;
    */
   shares?: Estimate | undefined;
