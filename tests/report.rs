@@ -221,4 +221,9 @@ fn a_plan_needs_no_server_and_says_what_would_show_a_cell() {
     assert_eq!(json["cells"], 5);
     let output = tacita(&["plan", "--event", "arrival", "--epsilon", "1", "--reports", "10", "--share", "pigeon=1%"]);
     assert!(String::from_utf8(output.stderr).unwrap().contains("'pigeon' is no channel"));
+    for (epsilon, reports, told) in [("9", "10", "rule report-epsilon: choose 6 or less"), ("1", "0", "1 or more")] {
+        let output = tacita(&["plan", "--event", "arrival", "--epsilon", epsilon, "--reports", reports]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(told), "{said}");
+    }
 }

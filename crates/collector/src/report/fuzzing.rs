@@ -9,6 +9,7 @@ use prost::Message as _;
 use tacita_proto::v1;
 use tacita_protocol::{
     id::PublisherId,
+    policy::CampaignPolicy,
     time::{UnixTime, WindowId},
 };
 use tacita_store::SeriesTally;
@@ -59,7 +60,7 @@ pub(crate) fn ask(catalogue: &Catalogue, bytes: &[u8]) {
         }
         _ => {
             let Ok(asked) = v1::PlanMeasureRequest::decode(bytes) else { return };
-            let _ = plan_measure(asked);
+            let _ = plan_measure(asked, &CampaignPolicy::default());
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 use futures_util::Stream;
 use tacita_connections::Tenant;
 use tacita_proto::v1::{self, reporting_service_server::ReportingService};
-use tacita_protocol::{id::CampaignId, time::UnixTime};
+use tacita_protocol::{id::CampaignId, policy::CampaignPolicy, time::UnixTime};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -40,6 +40,8 @@ pub(crate) struct Reporting {
     pub(crate) queries: Arc<Places>,
     pub(crate) followers: Places,
     pub(crate) declarations_per_day: usize,
+    /// What a measure that is planned would have to keep to.
+    pub(crate) policy: CampaignPolicy,
     pub(crate) drain: CancellationToken,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -237,8 +239,9 @@ impl ReportingService for Reporting {
         request: Request<v1::PlanMeasureRequest>,
     ) -> Result<Response<v1::PlanMeasureResponse>, Status> {
         let _leave = self.queries.enter(Caller::of(&request)?.principal.tenant())?;
-        let asked = request.into_inner();
-        let planned = tokio::task::spawn_blocking(move || plan_measure(asked)).await.map_err(refusal::internal)?;
+        let (asked, policy) = (request.into_inner(), self.policy);
+        let planned =
+            tokio::task::spawn_blocking(move || plan_measure(asked, &policy)).await.map_err(refusal::internal)?;
         Ok(Response::new(planned?))
     }
 

@@ -1,4 +1,4 @@
-// proto/tacita/v1/reporting.proto, SHA-256 d5767d9fd3c5f89fe8f554ca8a20f9a185f3861777b6a5b7e2bed6ed7672edfb
+// proto/tacita/v1/reporting.proto, SHA-256 f2b4b7b090d196e581fd3850e2e7b9d0cbe8eed05dfbe822ba3c7451e7676dba
 // What a brand may ask: totals with intervals (spec/reporting.md).
 //
 // Times are Unix seconds; days, weeks (from Monday) and months are those of UTC. Intervals are of 95 %. Every number of the service is
@@ -1497,6 +1497,8 @@ export const AnalyticsPartSchema: GenMessage<AnalyticsPart> = /*@__PURE__*/
   messageDesc(file_tacita_v1_reporting, 34);
 
 /**
+ * INVALID_ARGUMENT (POLICY_BROKEN) where the collector's policy would not allow the measure's ε.
+ *
  * @generated from message tacita.v1.PlanMeasureRequest
  */
 export type PlanMeasureRequest = Message<"tacita.v1.PlanMeasureRequest"> & {
@@ -1508,7 +1510,7 @@ export type PlanMeasureRequest = Message<"tacita.v1.PlanMeasureRequest"> & {
   measure?: Measure | undefined;
 
   /**
-   * Reports expected in one window, all publishers together.
+   * Reports expected in one window, all publishers together; at least 1.
    *
    * @generated from field: uint64 reports_per_window = 2;
    */
@@ -1636,7 +1638,7 @@ export type PlannedCell = Message<"tacita.v1.PlannedCell"> & {
   relativeHalfWidth: number;
 
   /**
-   * The least ε, up to the ceiling of 6, at which it can be told from zero with this traffic; absent when it can, or none does.
+   * The least ε, up to the policy's ceiling, at which it can be told from zero with this traffic; absent when it can, or none does.
    *
    * @generated from field: optional double epsilon_needed = 5;
    */
