@@ -15,6 +15,7 @@ use crate::{
     ClientError,
     catalogues::Shared,
     edition::{Edition, VerifiedManifest},
+    seen::Seen,
 };
 
 /// What a publisher tells its devices: who it is, whom it trusts, and which pages people open by themselves.
@@ -92,6 +93,11 @@ impl DeviceConfig {
             Some(edition) => Ok(Offer::Ready(edition)),
             None => Ok(Offer::Verified(VerifiedManifest::verify(signed, &self.signing_key, self.publisher)?)),
         }
+    }
+
+    /// What a manifest that the storage keeps holds the next one to.
+    pub(crate) fn seen(&self, kept: &SignedManifest) -> Result<Option<Seen>, ClientError> {
+        Seen::kept(kept, &self.signing_key, self.publisher)
     }
 
     /// The manifest that a clone of this config has made ready last.

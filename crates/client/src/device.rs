@@ -17,7 +17,7 @@ use crate::{
     config::Offer,
     edition::Edition,
     slots::Moment,
-    state::{DeviceState, Purse, Spent},
+    state::{DeviceState, Purse, Spent, StoredManifest},
     storage::{read, update},
 };
 
@@ -273,7 +273,7 @@ fn remembered_edition(config: &DeviceConfig, storage: &dyn Storage) -> Result<Op
             Ok(())
         })?,
     }
-    let signed = stored.and_then(|stored| Edition::read_stored(&stored.0));
+    let signed = stored.as_ref().and_then(StoredManifest::signed);
     Ok(signed.and_then(|signed| match config.verify(&signed).ok()? {
         Offer::Ready(edition) => Some(edition),
         Offer::Verified(verified) => {

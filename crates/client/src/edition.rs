@@ -1,4 +1,4 @@
-//! A manifest that was verified, made ready for use, and the rule for what may follow it.
+//! A manifest that was verified, and made ready for use.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tacita_dp::Mechanism;
 use tacita_proto::v1;
 use tacita_protocol::{
     catalogue::{CatalogueDigest, ContentCatalogue},
-    epoch::{EpochEntry, chain_after},
+    epoch::EpochEntry,
     id::{MeasureId, PublisherId},
     manifest::{Manifest, ManifestCampaign, SignedManifest},
     measure::Measure,
@@ -18,6 +18,7 @@ use tacita_protocol::{
 use crate::{
     ClientError,
     catalogues::{self, Shared},
+    seen::Seen,
 };
 
 /// A manifest whose signature holds, and whose catalogues may be still to be fetched.
@@ -61,11 +62,6 @@ impl Edition {
         let mechanisms = manifest.measures.iter().map(mechanism).collect();
         let stored = v1::SignedManifest::from(signed.clone()).encode_to_vec().into();
         Self { signed, stored, manifest, mechanisms, catalogues }
-    }
-
-    /// Reads what [`stored`](Self::stored) gave. Unverified.
-    pub(crate) fn read_stored(bytes: &[u8]) -> Option<SignedManifest> {
-        v1::SignedManifest::decode(bytes).ok().map(SignedManifest::from)
     }
 
     pub(crate) fn signed(&self) -> &SignedManifest {
@@ -115,33 +111,13 @@ impl Edition {
         self.manifest.campaign(measure.campaign)
     }
 
-    /// Checks that this edition may replace `last`: its revision is larger, or it is the same manifest, and its key
-    /// directory goes on where the other's stands. A gap, after a long absence, cannot be checked and is accepted.
-    pub(crate) fn check_follows(&self, last: &Self) -> Result<(), ClientError> {
-        let (remembered, offered) = (last.manifest.revision, self.manifest.revision);
-        if offered < remembered {
-            return Err(ClientError::Rollback { remembered, offered });
-        }
-        if offered == remembered && self.signed != last.signed {
-            return Err(ClientError::Equivocation(offered));
-        }
-        match self.manifest.epochs.iter().find(|entry| !continues(&last.manifest, entry)) {
-            Some(entry) => Err(ClientError::BrokenDirectory(entry.epoch)),
-            None => Ok(()),
-        }
+    /// Checks that this edition may follow what the device has seen.
+    pub(crate) fn check_follows(&self, last: &Seen) -> Result<(), ClientError> {
+        last.check_followed_by(&self.signed, &self.manifest)
     }
-}
 
-/// Whether `entry` is the one that `last` lists under its number, or links to the end of what `last` lists.
-fn continues(last: &Manifest, entry: &EpochEntry) -> bool {
-    if let Some(known) = last.epoch(entry.epoch) {
-        return known.public_key == entry.public_key && known.chain == entry.chain;
-    }
-    match last.epochs.last() {
-        Some(end) if entry.epoch == end.epoch.next() => {
-            entry.chain == chain_after(&end.chain, entry.epoch, &entry.public_key)
-        }
-        Some(end) => entry.epoch > end.epoch,
-        None => true,
+    /// What it holds the next one to.
+    pub(crate) fn seen(&self) -> Seen {
+        Seen::in_force(&self.signed, &self.manifest)
     }
 }

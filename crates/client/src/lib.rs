@@ -64,6 +64,7 @@ mod flush;
 mod occurrence;
 mod refresh;
 mod secret;
+mod seen;
 mod session;
 mod sharing;
 mod slots;

@@ -13,6 +13,7 @@ use crate::{
     config::Offer,
     device::Inner,
     edition::Edition,
+    seen::Seen,
     state::{DeviceState, StoredManifest, StoredToken},
 };
 
@@ -64,11 +65,11 @@ impl Inner {
         self.off_thread(move |inner| inner.adopt(offered)).await
     }
 
-    /// Puts a manifest in force, if it may follow the one that is.
+    /// Puts a manifest in force, if it may follow what the device has seen.
     fn adopt(&self, offered: Arc<Edition>) -> Result<(), ClientError> {
         let last = self.edition();
-        if let Some(last) = &last {
-            offered.check_follows(last)?;
+        if let Some(seen) = self.seen(last.as_deref())? {
+            offered.check_follows(&seen)?;
         }
         if last.is_none_or(|last| last.signed() != offered.signed()) {
             // Before the manifest, so that one that is kept finds its catalogues.
@@ -85,6 +86,15 @@ impl Inner {
         }
         *self.fetched_at.lock() = Some(self.clock.now());
         self.close_leftovers()
+    }
+
+    /// What the next manifest is held to: by the one in force, or else by the one that is kept, which need not be fit to be in force.
+    fn seen(&self, in_force: Option<&Edition>) -> Result<Option<Seen>, ClientError> {
+        if let Some(edition) = in_force {
+            return Ok(Some(edition.seen()));
+        }
+        let kept = self.read(|state| state.manifest.as_ref().and_then(StoredManifest::signed));
+        kept.map_or(Ok(None), |kept| self.config.seen(&kept))
     }
 
     /// Gets a batch of tokens if the active epoch's are fewer than half of one.

@@ -1,12 +1,17 @@
 //! All that a device keeps: one value, changed by one atomic update at a time.
 
+pub(crate) mod earlier;
+
 use std::{collections::VecDeque, fmt, sync::Arc};
 
+use prost::Message as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tacita_proto::v1;
 use tacita_protocol::{
     channel::Channel,
     epoch::EpochId,
     id::{BrandId, CampaignId, MeasureId, PublisherId},
+    manifest::SignedManifest,
     report::Report,
     time::{UnixTime, WindowId},
 };
@@ -20,10 +25,15 @@ pub const MAX_PENDING: usize = 1_024;
 /// Bytes of the device secret of an epoch.
 pub(crate) const SECRET_LEN: usize = 32;
 
+/// The number of the layout of a stored state. Another one for every change of it, of any field: layouts before it are read in
+/// [`earlier`].
+pub(crate) const FORMAT: u32 = 2;
+
 /// All that a device keeps.
 ///
 /// Opaque: a [`Storage`](crate::Storage) stores it through `serde` and looks at nothing. It holds secrets (tokens, the
 /// device secret, true values of open slots): keep it out of backups and logs. It wipes its secrets when dropped.
+/// Its layout is another from version to version; [`FileStorage`](crate::FileStorage) reads the earlier ones.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct DeviceState {
     pub(crate) publisher: Option<PublisherId>,
@@ -44,13 +54,19 @@ pub struct DeviceState {
     pub(crate) touches: Vec<Touch>,
     /// Reports dropped unsent since the last flush, their time being over.
     pub(crate) expired: u64,
-    /// The last field: files of earlier builds end before it.
     pub(crate) sharing: SharingMemory,
 }
 
 /// A signed manifest's bytes. Shared, since thousands of simulated devices hold the same one.
 #[derive(Clone)]
 pub(crate) struct StoredManifest(pub(crate) Arc<[u8]>);
+
+impl StoredManifest {
+    /// As it travelled. Unverified.
+    pub(crate) fn signed(&self) -> Option<SignedManifest> {
+        v1::SignedManifest::decode(&*self.0).ok().map(SignedManifest::from)
+    }
+}
 
 impl Serialize for StoredManifest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

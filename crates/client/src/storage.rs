@@ -59,11 +59,22 @@ pub enum StorageError {
     /// Another device has the file open.
     #[error("{0} is open already: one device at a time, since two would spend the same tokens")]
     InUse(PathBuf),
-    /// The file is there but is no device's state, or one of a newer program.
+    /// The file is there but is no device's state.
     #[error(
         "{0} holds no device state that this program can read: update the program, or delete the file to start anew"
     )]
     Unreadable(PathBuf),
+    /// A newer program wrote the state. It is as it was.
+    #[error(
+        "{path} holds a device state of format {format}, and this program knows up to {known}: update the program",
+        known = crate::state::FORMAT
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The format of its state.
+        format: u32,
+    },
     /// The disk or the file system refuses.
     #[error("{path}: {message}")]
     Io {

@@ -138,3 +138,22 @@ async fn a_file_keeps_the_catalogue_for_the_next_start_and_forgets_it_on_opting_
     device.refresh().await.unwrap();
     assert_eq!(relay.inside().fetched.len(), 2);
 }
+
+#[tokio::test]
+async fn a_manifest_whose_catalogue_is_lost_still_holds_the_next_one_to_all_of_it() {
+    let (relay, _) = relay();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("device.redb");
+    let clock = ManualClock::new(START.plus(60));
+    open(&relay, FileStorage::open(&path).unwrap(), &clock).refresh().await.unwrap();
+    let database = redb::Database::open(&path).unwrap();
+    let lost = database.begin_write().unwrap();
+    assert!(lost.delete_table(redb::TableDefinition::<&[u8; 32], &[u8]>::new("catalogues")).unwrap());
+    lost.commit().unwrap();
+    drop(database);
+    let device = open(&relay, FileStorage::open(&path).unwrap(), &clock);
+    let share = Occurrence::new(Event::ContentShare).label("content", "/story/7");
+    assert!(matches!(device.record(&share), Err(ClientError::NoManifest)));
+    relay.publish(&manifest());
+    assert!(matches!(device.refresh().await, Err(ClientError::Equivocation(10))));
+}

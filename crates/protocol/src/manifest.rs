@@ -43,6 +43,24 @@ pub struct Manifest {
     pub policy: DevicePolicy,
 }
 
+/// What a manifest holds those after it to: which it was, and the keys that it names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Directory {
+    /// The manifest's revision.
+    pub revision: u64,
+    /// The published epochs, oldest first.
+    pub epochs: Vec<EpochEntry>,
+}
+
+/// Where the directory stands in a manifest, whatever else a version of it says: these fields never change.
+#[derive(Clone, PartialEq, prost::Message)]
+struct DirectoryFields {
+    #[prost(uint64, tag = "3")]
+    revision: u64,
+    #[prost(message, repeated, tag = "4")]
+    epochs: Vec<v1::EpochEntry>,
+}
+
 /// A campaign, as far as a device needs to know it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ManifestCampaign {
@@ -124,6 +142,11 @@ impl Manifest {
         SignedManifest { manifest, signature }
     }
 
+    /// What it holds those after it to.
+    pub fn directory(&self) -> Directory {
+        Directory { revision: self.revision, epochs: self.epochs.clone() }
+    }
+
     /// The active epoch at `now`.
     pub fn active_epoch(&self, now: UnixTime) -> Option<&EpochEntry> {
         self.epochs.iter().find(|entry| entry.state(now) == EpochState::Active)
@@ -153,14 +176,34 @@ impl Manifest {
 impl SignedManifest {
     /// Checks the signature by the pinned `key` and then all that the manifest says.
     pub fn verify(&self, key: &VerifyingKey, publisher: PublisherId) -> Result<Manifest, ManifestError> {
-        let signature = Signature::from_slice(&self.signature).map_err(|_| ManifestError::Signature)?;
-        key.verify_strict(&signed_bytes(&self.manifest), &signature).map_err(|_| ManifestError::Signature)?;
+        if !self.is_by(key) {
+            return Err(ManifestError::Signature);
+        }
         let wire = v1::Manifest::decode(self.manifest.as_slice()).map_err(|_| ManifestError::Malformed)?;
         let manifest = Manifest::try_from(&wire)?;
         if manifest.publisher != publisher {
             return Err(ManifestError::Publisher(manifest.publisher));
         }
         Ok(manifest)
+    }
+
+    /// The directory of a manifest that was taken before, also where [`verify`](Self::verify) refuses it by now: another version of this
+    /// program may have taken it. `None` if it is not signed by the pinned `key`.
+    ///
+    /// # Errors
+    /// [`ManifestError::Malformed`] and [`ManifestError::Directory`] for one that no version has ever taken.
+    pub fn directory(&self, key: &VerifyingKey) -> Result<Option<Directory>, ManifestError> {
+        if !self.is_by(key) {
+            return Ok(None);
+        }
+        let fields = DirectoryFields::decode(self.manifest.as_slice()).map_err(|_| ManifestError::Malformed)?;
+        let epochs = fields.epochs.iter().map(EpochEntry::try_from).collect::<Result<_, _>>()?;
+        Ok(Some(Directory { revision: fields.revision, epochs }))
+    }
+
+    fn is_by(&self, key: &VerifyingKey) -> bool {
+        let signature = Signature::from_slice(&self.signature);
+        signature.is_ok_and(|signature| key.verify_strict(&signed_bytes(&self.manifest), &signature).is_ok())
     }
 
     /// The catalogues that its measures name, each once; those of measures that this version passes over among them. Unverified.
@@ -389,6 +432,27 @@ mod tests {
         assert_eq!(signed.verify(&signing_key().verifying_key(), PublisherId(5)), Ok(known.clone()));
         assert_eq!(known.catalogues(), []);
         assert_eq!(signed.catalogues().iter().map(|named| (named.contents, named.tail)).collect::<Vec<_>>(), [(3, 2)]);
+    }
+
+    #[test]
+    fn the_directory_is_read_from_a_manifest_of_any_version_by_who_pins_the_key() {
+        let known = manifest();
+        let key = signing_key().verifying_key();
+        let stranger = SigningKey::from_bytes(&[8; 32]).verifying_key();
+        let mut wire = v1::Manifest::from(&known);
+        wire.version = 2;
+        wire.campaigns[0].policy = None;
+        wire.policy = None;
+        // Measures of another type altogether: field 5 as a number.
+        wire.measures.clear();
+        let bytes = [wire.encode_to_vec(), vec![5 << 3, 1]].concat();
+        let signature = signing_key().sign(&signed_bytes(&bytes)).to_bytes().to_vec();
+        let other = SignedManifest { manifest: bytes, signature };
+        assert_eq!(other.verify(&key, PublisherId(5)), Err(ManifestError::Malformed));
+        for signed in [known.sign(&signing_key()), other] {
+            assert_eq!(signed.directory(&key), Ok(Some(known.directory())));
+            assert_eq!(signed.directory(&stranger), Ok(None));
+        }
     }
 
     #[test]

@@ -3,7 +3,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ascii, type Bytes, concat, digest, u32 } from "../../sdk/src/bytes.js";
-import { cataloguesOf, follows, verifyManifest } from "../../sdk/src/protocol/manifest.js";
+import type { Context } from "../../sdk/src/device/context.js";
+import { refreshManifest, rememberManifest } from "../../sdk/src/device/refresh.js";
+import { newState } from "../../sdk/src/device/state.js";
+import type { Storage } from "../../sdk/src/device/storage.js";
+import {
+  cataloguesOf,
+  follows,
+  type SignedManifest,
+  verifyDirectory,
+  verifyManifest,
+} from "../../sdk/src/protocol/manifest.js";
 import { numbersOf, readFields, writeField } from "../../sdk/src/protocol/protobuf.js";
 
 const { privateKey, publicKey } = (await crypto.subtle.generateKey("Ed25519", true, [
@@ -83,11 +93,12 @@ function manifest({
   );
 }
 
-async function verified(bytes: Bytes) {
+async function sign(bytes: Bytes, by = privateKey): Promise<SignedManifest> {
   const signed = concat(ascii("tacita/manifest/v1"), bytes);
-  const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", privateKey, signed));
-  return verifyManifest({ manifest: bytes, signature }, key, 7);
+  return { manifest: bytes, signature: new Uint8Array(await crypto.subtle.sign("Ed25519", by, signed)) };
 }
+
+const verified = async (bytes: Bytes) => verifyManifest(await sign(bytes), key, 7);
 
 const CHANNEL = labelled("channel", "whatsapp", "other");
 const SHARE = 3;
@@ -95,9 +106,7 @@ const CONTENT_SHARE = 5;
 const SHARER_PROFILE = 6;
 
 test("a signed manifest is taken, and one with any byte of it or of its signature changed is not", async () => {
-  const bytes = manifest({ measures: [measure(SHARE, CHANNEL)] });
-  const signed = concat(ascii("tacita/manifest/v1"), bytes);
-  const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", privateKey, signed));
+  const { manifest: bytes, signature } = await sign(manifest({ measures: [measure(SHARE, CHANNEL)] }));
   assert.equal((await verifyManifest({ manifest: bytes, signature }, key, 7)).measures[0]!.mechanism.cells, 3);
   for (let at = 0; at < bytes.length; at += 7) {
     const changed = bytes.slice();
@@ -235,4 +244,75 @@ test("a manifest is followed by itself or by a larger revision whose directory g
     !(await follows(await verified(manifest({ revision: 4, epochs: [epochEntry(2)] })), later)),
     "epochs before all",
   );
+});
+
+/** A manifest as collectors made it before campaigns had policies: it no longer verifies. */
+const earlier = (parts: Parts = {}) => manifest({ campaignPolicy: [], ...parts });
+
+/** A device that keeps `kept`, in a program that has just been started. */
+async function deviceWith(kept: SignedManifest) {
+  const state = { ...newState(), manifest: kept };
+  const storage: Partial<Storage> = {
+    look: async (view) => view(state),
+    update: async (change) => change(state),
+    keptCatalogues: async () => [],
+    dropCatalogues: async () => {},
+  };
+  let served = kept;
+  const transport = { manifest: async () => served };
+  const context = { settings: { key, publisher: 7 }, storage, transport } as unknown as Context;
+  await rememberManifest(context);
+  return {
+    context,
+    state,
+    offer: async (bytes: Bytes) => {
+      served = await sign(bytes);
+      state.fetchedAt = 0;
+      await refreshManifest(context);
+      assert.deepEqual(state.manifest, served);
+    },
+  };
+}
+
+test("a manifest that no longer verifies still holds the next one to its revision and its keys", async () => {
+  await assert.rejects(verified(earlier()));
+  const { context, state, offer } = await deviceWith(await sign(earlier()));
+  const kept = state.manifest;
+  const inForce = () => context.manifest?.revision;
+  assert.equal(inForce(), undefined);
+  const forged = (epoch: number) => concat(epochEntry(epoch), message([2, publicKeyOf(99)]));
+  const unchained = concat(epochEntry(3), message([3, publicKeyOf(99)]));
+  const refused = {
+    "an older revision": manifest({ revision: 2 }),
+    "another key": manifest({ revision: 4, epochs: [forged(2)] }),
+    "another history": manifest({ revision: 4, epochs: [unchained] }),
+  };
+  for (const [why, bytes] of Object.entries(refused)) {
+    await assert.rejects(offer(bytes), /directory/, why);
+    assert.deepEqual([state.manifest, inForce()], [kept, undefined], why);
+  }
+  await offer(manifest());
+  assert.equal(inForce(), 3);
+  await assert.rejects(offer(manifest({ bound: 1 })), /directory/, "from here on to all of it");
+});
+
+test("a manifest whose catalogues are lost, or that another tab has taken, holds the next one to all of it", async () => {
+  const content = message([1, "content"], [3, catalogue(3, 0)]);
+  const lost = await deviceWith(await sign(manifest({ measures: [measure(CONTENT_SHARE, content)] })));
+  assert.equal(lost.context.manifest, undefined);
+  await assert.rejects(lost.offer(manifest()), /directory/);
+
+  const tab = await deviceWith(await sign(manifest()));
+  tab.state.manifest = await sign(manifest({ revision: 9 }));
+  await assert.rejects(tab.offer(manifest({ revision: 8 })), /directory/);
+});
+
+test("a directory is read from a manifest of any version, by who pins the key", async () => {
+  const bytes = concat(manifest({ version: 2, campaignPolicy: [] }), message([5, 1], [6, 1]));
+  const signed = await sign(bytes);
+  const directory = await verifyDirectory(signed, key);
+  assert.deepEqual([directory?.bytes, directory?.revision], [undefined, 3]);
+  assert.deepEqual(directory?.epochs, (await verified(manifest())).epochs);
+  const other = (await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"])) as CryptoKeyPair;
+  assert.equal(await verifyDirectory(await sign(bytes, other.privateKey), key), undefined);
 });

@@ -9,17 +9,23 @@ use std::{
 
 use parking_lot::Mutex;
 use redb::{
-    Builder, Database, DatabaseError, Durability, ReadableDatabase as _, TableDefinition, backends::FileBackend,
+    Builder, Database, DatabaseError, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition,
+    backends::FileBackend,
 };
 use tacita_protocol::catalogue::{CatalogueDigest, ContentCatalogue};
 use zeroize::Zeroizing;
 
 use super::{Change, Look, Storage, StorageError};
-use crate::{ClientError, state::DeviceState};
+use crate::{
+    ClientError,
+    state::{DeviceState, FORMAT, earlier},
+};
 
-/// The state under the number of its format.
+/// The state under the number of its format. The places of earlier formats hold [`MOVED_ON`].
 const STATES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("device");
-const FORMAT: u32 = 1;
+
+/// No state in any format: an earlier program that looks for one refuses the file, and does not begin a new device in it.
+const MOVED_ON: &[u8] = &[];
 
 /// Catalogues under their digests.
 const CATALOGUES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("catalogues");
@@ -38,10 +44,10 @@ pub struct FileStorage {
 }
 
 impl FileStorage {
-    /// Opens the state at `path`, or begins an empty one.
+    /// Opens the state at `path`, or begins an empty one. A state of an earlier format is read, and the next update writes this one.
     ///
     /// # Errors
-    /// [`StorageError::InUse`], [`StorageError::Unreadable`], [`StorageError::Io`].
+    /// [`StorageError::InUse`], [`StorageError::Unreadable`], [`StorageError::Newer`], [`StorageError::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
         let path = path.as_ref().to_owned();
         let file = open_private(&path).map_err(|error| io(&path, &error))?;
@@ -57,7 +63,13 @@ impl FileStorage {
     fn save(&self, bytes: &[u8]) -> Result<(), redb::Error> {
         let mut transaction = self.database.begin_write()?;
         transaction.set_durability(Durability::Immediate)?;
-        transaction.open_table(STATES)?.insert(FORMAT, bytes)?;
+        {
+            let mut states = transaction.open_table(STATES)?;
+            states.insert(FORMAT, bytes)?;
+            for earlier in 1..FORMAT {
+                states.insert(earlier, MOVED_ON)?;
+            }
+        }
         transaction.commit()?;
         Ok(())
     }
@@ -124,27 +136,23 @@ fn open_private(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
+/// The number of a format, and a state in it.
+type Stored = (u32, Zeroizing<Vec<u8>>);
+
 fn load(path: &Path, database: &Database) -> Result<DeviceState, StorageError> {
-    let read = || -> Result<Option<Zeroizing<Vec<u8>>>, redb::Error> {
+    let read = || -> Result<Option<Stored>, redb::Error> {
         let transaction = database.begin_read()?;
         let table = match transaction.open_table(STATES) {
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
             table => table?,
         };
-        Ok(table.get(FORMAT)?.map(|bytes| ended(bytes.value())))
+        Ok(table.last()?.map(|(format, bytes)| (format.value(), Zeroizing::new(bytes.value().to_vec()))))
     };
     match read().map_err(|error| io(path, &error))? {
         None => Ok(DeviceState::default()),
-        Some(bytes) => postcard::from_bytes(&bytes).map_err(|_| StorageError::Unreadable(path.to_owned())),
+        Some((format, _)) if format > FORMAT => Err(StorageError::Newer { path: path.to_owned(), format }),
+        Some((format, bytes)) => earlier::read(format, &bytes).ok_or_else(|| StorageError::Unreadable(path.to_owned())),
     }
-}
-
-/// A stored state and one byte more: what earlier builds wrote ends before its last field, a list, which that byte makes empty. After a
-/// whole state it is not read.
-fn ended(stored: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut bytes = Zeroizing::new(vec![0; stored.len() + 1]);
-    bytes[..stored.len()].copy_from_slice(stored);
-    bytes
 }
 
 fn encode(state: &DeviceState) -> Option<Zeroizing<Vec<u8>>> {
@@ -193,14 +201,47 @@ mod tests {
         assert_eq!(read(&FileStorage::open(&path).unwrap(), |state| state.next_session), 7);
     }
 
+    /// A file with the value under the format, as a program of that format leaves it.
+    fn file_of(path: &Path, format: u32, bytes: &[u8]) {
+        let database = Database::create(path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction.open_table(STATES).unwrap().insert(format, bytes).unwrap();
+        transaction.commit().unwrap();
+    }
+
     #[test]
-    fn a_state_from_before_sharing_was_remembered_is_read() {
-        let state = DeviceState { next_session: 7, ..DeviceState::default() };
-        let mut earlier = encode(&state).unwrap().to_vec();
-        assert_eq!(earlier.pop(), Some(0), "the list that is new, empty");
-        for stored in [&earlier[..], &encode(&state).unwrap()] {
-            assert_eq!(postcard::from_bytes::<DeviceState>(&ended(stored)).unwrap().next_session, 7);
-        }
+    fn a_file_of_format_1_is_read_and_written_as_2_for_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("device.redb");
+        file_of(&path, 1, include_bytes!("../../tests/format-1.bin"));
+        let spent = |storage: &FileStorage| read(storage, |state| (state.ledger.len(), state.next_session));
+        let storage = FileStorage::open(&path).unwrap();
+        assert_eq!(spent(&storage), (2, 1));
+        set(&storage, 7);
+        drop(storage);
+        assert_eq!(spent(&FileStorage::open(&path).unwrap()), (2, 7));
+        let database = Database::open(&path).unwrap();
+        let transaction = database.begin_read().unwrap();
+        let states = transaction.open_table(STATES).unwrap();
+        assert_eq!(
+            states.get(1).unwrap().unwrap().value(),
+            MOVED_ON,
+            "its tokens do not come back in an earlier program"
+        );
+    }
+
+    #[test]
+    fn a_file_of_a_newer_format_is_refused_by_name_and_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("device.redb");
+        set(&FileStorage::open(&path).unwrap(), 7);
+        file_of(&path, FORMAT + 1, b"of tomorrow");
+        let error = FileStorage::open(&path).unwrap_err();
+        assert!(matches!(error, StorageError::Newer { format: 3, .. }), "{error}");
+        assert!(error.to_string().contains("format 3, and this program knows up to 2: update the program"), "{error}");
+        let database = Database::open(&path).unwrap();
+        let transaction = database.begin_read().unwrap();
+        assert_eq!(transaction.open_table(STATES).unwrap().get(3).unwrap().unwrap().value(), b"of tomorrow");
     }
 
     #[test]

@@ -1,7 +1,15 @@
 // The manifest and the token wallet: fetched before, and independently of, anything that is measured (spec/device.md
 // §2).
 
-import { activeEpoch, follows, type Manifest, spendableUntil, verifyManifest } from "../protocol/manifest.js";
+import {
+  activeEpoch,
+  type Directory,
+  follows,
+  type Manifest,
+  spendableUntil,
+  verifyDirectory,
+  verifyManifest,
+} from "../protocol/manifest.js";
 import { areKept, dropOthers, gatherCatalogues } from "./catalogues.js";
 import { type Context, clock } from "./context.js";
 import { idlePause } from "./idle.js";
@@ -22,6 +30,16 @@ export async function rememberManifest(context: Context): Promise<void> {
   context.manifest = last && (await areKept(context, last)) ? last : undefined;
 }
 
+/**
+ * What the next manifest is held to, by the one that is kept: the newest that any tab has taken, whether or not it can be in
+ * force here. Of one that this version does not take whole its directory; nothing, if it is not by the pinned key.
+ */
+async function lastSeen({ settings, storage }: Context): Promise<Directory | undefined> {
+  const { key, publisher } = settings;
+  const signed = await storage.look(({ manifest }) => manifest);
+  return signed && verifyManifest(signed, key, publisher).catch(() => verifyDirectory(signed, key));
+}
+
 export async function refreshManifest(context: Context): Promise<void> {
   const now = clock();
   const fetchedAt = await context.storage.look((state) => state.fetchedAt);
@@ -30,13 +48,14 @@ export async function refreshManifest(context: Context): Promise<void> {
 }
 
 /**
- * Takes a manifest if it verifies, may follow the one in force and its catalogues can be had; one that is refused
- * changes nothing.
+ * Takes a manifest if it verifies, may follow the last one seen and its catalogues can be had; one that is refused changes
+ * nothing.
  */
 async function fetchManifest(context: Context): Promise<void> {
-  const { settings, storage, transport, manifest: last } = context;
+  const { settings, storage, transport } = context;
   const signed = await transport.manifest(settings.publisher);
   const offered = await verifyManifest(signed, settings.key, settings.publisher);
+  const last = await lastSeen(context);
   if (last && !(await follows(offered, last))) throw new Error("directory");
   // Kept before the manifest is, so that one that is in force has its catalogues.
   await gatherCatalogues(context, offered);

@@ -57,11 +57,16 @@ export interface Campaign {
   readonly deviceMicro: number;
 }
 
-export interface Manifest {
-  /** As it travelled. */
-  readonly bytes: Bytes;
+/** What a manifest holds those after it to. */
+export interface Directory {
+  /** The manifest as it travelled; not there if this version does not take all of it. */
+  readonly bytes?: Bytes;
   readonly revision: number;
   readonly epochs: readonly Epoch[];
+}
+
+export interface Manifest extends Directory {
+  readonly bytes: Bytes;
   /** Those that keep to the policy of their campaign; the others are not answered. */
   readonly measures: readonly Measure[];
   readonly campaigns: readonly Campaign[];
@@ -76,26 +81,37 @@ export interface SignedManifest {
 }
 
 /** Checks the signature by the pinned key, and then all that the manifest says. Throws if anything does not hold. */
-export async function verifyManifest(
-  { manifest, signature }: SignedManifest,
-  key: Bytes,
-  publisher: number,
-): Promise<Manifest> {
-  const pinned = await crypto.subtle.importKey("raw", key, { name: "Ed25519" }, false, ["verify"]);
-  const signed = concat(ascii("tacita/manifest/v1"), manifest);
-  check(await crypto.subtle.verify({ name: "Ed25519" }, pinned, signature, signed));
-  const fields = readFields(manifest);
-  check(numberOf(fields, 1) === 1 && numberOf(fields, 2) === publisher);
-  return read(manifest, fields);
+export async function verifyManifest(signed: SignedManifest, key: Bytes, publisher: number): Promise<Manifest> {
+  const fields = await signedFields(signed, key);
+  check(fields && numberOf(fields, 1) === 1 && numberOf(fields, 2) === publisher);
+  return read(signed.manifest, fields);
 }
 
 /**
- * Whether `offered` may replace `last`: a larger revision or that very manifest, and its directory goes on where the other's
- * stands.
+ * The directory of a manifest that was taken before, also where `verifyManifest` refuses it by now: an earlier version may
+ * have taken it. Undefined if it is not signed by the pinned key.
  */
-export async function follows(offered: Manifest, last: Manifest): Promise<boolean> {
+export async function verifyDirectory(signed: SignedManifest, key: Bytes): Promise<Directory | undefined> {
+  const fields = await signedFields(signed, key);
+  return fields && readDirectory(fields);
+}
+
+/** The fields of a manifest; undefined if it is not signed by the pinned key. */
+async function signedFields({ manifest, signature }: SignedManifest, key: Bytes): Promise<Fields | undefined> {
+  const pinned = await crypto.subtle.importKey("raw", key, { name: "Ed25519" }, false, ["verify"]);
+  const signed = concat(ascii("tacita/manifest/v1"), manifest);
+  return (await crypto.subtle.verify({ name: "Ed25519" }, pinned, signature, signed))
+    ? readFields(manifest)
+    : undefined;
+}
+
+/**
+ * Whether `offered` may come after `last`: a larger revision or that very manifest, and its directory goes on where the
+ * other's stands.
+ */
+export async function follows(offered: Manifest, last: Directory): Promise<boolean> {
   if (offered.revision < last.revision) return false;
-  if (offered.revision === last.revision && !equal(offered.bytes, last.bytes)) return false;
+  if (offered.revision === last.revision && last.bytes && !equal(offered.bytes, last.bytes)) return false;
   const end = last.epochs.at(-1);
   for (const entry of offered.epochs) {
     const known = last.epochs.find(({ epoch }) => epoch === entry.epoch);
@@ -131,14 +147,12 @@ const chainAfter = (previous: Epoch, { epoch, publicKey }: Epoch): Promise<Bytes
   digest("SHA-256", ascii("tacita/directory/v1"), previous.chain, u32(epoch), publicKey);
 
 async function read(bytes: Bytes, fields: Fields): Promise<Manifest> {
-  const all = <T>(field: number, reader: (fields: Fields) => T) =>
-    bytesOf(fields, field).map((bytes) => reader(readFields(bytes)));
-  const epochs = all(4, readEpoch);
+  const { revision, epochs } = readDirectory(fields);
   for (const [at, entry] of epochs.entries()) {
     const previous = epochs[at - 1];
     check(!previous || (entry.epoch === previous.epoch + 1 && equal(entry.chain, await chainAfter(previous, entry))));
   }
-  const campaigns = all(6, readCampaign);
+  const campaigns = bytesOf(fields, 6).map(readFields).map(readCampaign);
   const known = bytesOf(fields, 5).map(readFields).filter(isKnown);
   const measures = known.map(readMeasure).filter(({ campaign, epsilonMicro }) => {
     const its = campaigns.find(({ id }) => id === campaign);
@@ -151,7 +165,7 @@ async function read(bytes: Bytes, fields: Fields): Promise<Manifest> {
   check(tokenBatch >= 1 && tokenBatch <= 128 && ledgerBoundMicro <= MAX_LEDGER_BOUND_MICRO);
   return {
     bytes,
-    revision: numberOf(fields, 3),
+    revision,
     epochs,
     measures,
     campaigns,
@@ -159,6 +173,12 @@ async function read(bytes: Bytes, fields: Fields): Promise<Manifest> {
     ledgerBoundMicro,
   };
 }
+
+/** Where these stand is the same in every version of a manifest. */
+const readDirectory = (fields: Fields): Directory => ({
+  revision: numberOf(fields, 3),
+  epochs: bytesOf(fields, 4).map(readFields).map(readEpoch),
+});
 
 function readEpoch(fields: Fields): Epoch {
   const [publicKey, chain] = [oneOf(fields, 2), oneOf(fields, 3)];
