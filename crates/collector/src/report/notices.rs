@@ -69,34 +69,12 @@ impl Answer<'_> {
                            width of the buckets";
             say("BUCKET_VALUES", message.to_owned());
         }
-        let without_cost = distinct(fractions.iter().flat_map(|one| &one.untold().without_cost));
-        let of_what = match without_cost[..] {
-            [] if rows.iter().any(|row| row.numerator.is_none() || row.denominator.is_none()) => {
-                "some of these periods"
-            }
-            [] => "",
-            [""] => "this range",
-            _ => &format!("{} in this range", some_of(&without_cost)),
-        };
-        if !of_what.is_empty() {
-            say("COST_MISSING", format!("no cost is declared for {of_what}, so no ratio is told of it: {DECLARE}"));
+        if let Some(message) = without_cost(fractions, rows) {
+            say("COST_MISSING", message);
         }
         for name in distinct(fractions.iter().map(Fractions::name)) {
-            let of_name = || fractions.iter().filter(|one| one.name() == name);
-            let fixed = distinct(of_name().flat_map(|one| &one.untold().fixed));
-            let of_what = match fixed[..] {
-                [] => None,
-                [""] => Some(String::new()),
-                _ => Some(format!(" for {}", some_of(&fixed))),
-            };
-            if let Some(of_what) = of_what {
-                let message = format!(
-                    "{name} is not told{of_what}: what is asked for holds all that it divides by above the line, or nothing of it, so \
-                     that it is 1 or 0 whatever was counted"
-                );
-                say("FIXED_RATIO", message);
-            } else if of_name().all(|one| one.is_empty() && one.untold().without_cost.is_empty()) {
-                say("NO_COMMON_GROUP", format!("{name} has no row: nothing that is asked for has both of its sides"));
+            if let Some((code, message)) = without_rows(name, fractions) {
+                say(code, message);
             }
         }
         if kinds.clone().any(|kind| kind == v1::RatioKind::DirectInferred) {
@@ -117,6 +95,40 @@ impl Answer<'_> {
         }
         Ok(notices)
     }
+}
+
+/// What no ratio is told of, as it takes a cost that was not declared: groups that have no row, and rows without numbers.
+fn without_cost(fractions: &[Fractions<'_>], rows: &[v1::RatioRow]) -> Option<String> {
+    let groups = distinct(fractions.iter().flat_map(|one| &one.untold().without_cost));
+    let of_what = match groups[..] {
+        [] if rows.iter().any(|row| row.numerator.is_none() || row.denominator.is_none()) => "some of these periods",
+        [] => return None,
+        [""] => "this range",
+        _ => &format!("{} in this range", some_of(&groups)),
+    };
+    Some(format!("no cost is declared for {of_what}, so no ratio is told of it: {DECLARE}"))
+}
+
+/// Why a ratio has no row for some of what was asked for, or none at all.
+fn without_rows(name: &str, fractions: &[Fractions<'_>]) -> Option<(&'static str, String)> {
+    let of_name = || fractions.iter().filter(|one| one.name() == name);
+    let fixed = distinct(of_name().flat_map(|one| &one.untold().fixed));
+    let of_what = match fixed[..] {
+        [] if of_name().all(|one| one.is_empty() && one.untold().without_cost.is_empty()) => {
+            return Some((
+                "NO_COMMON_GROUP",
+                format!("{name} has no row: nothing that is asked for has both of its sides"),
+            ));
+        }
+        [] => return None,
+        [""] => String::new(),
+        _ => format!(" for {}", some_of(&fixed)),
+    };
+    let message = format!(
+        "{name} is not told{of_what}: what is asked for holds all that it divides by above the line, or nothing of it, so that it is \
+         1 or 0 whatever was counted"
+    );
+    Some(("FIXED_RATIO", message))
 }
 
 /// What is left out of a measure, of which nothing else may be there.
