@@ -89,9 +89,11 @@ impl Collector {
         Ok(())
     }
 
-    pub(crate) fn crash(&mut self, network: &Network) {
+    pub(crate) async fn crash(&mut self, network: &Network) {
         *network.collectors[self.number].lock() = None;
-        self.running = None;
+        if let Some((running, _)) = self.running.take() {
+            running.crash().await;
+        }
     }
 
     pub(crate) fn is_dead(&self) -> bool {

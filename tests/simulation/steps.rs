@@ -145,7 +145,7 @@ impl World {
             let collector = &mut self.collectors[number];
             match collector.start(process, store, &self.clock, &self.keys, &self.network).await {
                 Ok(()) if !collector.is_dead() => return format!("started after {tries} tries"),
-                Ok(()) => collector.crash(&self.network),
+                Ok(()) => collector.crash(&self.network).await,
                 Err(error) => self.trace.push(format!("collector {number} does not start: {error}")),
             }
             tries += 1;
@@ -158,7 +158,7 @@ impl World {
 
     pub(super) async fn kill_collector(&mut self, number: usize) -> String {
         self.crashes += 1;
-        self.collectors[number].crash(&self.network);
+        self.collectors[number].crash(&self.network).await;
         if self.collectors.len() == 1 {
             // Its store closes with it, and is read anew from the disk.
             self.store = None;
@@ -169,7 +169,7 @@ impl World {
     pub(super) async fn kill_collectors(&mut self) -> String {
         for collector in &mut self.collectors {
             self.crashes += 1;
-            collector.crash(&self.network);
+            collector.crash(&self.network).await;
         }
         self.store = None;
         for number in 0..self.collectors.len() {

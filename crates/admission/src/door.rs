@@ -11,7 +11,7 @@ use futures_util::future::Either;
 use http::Request;
 use http_body::Body;
 use http_body_util::BodyExt as _;
-use tonic::{Status, server::NamedService};
+use tonic::server::NamedService;
 use tower::Service;
 
 /// How much of a refused request's body is still read, and for how long: a whole batch's, on a slow connection.
@@ -26,20 +26,21 @@ const READ_AWAY_TIME: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Door<S, F> {
     service: S,
-    check: F,
+    refuse: F,
 }
 
 impl<S, F> Door<S, F> {
-    /// `service`, behind `check`, which says why a request is refused.
-    pub fn new(service: S, check: F) -> Self {
-        Self { service, check }
+    /// `service`, behind `refuse`, which gives the answer to a request that is refused.
+    pub fn new(service: S, refuse: F) -> Self {
+        Self { service, refuse }
     }
 }
 
 impl<S, F, B> Service<Request<B>> for Door<S, F>
 where
-    S: Service<Request<B>, Response = http::Response<tonic::body::Body>>,
-    F: Fn(&Request<B>) -> Result<(), Status>,
+    S: Service<Request<B>>,
+    S::Response: Send + 'static,
+    F: Fn(&Request<B>) -> Option<S::Response>,
     B: Body + Send + 'static,
     B::Data: Send,
 {
@@ -52,11 +53,11 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match (self.check)(&request) {
-            Ok(()) => Either::Left(self.service.call(request)),
-            Err(refused) => Either::Right(Box::pin(async move {
+        match (self.refuse)(&request) {
+            None => Either::Left(self.service.call(request)),
+            Some(answer) => Either::Right(Box::pin(async move {
                 tokio::time::timeout(READ_AWAY_TIME, read_away(request.into_body())).await.ok();
-                Ok(refused.into_http())
+                Ok(answer)
             })),
         }
     }
@@ -92,7 +93,6 @@ mod tests {
     use futures_util::{StreamExt as _, stream};
     use http_body::Frame;
     use http_body_util::StreamBody;
-    use tonic::Code;
     use tower::service_fn;
 
     use super::*;
@@ -104,10 +104,9 @@ mod tests {
             READ.fetch_add(1, Relaxed);
             Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"report")))
         });
-        let reached = |_| async { Err::<http::Response<tonic::body::Body>, _>("it reached the service") };
-        let mut door = Door::new(service_fn(reached), |_: &_| Err(Status::resource_exhausted("full")));
-        let answer = door.call(Request::new(StreamBody::new(frames))).await.unwrap();
-        let status = Status::from_header_map(answer.headers()).unwrap();
-        assert_eq!((status.code(), READ.load(Relaxed)), (Code::ResourceExhausted, 3));
+        let reached = |_| async { Err::<&str, _>("it reached the service") };
+        let mut door = Door::new(service_fn(reached), |_: &_| Some("full"));
+        let answer = door.call(Request::new(StreamBody::new(frames))).await;
+        assert_eq!((answer, READ.load(Relaxed)), (Ok("full"), 3));
     }
 }

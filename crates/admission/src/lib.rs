@@ -56,6 +56,8 @@ struct Work<K: Eq + Hash + Clone> {
     amount: usize,
     /// Of each who has some in work.
     of: HashMap<K, usize>,
+    /// How much came last, of those who are refused otherwise.
+    last: usize,
     waiting: VecDeque<Waiting<K>>,
     pace: Pace,
 }
@@ -69,8 +71,8 @@ struct Waiting<K: Eq + Hash + Clone> {
 impl<K: Eq + Hash + Clone> Admission<K> {
     /// Admits what gets through in `time`, and `least` at any pace: as much as keeps every part of the server busy. No time admits nothing.
     pub fn new(time: Duration, least: usize) -> Self {
-        let (amount, of, waiting, pace) = (0, HashMap::new(), VecDeque::new(), Pace::default());
-        Self(Arc::new(Mutex::new(Work { time, least, amount, of, waiting, pace })))
+        let (of, waiting, pace) = (HashMap::new(), VecDeque::new(), Pace::default());
+        Self(Arc::new(Mutex::new(Work { time, least, amount: 0, of, last: 1, waiting, pace })))
     }
 
     /// Leave for `amount`, or none: try again later.
@@ -79,6 +81,7 @@ impl<K: Eq + Hash + Clone> Admission<K> {
     /// beside finds room (dynamic thresholds: Choudhury and Hahne 1998). Those that wait in turn go before.
     pub fn enter(&self, whose: &K, amount: usize) -> Option<Leave<K>> {
         let mut work = self.0.lock();
+        work.last = amount;
         if work.has_room_for(whose, amount) {
             return Some(self.leave(&mut work, whose.clone(), amount));
         }
@@ -86,10 +89,11 @@ impl<K: Eq + Hash + Clone> Admission<K> {
         None
     }
 
-    /// Whether there is room for any work of `whose`: for a refusal before it is known how much it is.
+    /// Whether there is room for as much work of `whose` as came last: for a refusal before it is known how much it is. With room for less
+    /// everyone would come in here, to be refused by [`Admission::enter`] after all that was done to know.
     pub fn has_room(&self, whose: &K) -> bool {
         let mut work = self.0.lock();
-        let room = work.has_room_for(whose, 1);
+        let room = work.has_room_for(whose, work.last);
         if !room {
             work.pace.is_full(Instant::now());
         }
@@ -214,6 +218,15 @@ mod tests {
         assert!(admission.enter(&"other", 20).is_none());
         drop(held);
         assert_eq!(admission.in_work(), InWork { amount: 20, window: 100 });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn room_for_less_than_came_last_is_none() {
+        let admission = Admission::new(TIME, 100);
+        let _held = admission.enter(&1, 40).unwrap();
+        assert!(!admission.has_room(&1), "another 40 would be refused");
+        let _little = admission.enter(&1, 5).unwrap();
+        assert!(admission.has_room(&1), "another 5 would not");
     }
 
     #[tokio::test(start_paused = true)]

@@ -93,8 +93,16 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             let grace_seconds = grace.map_or(0, |grace| grace.as_secs());
             let compromise = compromised.map(|reason| v1::Compromise { reason, grace_seconds });
             let answer = admin.rotate_epoch(v1::RotateEpochRequest { compromise }).await.map_err(refused)?.into_inner();
-            let active = answer.active.context("the collector did not say which epoch is active")?;
-            println!("epoch {} is active; it ends {}", active.epoch, utc(active.ends_at));
+            if let Some(active) = &answer.active {
+                println!("epoch {} is active; it ends {}", active.epoch, utc(active.ends_at));
+            }
+            ensure!(
+                answer.unfinished.is_empty(),
+                "what was asked stands in the log, do not ask again. What follows it is not done yet: {}. The collector repeats it until it is \
+                 done: `tacita keys list` shows how the epochs stand, `tacita status` what is amiss",
+                answer.unfinished
+            );
+            answer.active.context("the collector did not say which epoch is active")?;
             Ok(())
         }
         Command::Verify(args) => verify(&args.relays, &args.signing_key, &collector.tls()?).await,

@@ -100,6 +100,13 @@ pub(crate) enum KeeperError {
     Key(#[from] tacita_tokens::Error),
 }
 
+/// What was asked stands in the log.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    /// Why the turn that follows was cut short, if it was. The keeper repeats it.
+    pub(crate) unfinished: Option<KeeperError>,
+}
+
 /// Whether tokens of `epoch` are issued at `now`: while it is active, and [`CLOCK_SLACK`] (or a tenth of its length, if that is
 /// less) before and after.
 ///
@@ -157,20 +164,29 @@ impl EpochKeeper {
     }
 
     /// Ends the active epoch now; the next one begins at once. Tokens in flight are taken until the grace is over.
-    pub(crate) async fn rotate(&self, by: By) -> Result<(), KeeperError> {
+    pub(crate) async fn rotate(&self, by: By) -> Result<Entered, KeeperError> {
         let grace = self.schedule.grace_seconds;
         self.registry.apply(by, |catalogue| catalogue.propose_rotation(self.clock.now(), grace)).await?;
-        self.take_turn().await
+        Ok(self.follow_up().await)
     }
 
     /// Gives up every key that lies in the vault, and publishes fresh ones: whoever copied the vault opens and makes nothing with what is
     /// sealed from here on. No epoch that was open issues any more; those that had begun take reports for `grace_seconds`.
-    pub(crate) async fn give_up(&self, by: By, wish: &Compromise) -> Result<(), KeeperError> {
+    pub(crate) async fn give_up(&self, by: By, wish: &Compromise) -> Result<Entered, KeeperError> {
         let held = self.vault.list()?;
         let propose = |catalogue: &Catalogue| catalogue.propose_compromise(self.clock.now(), &held, wish);
         self.registry.apply(by, propose).await?;
         tracing::warn!(?by, "all keys are given up, since they may be known to others: fresh ones follow");
-        self.take_turn().await
+        Ok(self.follow_up().await)
+    }
+
+    /// The turn after an entry that stands. That it fails is told as no error: whoever asked again would end another epoch.
+    async fn follow_up(&self) -> Entered {
+        let unfinished = self.take_turn().await.err();
+        if let Some(error) = &unfinished {
+            tracing::error!(%error, "the epoch keeper's turn failed after an entry that stands: it tries again");
+        }
+        Entered { unfinished }
     }
 
     async fn publish_due(&self) -> Result<(), KeeperError> {

@@ -75,6 +75,7 @@ mod restoring;
 mod retention;
 mod server;
 mod services;
+mod work;
 
 pub use auth::ApiKeyText;
 pub use catalogue::LogFault;

@@ -5,10 +5,10 @@ mod look;
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use parking_lot::Mutex;
@@ -17,20 +17,14 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
-use tacita_admission::{Admission, InWork};
 use tacita_connections::Connections;
-use tacita_observability::{
-    Durations, Registrar,
-    listener::{METRICS_MOST, METRICS_PER_PEER},
-    readiness::ReadyMetrics,
-    seconds, sizes,
-};
+use tacita_observability::{Durations, Registrar, listener::METRICS_REFUSING, readiness::ReadyMetrics, seconds, sizes};
 use tacita_protocol::{epoch::EpochState, id::PublisherId, outcome::Outcome};
 use tacita_store::StoreError;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::look::Look;
-use crate::{pool::Limit, readiness::REASONS};
+use crate::{pool::Limit, readiness::REASONS, refusal::HEADER_BYTES};
 
 /// What is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,8 +111,8 @@ fn failure(error: &StoreError) -> &'static str {
 
 const FAILURES: [&str; 3] = ["unavailable", "disk_full", "other"];
 
-/// The limits that refuse connections.
-const REFUSING: [&str; 4] = ["connections", "connections_per_peer", METRICS_MOST, METRICS_PER_PEER];
+/// The limits of the listener that refuse.
+const REFUSING: [&str; 3] = ["connections", "connections_per_peer", HEADER_BYTES];
 
 /// The states in which an epoch has a key.
 const STATES: [EpochState; 4] = [EpochState::Pending, EpochState::Active, EpochState::Grace, EpochState::Closed];
@@ -171,8 +165,6 @@ pub(crate) struct Metrics {
     pub(crate) webhooks: WebhookMetrics,
     pub(crate) connections: Connections,
     limits: Mutex<Vec<(Limit, Arc<Semaphore>)>>,
-    /// Of reports. Looked at when the page is made.
-    admission: OnceLock<Admission<PublisherId>>,
     ready: ReadyMetrics,
     gauges: Gauges,
 }
@@ -230,7 +222,7 @@ impl Metrics {
     /// Metrics in `registry`. Those of closed sets are there from the start, with 0.
     pub(crate) fn new(registry: &mut Registry) -> Self {
         let ready = ReadyMetrics::new(registry, "1 if it takes reports and issues tokens", &REASONS);
-        let connections = Connections::new(registry, &REFUSING);
+        let connections = Connections::new(registry, &[&REFUSING[..], &METRICS_REFUSING].concat());
         let mut to = Registrar(registry);
         let waits = "Time waited, by what for: upload_turn, open_thread, issue_thread, commit, query_turn";
         let store_calls = "Time of the store's calls: commit, spent, add_outcomes, outcomes, tallies, drop_epoch";
@@ -252,7 +244,6 @@ impl Metrics {
             webhooks: WebhookMetrics::new(&mut to),
             connections,
             limits: Mutex::default(),
-            admission: OnceLock::new(),
             ready,
             gauges: Gauges::new(&mut to),
         };
@@ -340,16 +331,6 @@ impl Metrics {
             (*limit, places.saturating_sub(permits.available_permits()))
         };
         self.limits.lock().iter().map(used).collect()
-    }
-
-    /// Admission as the page tells it: `least` reports, and those that get through in `time`.
-    pub(crate) fn admission(&self, time: Duration, least: usize) -> Admission<PublisherId> {
-        self.admission.get_or_init(|| Admission::new(time, least)).clone()
-    }
-
-    /// The reports in work.
-    pub(crate) fn in_work(&self) -> InWork {
-        self.admission.get().map_or(InWork { amount: 0, window: 0 }, Admission::in_work)
     }
 
     /// The metrics of one pool.

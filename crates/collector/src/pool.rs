@@ -33,9 +33,9 @@ pub(crate) struct CryptoPool {
 #[error("the collector's limit {} = {} is reached: try again in a second", .0.name, .0.value)]
 pub(crate) struct Overload(pub(crate) Limit);
 
-/// The job did not end: it panicked, or the pool is going down.
+/// The job did not end: it panicked, or what it runs on is going down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("a job on the crypto pool did not end")]
+#[error("a job did not end")]
 pub(crate) struct JobLost;
 
 impl CryptoPool {
@@ -59,9 +59,18 @@ impl CryptoPool {
         self.places.enter_in_turn(tenant).await
     }
 
-    /// Runs one job of a few milliseconds at most, after those that came before.
-    pub(crate) async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, JobLost> {
+    /// Runs one job of a few milliseconds at most, after those that came before. Its place is free when it has ended, and not when its
+    /// caller leaves.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        place: Place,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JobLost> {
         let threads = self.threads.as_ref().ok_or(JobLost)?;
+        let job = move || {
+            let _place = place;
+            job()
+        };
         threads.spawn_blocking(self.observed(job)).await.map_err(|_| JobLost)
     }
 
@@ -94,5 +103,36 @@ impl Drop for CryptoPool {
 impl fmt::Debug for CryptoPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CryptoPool({:?})", self.places)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::{config::Limits, places::ISSUANCES};
+
+    #[tokio::test]
+    async fn the_place_of_a_job_whose_caller_left_is_free_when_the_job_ended() {
+        let metrics = Metrics::new(&mut Registry::default());
+        let pool =
+            CryptoPool::new("issue", 1, Places::new(ISSUANCES, 1, &Limits::default(), &metrics), &metrics).unwrap();
+        let (go_on, told) = mpsc::channel::<()>();
+        let (begin, begun) = tokio::sync::oneshot::channel();
+        let job = move || {
+            begin.send(()).unwrap();
+            told.recv().unwrap();
+        };
+        tokio::select! {
+            biased;
+            _ = pool.run(pool.enter(None).unwrap(), job) => panic!("it was not told to go on"),
+            begun = begun => begun.unwrap(),
+        }
+        assert!(pool.enter(None).is_err());
+        go_on.send(()).unwrap();
+        pool.enter_in_turn(None).await.unwrap();
     }
 }

@@ -177,6 +177,31 @@ async fn the_listener_for_metrics_takes_few_connections_of_one_address() {
     until(&house, "tacita_collector_connections_refused_total{limit=\"metrics_connections_per_peer\"}").await;
 }
 
+#[tokio::test]
+async fn long_headers_are_refused_by_the_name_of_their_limit() {
+    let house = House::open(short_patience).await;
+    let said_to = async |address: SocketAddr, bytes: usize| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let long = "a".repeat(bytes);
+        let head = format!("GET /healthz HTTP/1.1\r\nhost: c\r\nconnection: close\r\nx-long: {long}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).await.unwrap();
+        said
+    };
+    let metrics = house.collector.metrics_address().unwrap();
+    for (address, most, name) in
+        [(house.collector.address(), 16_384, "header_bytes"), (metrics, 8_192, "metrics_header_bytes")]
+    {
+        let said = said_to(address, most - 100).await;
+        assert!(!said.starts_with("HTTP/1.1 431"), "{said}");
+        let said = said_to(address, most).await;
+        assert!(said.starts_with("HTTP/1.1 431") && said.contains(&format!("{most} bytes")), "{said}");
+        assert!(said.contains(name), "{said}");
+        until(&house, &format!("tacita_collector_connections_refused_total{{limit=\"{name}\"}} 1")).await;
+    }
+}
+
 /// The limit that a refusal names, and its value.
 #[tokio::test]
 async fn one_brand_or_publisher_takes_no_place_of_anothers() {

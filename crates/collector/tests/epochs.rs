@@ -155,3 +155,18 @@ async fn after_a_long_stop_an_epoch_is_active_at_once() {
 fn is_key(entry: &std::io::Result<fs::DirEntry>) -> bool {
     entry.as_ref().unwrap().path().extension().is_some_and(|extension| extension == "key")
 }
+
+#[tokio::test]
+async fn a_rotation_whose_turn_fails_stands_and_is_not_to_be_asked_for_again() {
+    let cast = cast().await;
+    let keys = cast.house.config.data.join("keys");
+    let away = cast.house.config.data.join("away");
+    fs::rename(&keys, &away).unwrap();
+    let answer = cast.house.admin().rotate_epoch(v1::RotateEpochRequest::default()).await.unwrap().into_inner();
+    assert_eq!(answer.active.unwrap().epoch, 2);
+    assert!(!answer.unfinished.is_empty());
+    fs::rename(&away, &keys).unwrap();
+    // The keeper ends the turn: what was published ahead is made up for.
+    cast.house.until(|status| status.epochs.len() == 4).await;
+    assert_eq!(cast.daily.active_epoch().await.epoch.0, 2);
+}

@@ -16,7 +16,7 @@ use tacita_proto::v1::{
     self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
     reporting_service_client::ReportingServiceClient,
 };
-use tonic::{Code, Status, service::interceptor::InterceptedService, transport::Channel};
+use tonic::{Code, Request, Status, service::interceptor::InterceptedService, transport::Channel};
 use tonic_types::StatusExt as _;
 
 use crate::support::{self, Cast, House, cells, limit_of};
@@ -71,6 +71,11 @@ async fn of_requests(met: &mut Met) {
     let mut answers =
         cast.daily.collection().upload_reports(futures_util::stream::iter([batch])).await.unwrap().into_inner();
     meet(answers.message().await.unwrap_err(), 20_000);
+    let mut long = Request::new(v1::GetStatusRequest {});
+    for name in ["x-one", "x-two"] {
+        long.metadata_mut().insert(name, "a".repeat(9_000).parse().unwrap());
+    }
+    meet(cast.house.admin().get_status(long).await.unwrap_err(), 16_384);
     let more = v1::CreateMeasureRequest {
         campaign: "acme/spring".into(),
         name: "more".into(),
@@ -79,6 +84,29 @@ async fn of_requests(met: &mut Met) {
         ..Default::default()
     };
     meet(cast.house.admin().create_measure(more).await.unwrap_err(), 1);
+
+    let compromise = Some(v1::Compromise { reason: "x".repeat(201), grace_seconds: 0 });
+    meet(cast.house.admin().rotate_epoch(v1::RotateEpochRequest { compromise }).await.unwrap_err(), 200);
+    let lasting =
+        v1::CreateApiKeyRequest { role: v1::Role::Auditor.into(), valid_seconds: u64::MAX, ..Default::default() };
+    meet(cast.house.admin().create_api_key(lasting).await.unwrap_err(), 315_532_800);
+    let lasting = v1::CreateCampaignRequest {
+        brand: "acme".into(),
+        name: "autumn".into(),
+        publishers: vec!["daily".into()],
+        attribution_seconds: u32::MAX,
+        ..Default::default()
+    };
+    meet(cast.house.admin().create_campaign(lasting).await.unwrap_err(), 7_776_000);
+    let measure = v1::Measure {
+        event: v1::Event::Arrival.into(),
+        epsilon_micro: 1_000_000,
+        name: "arrivals".into(),
+        ..Default::default()
+    };
+    let shares = vec![v1::ExpectedShare::default(); 1_001];
+    let plan = v1::PlanMeasureRequest { measure: Some(measure), reports_per_window: 1, shares, ..Default::default() };
+    meet(cast.house.reporting(&cast.acme).plan_measure(plan).await.unwrap_err(), 1_000);
 
     let brand = cast.acme.clone();
     let ask = async |query: v1::Query| cast.house.ask(&brand, query).await.unwrap_err();
@@ -120,6 +148,36 @@ async fn of_declarations(met: &mut Met) {
     let status = declare("acme/spring", long).await.unwrap_err();
     assert_eq!(limit_of(&status).0, "declaration_bytes");
     met.meet(&status, 65_536);
+    let cost = v1::Cost { range: Some(v1::TimeRange { from: 1, to: 2 }), ..Default::default() };
+    let webhook = |url: String| v1::Webhook { url, secret: String::new() };
+    let named = |name: String| v1::Category { name, contents: Vec::new() };
+    let bucket = |bucket: String| v1::BucketValue { bucket, value: 1.0 };
+    let long = format!("https://acme.example/{}", "x".repeat(300));
+    let some = |declaration| v1::Declaration { currency: "EUR".into(), ..declaration };
+    for (name, value, said) in [
+        ("declared_costs", 1_000, v1::Declaration { costs: vec![cost; 1_001], ..Default::default() }),
+        (
+            "declared_categories",
+            256,
+            v1::Declaration { categories: labels(257).into_iter().map(named).collect(), ..Default::default() },
+        ),
+        (
+            "declared_bucket_values",
+            256,
+            v1::Declaration { bucket_values: labels(257).into_iter().map(bucket).collect(), ..Default::default() },
+        ),
+        (
+            "declared_webhooks",
+            5,
+            v1::Declaration { webhooks: labels(6).into_iter().map(webhook).collect(), ..Default::default() },
+        ),
+        ("declared_text_bytes", 256, market(&"x".repeat(257))),
+        ("declared_text_bytes", 256, v1::Declaration { webhooks: vec![webhook(long)], ..Default::default() }),
+    ] {
+        let status = declare("acme/spring", some(said)).await.unwrap_err();
+        assert_eq!(limit_of(&status).0, name);
+        met.meet(&status, value);
+    }
     for said in ["France", "Spain", "Spain"] {
         declare("acme/spring", market(said)).await.unwrap();
     }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-/// A limit by the name it has in the configuration.
+/// A limit, as it is named to whoever meets it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limit {
-    /// What it is called where it is refused, in the settings and in `spec/limits.md`.
+    /// What it is called in refusals, in metrics and in `spec/limits.md`, which says the setting that it has, if it has one.
     pub name: &'static str,
-    /// How many there may be.
+    /// How many there may be, or how much.
     pub value: usize,
 }
 
@@ -31,8 +31,8 @@ pub struct Bounds {
     pub grace: Option<Duration>,
     /// Calls at once over HTTP/2. More wait.
     pub streams: u32,
-    /// Names and values of all headers of a call.
-    pub head_bytes: usize,
+    /// Bytes of the names and values of all headers of a call. Past four times as many none is read to its end.
+    pub head: Limit,
     /// Whether the windows of HTTP/2 grow with the line, for long messages of callers that are known.
     pub adaptive_window: bool,
 }

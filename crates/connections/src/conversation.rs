@@ -6,7 +6,7 @@ use axum::{Router, response::Response};
 use http::{Extensions, HeaderValue, header};
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
 use tacita_tls::{Acceptor, Stream};
@@ -21,6 +21,7 @@ use tower::ServiceExt as _;
 
 use crate::{
     Bounds, Limit, Stay,
+    beginnings::Beginnings,
     server::Farewell,
     standing::{Call, Standing},
 };
@@ -133,15 +134,16 @@ async fn answer(
             Ok::<Response, Infallible>(answer.map(|body| call.answered_by(body)))
         }
     });
-    let builder = builder(version, &bounds);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let beginnings = Beginnings::default();
+    let builder = builder(version, &bounds, beginnings.clone());
+    let mut connection = pin!(beginnings.of(builder.serve_connection(TokioIo::new(stream), service)));
     let for_strangers = tokio::select! {
         _ = connection.as_mut() => return,
         () = stop.cancelled() => FAREWELL,
         () = sleep(bounds.age) => FAREWELL,
         () = standing.outstayed(&bounds) => bounds.stranger.unwrap_or(FAREWELL),
     };
-    connection.as_mut().graceful_shutdown();
+    connection.as_mut().connection().graceful_shutdown();
     match if standing.is_strangers(&bounds) { Some(for_strangers) } else { bounds.grace } {
         Some(grace) => drop(timeout(grace, connection).await),
         None => drop(connection.await),
@@ -163,13 +165,14 @@ async fn tell(
         }
         async move { Ok::<Response, Infallible>(answer) }
     });
-    let builder = builder(version, &bounds);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let beginnings = Beginnings::default();
+    let builder = builder(version, &bounds, beginnings.clone());
+    let mut connection = pin!(beginnings.of(builder.serve_connection(TokioIo::new(stream), service)));
     tokio::select! {
         _ = connection.as_mut() => return,
         () = sleep(FAREWELL) => {}
     }
-    connection.as_mut().graceful_shutdown();
+    connection.as_mut().connection().graceful_shutdown();
     timeout(FAREWELL, connection).await.ok();
 }
 
@@ -186,10 +189,10 @@ async fn version_of(stream: &TcpStream) -> Option<Version> {
     }
 }
 
-fn builder(version: Version, bounds: &Bounds) -> auto::Builder<TokioExecutor> {
+fn builder(version: Version, bounds: &Bounds, calls: Beginnings) -> auto::Builder<Beginnings> {
     // Past the limit of headers a head is still read, so that the refusal can name the limit.
-    let head = 4 * bounds.head_bytes;
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let head = bounds.head.value.saturating_mul(4);
+    let mut builder = auto::Builder::new(calls);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(bounds.idle).max_buf_size(head);
     builder
         .http2()

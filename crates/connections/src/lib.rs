@@ -5,14 +5,18 @@
 //! | `bounds` | what the connections of a listener are held to |
 //! | `places` | the places: in all, of one address, of one tenant |
 //! | `standing` | what is known of a connection: whether it was admitted, when it last had a call |
+//! | `beginnings` | where calls begin |
 //! | `conversation` | one connection, from its first byte to its end |
+//! | `heads` | the headers of its calls |
 //! | `server` | accepting, the drain |
 //! | `metrics` | connections, counted |
 //!
 //! It knows nothing of what is asked and answered on a connection.
 
+mod beginnings;
 mod bounds;
 mod conversation;
+mod heads;
 mod metrics;
 mod places;
 mod server;

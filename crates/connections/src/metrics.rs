@@ -26,12 +26,13 @@ struct OfLimit {
 pub struct OpenConnection(Gauge);
 
 impl Connections {
-    /// Counts, in `registry`. `limits` are the names of all that may refuse one, so that none is absent before its first refusal.
+    /// Counts, in `registry`. `limits` are the names of all that may refuse, so that none is absent before its first refusal.
     pub fn new(registry: &mut Registry, limits: &[&'static str]) -> Self {
         let connections = Self::default();
         registry.register("connections", "Connections taken", connections.taken.clone());
         registry.register("connections_open", "Connections that are open", connections.open.clone());
-        let told = "Connections refused because as many were open as may be, by the limit's name";
+        let told =
+            "Connections refused because as many were open as may be, and calls for their headers, by the limit's name";
         registry.register("connections_refused", told, connections.refused.clone());
         limits.iter().for_each(|limit| drop(connections.refused.get_or_create(&OfLimit { limit })));
         connections
@@ -49,7 +50,7 @@ impl Connections {
         OpenConnection(self.open.clone())
     }
 
-    /// One more that has no place.
+    /// One more that has no place, or a call that has too long headers.
     pub fn refuse(&self, Limit { name, .. }: Limit) {
         self.refused.get_or_create(&OfLimit { limit: name }).inc();
     }

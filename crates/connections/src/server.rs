@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Bounds, Connections, Limit,
     conversation::{converse, turn_away},
+    heads,
     places::Places,
     standing::Standing,
 };
@@ -21,7 +22,8 @@ const FAREWELLS: usize = 256;
 /// The pause after the operating system gave no connection (no descriptors are left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What is answered to the first call of a connection that has no place, to a request with these headers.
+/// What is answered to a call that goes beyond a limit of the listener, with these headers: to the first one of a connection that has no place,
+/// and to one whose headers are too long.
 pub type Farewell = dyn Fn(Limit, &HeaderMap) -> Response + Send + Sync;
 
 /// Serves the connections of a listener.
@@ -58,6 +60,7 @@ impl Server {
     /// Serves `app` until told to stop, then lets open calls end.
     pub async fn serve(self, listener: TcpListener, app: Router, stop: CancellationToken) {
         let Self { bounds, metrics, acceptor, shared, farewell } = self;
+        let app = heads::bounded(app, bounds.head, farewell.clone(), metrics.clone());
         let (places, farewells) = (Places::new(bounds), Arc::new(Semaphore::new(FAREWELLS)));
         let mut conversations = JoinSet::new();
         loop {

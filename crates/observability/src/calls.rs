@@ -253,12 +253,13 @@ where
         let this = self.project();
         let _in_span = this.call.as_ref().map(|call| call.span.clone().entered());
         let response = ready!(this.answering.poll(cx))?;
-        let (head, inner) = response.into_parts();
+        let (mut head, inner) = response.into_parts();
         let web = is_grpc_web(&head.headers);
         let mut call = this.call.take();
         if let Some(call) = &mut call {
             call.answered();
-            if let Some(ending) = Ending::of_head(head.status, &head.headers) {
+            let told = head.extensions.remove::<Ending>();
+            if let Some(ending) = told.or_else(|| Ending::of_head(head.status, &head.headers)) {
                 call.end(ending);
             }
         }

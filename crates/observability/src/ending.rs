@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -12,9 +12,9 @@ const DOMAIN: &str = "tacita.v1";
 /// The most bytes of a reason or of a limit's name.
 const WORD: usize = 48;
 
-/// How a call ended.
+/// How a call ended. Among the extensions of an answer that is given many times, it saves reading it from the headers each time.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Ending {
+pub struct Ending {
     /// gRPC's name of the code, or `HTTP_` and the status.
     pub(crate) code: String,
     /// The reason of `google.rpc.ErrorInfo`, or nothing.
@@ -24,6 +24,11 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
+    /// What an answer's head says, if it says all: `None` when the status comes after the body.
+    pub fn of<B>(answer: &Response<B>) -> Option<Self> {
+        Self::of_head(answer.status(), answer.headers())
+    }
+
     /// The caller went away.
     pub(crate) fn cancelled() -> Self {
         Self::of_code(Code::Cancelled)
@@ -33,7 +38,7 @@ impl Ending {
         Self { code: name(code).to_owned(), reason: String::new(), limit: String::new() }
     }
 
-    /// What the head of an answer says, if it says all: `None` when the status comes after the body.
+    /// The same, of a head's parts.
     pub(crate) fn of_head(status: StatusCode, headers: &HeaderMap) -> Option<Self> {
         if headers.contains_key(Status::GRPC_STATUS) {
             return Some(Self::of_trailers(headers));

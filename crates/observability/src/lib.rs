@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`calls`] | a layer that counts every call by method, code and reason, and gives it a span |
-//! | `ending` | how a call ended, read from headers, trailers or gRPC-Web's last frame |
+//! | `ending` | how a call ended: read from headers, trailers or gRPC-Web's last frame |
 //! | [`page`] | the metrics as text, made anew only now and then |
 //! | [`process`] | the process: memory, processor time, descriptors |
 //! | [`health`] | what gRPC's health service says, up to the end |
@@ -27,6 +27,7 @@ pub mod registrar;
 pub mod samples;
 
 pub use calls::{CallLayer, Methods};
+pub use ending::Ending;
 pub use health::Health;
 pub use listener::Listener;
 pub use logs::{LogFilter, LogFormat};

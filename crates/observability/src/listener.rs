@@ -19,9 +19,15 @@ use crate::{
 };
 
 /// The name of the limit on this listener's connections.
-pub const METRICS_MOST: &str = "metrics_connections";
+const METRICS_MOST: &str = "metrics_connections";
 /// Of one address.
-pub const METRICS_PER_PEER: &str = "metrics_connections_per_peer";
+const METRICS_PER_PEER: &str = "metrics_connections_per_peer";
+
+/// Of the headers of one request.
+const METRICS_HEADER_BYTES: &str = "metrics_header_bytes";
+
+/// The names of the limits that refuse on this listener.
+pub const METRICS_REFUSING: [&str; 3] = [METRICS_MOST, METRICS_PER_PEER, METRICS_HEADER_BYTES];
 
 /// Some scrapers, and the probes of a machine or a cluster: who wants more than that is none of them.
 const BOUNDS: Bounds = Bounds {
@@ -33,7 +39,7 @@ const BOUNDS: Bounds = Bounds {
     age: Duration::from_secs(3_600),
     grace: Some(Duration::from_secs(10)),
     streams: 16,
-    head_bytes: 8 << 10,
+    head: Limit { name: METRICS_HEADER_BYTES, value: 8 << 10 },
     adaptive_window: false,
 };
 
@@ -77,11 +83,7 @@ impl Bound {
             .route("/readyz", get(ready))
             .with_state(Told { page, standing });
         let stop = CancellationToken::new();
-        let server = Server::new(BOUNDS, connections.beside(), |limit, _| {
-            let told =
-                format!("{} connections for metrics are open, as many as may be ({})\n", limit.value, limit.name);
-            (StatusCode::SERVICE_UNAVAILABLE, told).into_response()
-        });
+        let server = Server::new(BOUNDS, connections.beside(), |limit, _| farewell(limit));
         tokio::spawn(server.serve(listener, routes, stop.clone()));
         Listener { address, stop }
     }
@@ -114,6 +116,20 @@ impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Listener({})", self.address)
     }
+}
+
+fn farewell(Limit { name, value }: Limit) -> Response {
+    let (status, told) = match name {
+        METRICS_HEADER_BYTES => {
+            let told = format!("the headers are longer than {value} bytes, the most they may be ({name})\n");
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, told)
+        }
+        _ => {
+            let told = format!("{value} connections for metrics are open, as many as may be ({name})\n");
+            (StatusCode::SERVICE_UNAVAILABLE, told)
+        }
+    };
+    (status, told).into_response()
 }
 
 async fn metrics(State(told): State<Told>) -> Response {

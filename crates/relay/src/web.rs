@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `busy` | submissions that are refused by their heads |
 //! | `connections` | accepting, how many at a time, how long, the drain |
 //! | `links` | short links |
 //! | `message` | a message that is too long, told by its limit's name |
@@ -10,6 +11,7 @@
 //! | `sdk` | the SDK's files |
 //! | `simple` | submission that a browser sends without asking leave first |
 
+mod busy;
 pub(crate) mod connections;
 mod limits;
 mod links;
@@ -22,6 +24,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::Request,
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
@@ -41,11 +44,13 @@ use tonic_health::{
     server::{HealthReporter, HealthService},
 };
 use tonic_web::GrpcWebLayer;
+use tower::Layer as _;
 
+use self::busy::Busy;
 pub(crate) use self::{links::ShortLinks, origins::Origins};
 use crate::{config::RequestLimit, refusal::Cause, sdk::Sdk, services::Services};
 
-/// All that is served. Limits stand inside CORS, so that a page may read which one it broke.
+/// All that is served. The door stands before everything but the counting: what is refused there passes nothing else. Limits stand inside CORS, so that a page may read which one it broke.
 pub(crate) fn app(
     services: Arc<Services>,
     requests: RequestLimit,
@@ -54,6 +59,7 @@ pub(crate) fn app(
     links: Option<ShortLinks>,
     (health, count): (HealthReporter, CallLayer),
 ) -> Result<Router, tonic_reflection::server::Error> {
+    let busy = Arc::new(Busy::new(services.submissions.clone(), services.proxies.clone(), origins.clone()));
     let calls = grpc(services, requests.message_bytes, health)?
         .into_axum_router()
         .reset_fallback()
@@ -64,7 +70,8 @@ pub(crate) fn app(
         .layer(origins.layer());
     let pages = sdk.map(sdk::routes).into_iter().chain(links.map(links::routes)).fold(Router::new(), Router::merge);
     let pages = pages.fallback(nothing_here).layer(from_fn_with_state(requests, limits::hold));
-    Ok(calls.merge(pages).layer(count))
+    let door = Door::new(calls.merge(pages), move |request: &Request| busy.refuse(request));
+    Ok(Router::new().fallback_service(count.layer(door)))
 }
 
 fn grpc(
@@ -75,11 +82,10 @@ fn grpc(
     let reflection =
         tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
     let health = HealthServer::new(HealthService::from_health_reporter(health));
-    let check = services.submissions.door(services.proxies.clone());
     let collection = CollectionServiceServer::from_arc(services.clone()).max_decoding_message_size(message_bytes);
     Ok(Routes::new(ManifestServiceServer::from_arc(services.clone()).max_decoding_message_size(message_bytes))
         .add_service(TokenServiceServer::from_arc(services).max_decoding_message_size(message_bytes))
-        .add_service(Door::new(collection, check))
+        .add_service(collection)
         .add_service(health)
         .add_service(reflection))
 }

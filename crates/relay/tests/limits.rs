@@ -119,6 +119,49 @@ async fn an_address_headers_or_a_body_that_are_too_long_are_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_busy_relay_says_so_in_the_words_of_whoever_submits_and_serves_the_rest() {
+    let (_double, _data, relay) = relay(|config| {
+        config.requests.submit_millis = 0;
+        config.allowed_origins = vec!["https://news.example".into()];
+        config.metrics = Some(([127, 0, 0, 1], 0).into());
+    })
+    .await;
+    let body = frame(&v1::SubmitReportsRequest { envelopes: envelopes(1) });
+    let text = BASE64_STANDARD.encode(&body).into_bytes();
+    let ways = [
+        ("application/grpc-web+proto", &body, "application/grpc-web+proto"),
+        ("application/grpc-web-text", &text, "application/grpc-web-text"),
+        ("text/plain;charset=UTF-8", &text, "application/grpc-web+proto"),
+    ];
+    for (media, body, answered_as) in ways {
+        for (origin, allowed) in
+            [("https://news.example", Some("https://news.example")), ("https://evil.example", None)]
+        {
+            let page = format!("{SUBMIT}content-type: {media}\r\norigin: {origin}\r\n");
+            let (head, _) = exchange(relay.address(), &page, body).await;
+            assert!(head.starts_with("http/1.1 200"), "{head}");
+            assert_eq!(header(&head, "content-type"), Some(answered_as));
+            assert_eq!(header(&head, "access-control-allow-origin"), allowed, "{media}");
+            assert_eq!(header(&head, "vary"), Some("origin"));
+            let exposed =
+                header(&head, "access-control-expose-headers").is_some_and(|names| names.contains("grpc-status"));
+            assert_eq!(exposed, allowed.is_some(), "{head}");
+        }
+        let refused = status_of(relay.address(), &format!("{SUBMIT}content-type: {media}\r\n"), body).await;
+        assert_eq!(limit(&refused), ("requests.submit-millis".to_owned(), 0), "{media}");
+    }
+    let device = connect(relay.address()).await;
+    let refused = submit(&device, envelopes(1)).await.unwrap_err();
+    assert_eq!((refused.code(), limit(&refused)), (Code::ResourceExhausted, ("requests.submit-millis".to_owned(), 0)));
+    assert!(issue(&device).await.is_ok(), "what is no submission is served");
+
+    let ended = r#"code="RESOURCE_EXHAUSTED",reason="LIMIT_REACHED",limit="requests.submit-millis"} 10"#;
+    let metrics = exchange(relay.metrics_address().unwrap(), "GET /metrics HTTP/1.1\r\n", b"").await.1;
+    let metrics = String::from_utf8(metrics).unwrap();
+    assert!(metrics.contains(ended), "refusals are counted by the limit: {metrics}");
+}
+
+#[tokio::test]
 async fn a_body_of_unstated_length_ends_at_the_limit() {
     let (_double, _data, relay) = relay(|_| {}).await;
     let mut stream = TcpStream::connect(relay.address()).await.unwrap();

@@ -87,11 +87,11 @@ impl AlertKeeper {
         for campaign in catalogue.campaigns() {
             for (axis, counted) in watched_of(&catalogue, campaign.id) {
                 let known = watched.remove(&counted.measure.id);
-                match self.look_at(counted.clone(), axis, known).await {
+                let least = campaign.policy.reports_per_window;
+                match self.look_at(counted.clone(), (axis, least), known).await {
                     Ok((seen, surges)) => {
                         watched.insert(counted.measure.id, seen);
-                        let shown = u64::from(campaign.policy.reports_per_window);
-                        let told = surges.into_iter().filter(|named| named.surge.reports >= shown);
+                        let told = surges.into_iter().filter(|named| named.surge.reports >= u64::from(least));
                         self.waiting.lock().extend(told.map(|named| self.surge(counted, axis, named)));
                     }
                     Err(cause) => {
@@ -105,13 +105,13 @@ impl AlertKeeper {
     async fn look_at(
         &self,
         counted: Arc<CountedMeasure>,
-        axis: &'static str,
+        (axis, least): (&'static str, u32),
         known: Option<Watched>,
     ) -> Result<(Watched, Vec<Named>), String> {
         let open = self.tallies.first_open(&counted.measure)..WindowId(u32::MAX);
         let series = self.tallies.read(&counted.measure, open).await.map_err(|error| error.to_string())?;
         let look = move || match known {
-            None => Ok((Watched::begin(&counted, axis, &series)?, Vec::new())),
+            None => Ok((Watched::begin(&counted, axis, least, &series)?, Vec::new())),
             Some(mut watched) => {
                 let surges = watched.read_on(&counted, axis, &series)?;
                 Ok((watched, surges))

@@ -5,9 +5,10 @@ use tacita_protocol::{epoch::EpochState, time::UnixTime};
 use tacita_store::vault::KeyId;
 
 use super::{Catalogue, Change, Refused, Standing};
+use crate::pool::Limit;
 
 /// The longest reason, in characters.
-const MAX_REASON: usize = 200;
+const MAX_REASON: Limit = Limit { name: "reason_characters", value: 200 };
 
 /// The name of a key in the vault, as the log writes it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -65,11 +66,10 @@ impl Catalogue {
 
 fn check_reason(reason: &str) -> Result<(), Refused> {
     let length = reason.chars().count();
-    match !reason.trim().is_empty() && length <= MAX_REASON && !reason.chars().any(char::is_control) {
-        true => Ok(()),
-        false => {
-            let problem = format!("{length} characters: say in 1 to {MAX_REASON}, on one line, what happened");
-            Err(Refused::field("compromise.reason", problem))
-        }
+    let problem = format!("{length} characters: say in 1 to {}, on one line, what happened", MAX_REASON.value);
+    match !reason.trim().is_empty() && !reason.chars().any(char::is_control) {
+        true if length <= MAX_REASON.value => Ok(()),
+        true => Err(Refused::Beyond { field: "compromise.reason", limit: MAX_REASON, problem }),
+        false => Err(Refused::field("compromise.reason", problem)),
     }
 }

@@ -11,18 +11,18 @@ use super::Refused;
 use crate::{alerts::check_host, pool::Limit};
 
 /// The most costs of a campaign.
-const MAX_COSTS: usize = 1_000;
+const MAX_COSTS: Limit = Limit { name: "declared_costs", value: 1_000 };
 /// The most categories.
-const MAX_CATEGORIES: usize = 256;
+const MAX_CATEGORIES: Limit = Limit { name: "declared_categories", value: 256 };
 /// The most webhooks.
-const MAX_WEBHOOKS: usize = 5;
+const MAX_WEBHOOKS: Limit = Limit { name: "declared_webhooks", value: 5 };
 /// The most values of buckets.
-const MAX_BUCKETS: usize = 256;
+const MAX_BUCKETS: Limit = Limit { name: "declared_bucket_values", value: 256 };
 /// The most bytes of all of it, as it comes over the wire: it stays in the log for good. That is a cost a day for a year, a value for each
 /// bucket, and some hundreds of contents in categories.
 const MAX_BYTES: Limit = Limit { name: "declaration_bytes", value: 64 << 10 };
 /// The most bytes of a market, a bucket, a content, a category's name or a webhook's address.
-const MAX_TEXT: usize = 256;
+const MAX_TEXT: Limit = Limit { name: "declared_text_bytes", value: 256 };
 
 /// The declared part of a campaign. Nothing of it goes to devices.
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
@@ -70,17 +70,13 @@ impl Declaration {
             return refuse("currency: write three capital letters of ISO 4217, for example EUR");
         }
         let bucket_values = wire.bucket_values.into_iter().map(|one| (one.bucket, one.value)).collect::<Vec<_>>();
-        if bucket_values.len() > MAX_BUCKETS {
-            return refuse(format!("bucket_values: at most {MAX_BUCKETS}"));
-        }
+        check_number("bucket_values", bucket_values.len(), MAX_BUCKETS)?;
         bucket_values.iter().try_for_each(|(bucket, _)| check_text("bucket_values: a bucket", bucket))?;
         if let Some((bucket, _)) = bucket_values.iter().find(|(_, value)| !value.is_finite()) {
             return refuse(format!("bucket_values: '{}' must be a number", short(bucket)));
         }
         let webhooks = wire.webhooks.into_iter().map(|webhook| webhook.url).collect::<Vec<_>>();
-        if webhooks.len() > MAX_WEBHOOKS {
-            return refuse(format!("webhooks: at most {MAX_WEBHOOKS}"));
-        }
+        check_number("webhooks", webhooks.len(), MAX_WEBHOOKS)?;
         webhooks.iter().try_for_each(|url| check_webhook(url, loopback))?;
         Ok(Self {
             market: wire.market,
@@ -115,9 +111,7 @@ impl Declaration {
 }
 
 fn costs(wire: Vec<v1::Cost>) -> Result<Vec<Cost>, Refused> {
-    if wire.len() > MAX_COSTS {
-        return refuse(format!("costs: at most {MAX_COSTS}"));
-    }
+    check_number("costs", wire.len(), MAX_COSTS)?;
     let read = |cost: v1::Cost| {
         let v1::TimeRange { from, to } = cost.range.unwrap_or_default();
         if from >= to {
@@ -134,9 +128,7 @@ fn costs(wire: Vec<v1::Cost>) -> Result<Vec<Cost>, Refused> {
 }
 
 fn categories(wire: Vec<v1::Category>) -> Result<Vec<Category>, Refused> {
-    if wire.len() > MAX_CATEGORIES {
-        return refuse(format!("categories: at most {MAX_CATEGORIES}"));
-    }
+    check_number("categories", wire.len(), MAX_CATEGORIES)?;
     let mut of_content: HashMap<&str, &str> = HashMap::new();
     for (place, category) in wire.iter().enumerate() {
         check_text("categories: a name", &category.name)?;
@@ -156,21 +148,26 @@ fn categories(wire: Vec<v1::Category>) -> Result<Vec<Category>, Refused> {
 
 /// The declared part of all that it may hold. Webhooks' secrets are the collector's to say.
 fn check_size(wire: &v1::Declaration) -> Result<(), Refused> {
-    let (bytes, most) = (wire.encoded_len(), MAX_BYTES.value);
-    match bytes > most {
-        true => Err(Refused::Beyond {
-            field: "declaration",
-            limit: MAX_BYTES,
-            problem: format!("it has {bytes} bytes: at most {most}"),
-        }),
-        false => Ok(()),
+    at_most("it", wire.encoded_len(), "bytes", MAX_BYTES)
+}
+
+fn check_number(what: &str, number: usize, limit: Limit) -> Result<(), Refused> {
+    at_most(what, number, "entries", limit)
+}
+
+fn at_most(what: &str, number: usize, of: &str, limit: Limit) -> Result<(), Refused> {
+    if number <= limit.value {
+        return Ok(());
     }
+    let problem = format!("{what} has {number} {of}: at most {}", limit.value);
+    Err(Refused::Beyond { field: "declaration", limit, problem })
 }
 
 /// https, or http to a loopback address: what is told is the brand's own, and does not travel in the clear. Never to a network of the
 /// collector's own.
 fn check_webhook(url: &str, loopback: bool) -> Result<(), Refused> {
-    let parsed: Option<http::Uri> = url.parse().ok().filter(|_| url.len() <= MAX_TEXT);
+    at_most("webhooks: an address", url.len(), "bytes", MAX_TEXT)?;
+    let parsed: Option<http::Uri> = url.parse().ok();
     let holds = parsed.as_ref().is_some_and(|uri| match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(host)) => !host.is_empty(),
         (Some("http"), Some(host)) => matches!(host, "localhost" | "127.0.0.1" | "[::1]"),
@@ -183,13 +180,14 @@ fn check_webhook(url: &str, loopback: bool) -> Result<(), Refused> {
             short(url)
         )),
         true => Ok(()),
-        false => refuse(format!("webhooks: '{}' is no https address of at most {MAX_TEXT} bytes", short(url))),
+        false => refuse(format!("webhooks: '{}' is no https address", short(url))),
     }
 }
 
 fn check_text(what: &str, text: &str) -> Result<(), Refused> {
-    match text.len() > MAX_TEXT || text.contains(char::is_control) {
-        true => refuse(format!("{what} has at most {MAX_TEXT} bytes and no control characters")),
+    at_most(what, text.len(), "bytes", MAX_TEXT)?;
+    match text.contains(char::is_control) {
+        true => refuse(format!("{what} has no control characters")),
         false => Ok(()),
     }
 }

@@ -19,9 +19,9 @@ use crate::pool::Limit;
 /// How long a tagged arrival is remembered when a campaign does not say.
 const DEFAULT_ATTRIBUTION: u32 = 7 * 86_400;
 /// The longest that a device may be asked to remember one.
-const MAX_ATTRIBUTION: u32 = 90 * 86_400;
+const MAX_ATTRIBUTION: Limit = Limit { name: "attribution_seconds", value: 90 * 86_400 };
 /// The longest that a key may last which expires: 10 years.
-const MAX_KEY_SECONDS: u64 = 3_652 * 86_400;
+const MAX_KEY_SECONDS: Limit = Limit { name: "valid_seconds", value: 3_652 * 86_400 };
 
 impl Catalogue {
     pub(crate) fn propose_publisher(&self, name: &str) -> Result<Change, Refused> {
@@ -172,9 +172,9 @@ impl Catalogue {
         if read_only && matches!(principal, Principal::Publisher(_)) {
             return Err(Refused::field("read_only", "a relay uploads: a publisher's key is never read-only"));
         }
-        if valid_seconds > MAX_KEY_SECONDS {
-            let problem = format!("{valid_seconds} s: at most {MAX_KEY_SECONDS} (10 years), or 0 for no end");
-            return Err(Refused::field("valid_seconds", problem));
+        if valid_seconds > MAX_KEY_SECONDS.value as u64 {
+            let problem = format!("{valid_seconds} s: at most {} (10 years), or 0 for no end", MAX_KEY_SECONDS.value);
+            return Err(Refused::Beyond { field: "valid_seconds", limit: MAX_KEY_SECONDS, problem });
         }
         let expires_at = (valid_seconds > 0).then(|| created_at.plus(valid_seconds));
         Ok(Change::ApiKeyCreated { id, principal, hash, created_at, read_only, expires_at })
@@ -242,11 +242,12 @@ fn parse_name(name: &str) -> Result<Name, Refused> {
 fn attribution(seconds: u32) -> Result<u32, Refused> {
     match seconds {
         0 => Ok(DEFAULT_ATTRIBUTION),
-        seconds if seconds <= MAX_ATTRIBUTION => Ok(seconds),
-        seconds => Err(Refused::field(
-            "attribution_seconds",
-            format!("{seconds} s: at most {MAX_ATTRIBUTION} (90 days), or 0 for 7 days"),
-        )),
+        seconds if seconds as usize <= MAX_ATTRIBUTION.value => Ok(seconds),
+        seconds => Err(Refused::Beyond {
+            field: "attribution_seconds",
+            limit: MAX_ATTRIBUTION,
+            problem: format!("{seconds} s: at most {} (90 days), or 0 for 7 days", MAX_ATTRIBUTION.value),
+        }),
     }
 }
 
@@ -327,7 +328,7 @@ mod tests {
         assert!(refusal("acme", "x", &[], 0).starts_with("publishers: "));
         assert!(refusal("acme", "x", &["nobody"], 0).starts_with("publishers: "));
         assert!(refusal("acme", "x", &["daily-news", "daily-news"], 0).starts_with("publishers: "));
-        assert!(refusal("acme", "x", &["daily-news"], MAX_ATTRIBUTION + 1).starts_with("attribution_seconds: "));
+        assert!(refusal("acme", "x", &["daily-news"], u32::MAX).starts_with("attribution_seconds: "));
     }
 
     #[test]
@@ -478,7 +479,7 @@ mod tests {
         };
         assert_eq!(expires_at(0), Ok(None));
         assert_eq!(expires_at(60), Ok(Some(UnixTime(1_060))));
-        assert!(matches!(expires_at(u64::MAX), Err(Err(Refused::Field { field: "valid_seconds", .. }))));
+        assert!(matches!(expires_at(u64::MAX), Err(Err(Refused::Beyond { field: "valid_seconds", .. }))));
         let relay = NewApiKey { principal: Principal::Publisher(PublisherId(1)), read_only: true, ..OPERATOR };
         assert!(matches!(catalogue.propose_api_key(1, &relay), Err(Refused::Field { field: "read_only", .. })));
     }

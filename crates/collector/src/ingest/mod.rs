@@ -130,7 +130,7 @@ impl Ingest {
     }
 
     /// Counts what can be counted of a batch, once and durably; answers for each envelope, in order, and says in which period of the
-    /// record each was counted.
+    /// record each was counted. For [`Work`](crate::work::Work): what it holds of the crypto pool and the store does not end with the caller.
     pub(crate) async fn take_in(
         &self,
         publisher: PublisherId,

@@ -69,7 +69,7 @@ impl Opening {
         let mut opened = keys.opener.open_many(&envelopes).into_iter();
         for Job { rules, done, size, .. } in jobs {
             let judged = opened.by_ref().take(size).map(|opened| rules.judge(opened)).collect();
-            // Nobody waits for it any more when the caller is gone.
+            // Nobody waits for it any more when the collector ends.
             let _ = done.send(judged);
         }
     }

@@ -6,8 +6,9 @@ use std::{
 };
 
 use prometheus_client::registry::Registry;
+use tacita_admission::Admission;
 use tacita_observability::Page;
-use tacita_protocol::{epoch::EpochState, time::Clock};
+use tacita_protocol::{epoch::EpochState, id::PublisherId, time::Clock};
 use tacita_store::TallyStore;
 
 use super::{Metrics, OfLimit, OfState, STATES, tell};
@@ -21,6 +22,8 @@ pub(crate) struct Look {
     pub(crate) keys: Arc<EpochKeeper>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) readiness: Arc<Readiness>,
+    /// Of reports.
+    pub(crate) admission: Admission<PublisherId>,
 }
 
 impl Look {
@@ -40,7 +43,7 @@ impl Look {
         self.limits();
         self.epochs();
         let (gauges, syncs) = (&self.metrics.gauges, self.store.syncs());
-        let in_work = self.metrics.in_work();
+        let in_work = self.admission.in_work();
         gauges.in_work.set(number(in_work.amount as u64));
         gauges.in_work_window.set(number(in_work.window as u64));
         tell(&gauges.store_retries, self.store.retries());

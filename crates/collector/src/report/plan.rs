@@ -12,12 +12,12 @@ use tacita_protocol::{
 use tonic::Status;
 
 use super::number::{self, Amplification, LEVEL};
-use crate::{catalogue::Refused, refusal};
+use crate::{catalogue::Refused, pool::Limit, refusal};
 
 /// The steps in which ε is looked for, in millionths.
 const STEP: u32 = 10_000;
 /// The most cells that a plan may name.
-const MAX_NAMED: usize = 1_000;
+const MAX_NAMED: Limit = Limit { name: "planned_shares", value: 1_000 };
 
 /// The plan for a measure that might be made under a policy: what `PlanMeasure` answers, for those who have no collector at hand.
 ///
@@ -86,8 +86,9 @@ fn measure(mut wire: v1::Measure) -> Result<Measure, Status> {
 /// The cells that are named with their shares, and one that stands for all others.
 fn shares(measure: &Measure, named: &[v1::ExpectedShare]) -> Result<Vec<(Vec<String>, f64)>, Status> {
     let dimensions = measure.domain.dimensions();
-    if named.len() > MAX_NAMED {
-        return Err(refusal::invalid("shares", format!("at most {MAX_NAMED}")));
+    if named.len() > MAX_NAMED.value {
+        let problem = format!("{} of them: at most {}", named.len(), MAX_NAMED.value);
+        return Err(refusal::beyond("shares", MAX_NAMED, problem));
     }
     let mut shares = Vec::new();
     let mut rest = 1.0;

@@ -1,14 +1,20 @@
-//! The doors: how many connections there may be and how long, and what whoever finds no place is told.
+//! The doors: how many connections there may be and how long, how long the headers of a call, and what whoever goes beyond is told.
 
 use axum::response::Response;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode, header};
 use tacita_connections::{Bounds, Limit, Server};
 use tonic::Status;
 
-use crate::{CollectorConfig, CollectorError, config::Limits, metrics::Metrics, pool::Overload};
+use crate::{
+    CollectorConfig, CollectorError,
+    config::Limits,
+    metrics::Metrics,
+    pool::Overload,
+    refusal::{HEADER_BYTES, long_headers},
+};
 
-/// The most bytes of the headers of a call.
-const HEAD_BYTES: usize = 16 << 10;
+/// The most that the headers of a call may have.
+const HEAD: Limit = Limit { name: HEADER_BYTES, value: 16 << 10 };
 
 /// What serves the connections of callers: whoever has shown no key does not stay.
 pub(super) fn server(config: &CollectorConfig, metrics: &Metrics) -> Result<Server, CollectorError> {
@@ -24,7 +30,7 @@ pub(super) fn server(config: &CollectorConfig, metrics: &Metrics) -> Result<Serv
         // Streams last for days.
         grace: None,
         streams: config.limits.streams_per_connection,
-        head_bytes: HEAD_BYTES,
+        head: HEAD,
         adaptive_window: true,
     };
     let server = Server::new(bounds, metrics.connections.clone(), farewell);
@@ -33,14 +39,17 @@ pub(super) fn server(config: &CollectorConfig, metrics: &Metrics) -> Result<Serv
 
 /// A gRPC status, which gRPC-Web reads too; to pages of plain HTTP, the words.
 fn farewell(limit: Limit, headers: &HeaderMap) -> Response {
-    let status = Status::from(Overload(limit));
+    let (status, http) = match limit.name {
+        HEADER_BYTES => (long_headers(limit), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        _ => (Status::from(Overload(limit)), StatusCode::SERVICE_UNAVAILABLE),
+    };
     let is_grpc =
-        headers.get(http::header::CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"application/grpc"));
+        headers.get(header::CONTENT_TYPE).is_some_and(|media| media.as_bytes().starts_with(b"application/grpc"));
     match is_grpc {
         true => status.into_http(),
         false => {
             let mut answer = Response::new(format!("{}\n", status.message()).into());
-            *answer.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+            *answer.status_mut() = http;
             answer
         }
     }

@@ -1,11 +1,12 @@
 //! What all services stand on, laid in order: the store and the vault, the catalogue, the keepers, the metrics.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use ed25519_dalek::SigningKey;
 use prometheus_client::{metrics::info::Info, registry::Registry as MetricRegistry};
+use tacita_admission::Admission;
 use tacita_observability::{CallLayer, Page, process};
-use tacita_protocol::{manifest::DevicePolicy, time::Clock};
+use tacita_protocol::{id::PublisherId, manifest::DevicePolicy, time::Clock};
 use tacita_store::{
     TallyStore,
     backup::Backup,
@@ -19,6 +20,7 @@ use crate::{
     CollectorConfig, CollectorError,
     alerts::{AlertKeeper, Messenger, Webhooks},
     catalogue::{By, Refused},
+    ingest::least_in_work,
     keys::{EpochKeeper, FreshKey, random_key},
     metrics::{Look, Metrics},
     opening::{OpenStore, fitting_signing_key, open_store},
@@ -27,6 +29,7 @@ use crate::{
     registry::{Registry, RegistryError},
     report::Tallies,
     retention::RetentionKeeper,
+    work::Work,
 };
 
 /// What all services stand on.
@@ -43,6 +46,9 @@ pub(super) struct Foundation {
     pub(super) webhooks: Arc<Webhooks>,
     pub(super) alerts: Arc<AlertKeeper>,
     pub(super) record: Arc<Record>,
+    /// Of reports, by publishers.
+    pub(super) admission: Admission<PublisherId>,
+    pub(super) work: Work,
     pub(super) drain: CancellationToken,
     pub(super) metrics: Arc<Metrics>,
     pub(super) readiness: Arc<Readiness>,
@@ -101,6 +107,8 @@ impl Foundation {
         let alerts = AlertKeeper::new(registry.clone(), tallies.clone(), clock.clone(), messenger, step, &metrics);
         let alerts = Arc::new(alerts);
         let readiness = Arc::new(Readiness::new(keys.clone(), store.clone(), &drain));
+        let time = Duration::from_millis(config.limits.upload_millis as u64);
+        let admission = Admission::new(time, least_in_work(config.limits.crypto_threads));
         let look = Arc::new(Look {
             metrics: metrics.clone(),
             store: store.clone(),
@@ -108,6 +116,7 @@ impl Foundation {
             keys: keys.clone(),
             clock: clock.clone(),
             readiness: readiness.clone(),
+            admission: admission.clone(),
         });
         let page = Arc::new(look.page(metric_registry, config.metrics.grain));
         let record = Arc::new(Record::new(record, clock.clone(), signing_key.clone(), config.record_period));
@@ -124,6 +133,8 @@ impl Foundation {
             webhooks,
             alerts,
             record,
+            admission,
+            work: Work::default(),
             drain,
             metrics,
             readiness,

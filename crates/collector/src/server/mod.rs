@@ -57,21 +57,25 @@ impl Collector {
         readiness.announce().await;
         let scrapers = foundation.listen_for_scrapers().await?;
         let (drain, stop) = (foundation.drain.clone(), CancellationToken::new());
+        let (keys, store, look) = (foundation.keys.clone(), foundation.store.clone(), foundation.look.clone());
+        let (alerts, record, retention) =
+            (foundation.alerts.clone(), foundation.record.clone(), foundation.retention.clone());
+        let work = foundation.work.clone();
+        let verifying_key = foundation.signing_key.verifying_key();
+        // The last that can fail: what is spawned after it would go on, and hold the store.
+        let app = foundation.routes(readiness.health())?.into_axum_router();
         let alerts = tokio::spawn({
-            let (alerts, drain) = (foundation.alerts.clone(), drain.clone());
+            let drain = drain.clone();
             async move { alerts.keep(drain).await }
         });
         let record = tokio::spawn({
-            let (record, drain) = (foundation.record.clone(), drain.clone());
+            let drain = drain.clone();
             async move { record.keep(drain).await }
         });
         let retention = tokio::spawn({
-            let (retention, stop) = (foundation.retention.clone(), stop.clone());
+            let stop = stop.clone();
             async move { retention.keep(stop).await }
         });
-        let (keys, store, look) = (foundation.keys.clone(), foundation.store.clone(), foundation.look.clone());
-        let verifying_key = foundation.signing_key.verifying_key();
-        let app = foundation.routes(readiness.health())?.into_axum_router();
         let server = tokio::spawn(doors.serve(listener, app, drain.clone()));
         let keeper = tokio::spawn({
             let (keys, stop, readiness) = (keys.clone(), stop.clone(), readiness.clone());
@@ -95,6 +99,7 @@ impl Collector {
             readiness,
             listener: scrapers,
             _look: look,
+            work,
             drain,
             stop,
             keeper,

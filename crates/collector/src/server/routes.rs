@@ -1,6 +1,6 @@
 //! Every service on its foundation, and what stands before it: the guard, the limits, the call layer.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tacita_admission::Door;
 use tacita_observability::Methods;
@@ -17,7 +17,7 @@ use super::foundation::Foundation;
 use crate::{
     CollectorError, dashboard,
     guard::Guard,
-    ingest::{Ingest, least_in_work},
+    ingest::Ingest,
     limits,
     pages::for_pages,
     places::{FOLLOWERS, ISSUANCES, Names, Places, QUERIES, UPLOAD_STREAMS, UPLOADS},
@@ -77,13 +77,13 @@ impl Foundation {
     fn tokens(&self) -> Result<Tokens, CollectorError> {
         let pool = self.pool("issue", self.places(ISSUANCES, self.config.limits.issuances_in_flight))?;
         let (registry, keys, clock) = (self.registry.clone(), self.keys.clone(), self.clock.clone());
-        let quota = TokenQuota::new(registry.clone(), self.config.limits.tokens_per_publisher);
+        let quota = TokenQuota::new(registry.clone(), self.config.limits.tokens_per_publisher, self.work.clone());
+        let quota = Arc::new(quota);
         Ok(Tokens { registry, keys, clock, pool, metrics: self.metrics.clone(), quota })
     }
 
     fn collection(&self) -> Result<Collection, CollectorError> {
         let limits = &self.config.limits;
-        let time = Duration::from_millis(limits.upload_millis as u64);
         let ingest = Ingest {
             registry: self.registry.clone(),
             keys: self.keys.clone(),
@@ -93,14 +93,14 @@ impl Foundation {
             opening: Arc::default(),
             windows: self.config.window_policy,
             reports_per_batch: limits.reports_per_batch,
-            admission: self.metrics.admission(time, least_in_work(limits.crypto_threads)),
+            admission: self.admission.clone(),
             upload_millis: Limit { name: "upload_millis", value: limits.upload_millis },
             metrics: self.metrics.clone(),
         };
         let streams = self.places(UPLOAD_STREAMS, limits.upload_streams);
         let drain = self.drain.clone();
         let receipts = Receipts { signing_key: self.signing_key.clone(), clock: self.clock.clone() };
-        Ok(Collection::new(Arc::new(ingest), receipts, streams, limits, drain))
+        Ok(Collection::new(Arc::new(ingest), receipts, streams, limits, self.work.clone(), drain))
     }
 
     fn transparency(&self) -> Transparency {
@@ -109,7 +109,7 @@ impl Foundation {
 
     fn reporting(&self) -> Reporting {
         let limits = &self.config.limits;
-        let desk = Arc::new(Desk::new(self.tallies.clone(), self.clock.clone()));
+        let desk = Arc::new(Desk::new(self.tallies.clone(), self.clock.clone(), self.work.clone()));
         Reporting {
             registry: self.registry.clone(),
             desk,

@@ -5,10 +5,15 @@ use std::{fmt, fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use ed25519_dalek::VerifyingKey;
 use tacita_observability::Listener;
 use tacita_store::TallyStore;
-use tokio::task::JoinHandle;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::{CollectorError, auth::ApiKeyText, catalogue::By, keys::EpochKeeper, metrics::Look, readiness::Readiness};
+use crate::{
+    CollectorError, auth::ApiKeyText, catalogue::By, keys::EpochKeeper, metrics::Look, readiness::Readiness, work::Work,
+};
 
 /// A collector that answers. Dropping it stops it without waiting; [`RunningCollector::shutdown`] drains it.
 pub struct RunningCollector {
@@ -22,6 +27,8 @@ pub struct RunningCollector {
     pub(super) listener: Option<Listener>,
     /// What the page looks at, for as long as it may.
     pub(super) _look: Arc<Look>,
+    /// What was begun for callers, be they gone.
+    pub(super) work: Work,
     /// Streams stop taking batches, the server takes no more calls.
     pub(super) drain: CancellationToken,
     /// The keeper ends.
@@ -70,12 +77,13 @@ impl RunningCollector {
     }
 
     /// Ends the active epoch now: the next one, published long since, begins at once, and reports under the old key are taken
-    /// until its grace is over.
+    /// until its grace is over. That the keeper's turn after it failed is in the log, and made good by its next one.
     ///
     /// # Errors
     /// [`CollectorError::Refused`] when no epoch is active or the next one is not published yet.
     pub async fn rotate_epoch(&self) -> Result<(), CollectorError> {
-        Ok(self.keys.rotate(By::Collector).await?)
+        self.keys.rotate(By::Collector).await?;
+        Ok(())
     }
 
     /// Drains: takes no more calls, answers what it took, closes the store. Waits at most `limits.drain`; whatever is cut off then
@@ -87,7 +95,8 @@ impl RunningCollector {
         // Before anything is refused.
         self.readiness.end().await;
         self.drain.cancel();
-        let ended = tokio::time::timeout(self.patience, &mut self.server).await;
+        let begun = Instant::now();
+        let ended = timeout(self.patience, &mut self.server).await;
         self.stop.cancel();
         let _ = (&mut self.keeper).await;
         let _ = (&mut self.alerts).await;
@@ -104,6 +113,9 @@ impl RunningCollector {
                 Ok(())
             }
         };
+        if timeout(self.patience.saturating_sub(begun.elapsed()), self.work.ended()).await.is_err() {
+            tracing::warn!("what was begun for callers outlasted the drain");
+        }
         // The store writes out what it holds when the last room that uses it goes: a wait for the disk, not for this thread.
         let closed = tokio::task::spawn_blocking(move || drop(self)).await;
         closed.map_err(|crash| CollectorError::Server(crash.to_string()))?;

@@ -15,7 +15,7 @@ use super::{
     foundation::{Foundation, make_directory},
     operator_key::ensure_operator_key,
 };
-use crate::{CollectorConfig, CollectorError, keys::EpochKeeper, opening::OpenStore, record::Record};
+use crate::{CollectorConfig, CollectorError, keys::EpochKeeper, opening::OpenStore, record::Record, work::Work};
 
 /// What a simulation brings in place of the machine's.
 pub struct Given<S> {
@@ -29,11 +29,12 @@ pub struct Given<S> {
     pub clock: Arc<dyn Clock>,
 }
 
-/// A collector that does what it is told and nothing else. Dropping it is a crash.
+/// A collector that does what it is told and nothing else. [`ByHand::crash`] ends it.
 #[derive(Debug)]
 pub struct ByHand {
     keys: Arc<EpochKeeper>,
     record: Arc<Record>,
+    work: Work,
     routes: Routes,
 }
 
@@ -54,13 +55,21 @@ impl ByHand {
         let foundation =
             Foundation::lay_on(OpenStore::of(Arc::new(store), None), vault, fresh_key, config, clock).await?;
         ensure_operator_key(&foundation, &operator_key).await?;
-        let (keys, record) = (foundation.keys.clone(), foundation.record.clone());
-        Ok(Self { keys, record, routes: foundation.routes(HealthReporter::new())? })
+        let (keys, record, work) = (foundation.keys.clone(), foundation.record.clone(), foundation.work.clone());
+        Ok(Self { keys, record, work, routes: foundation.routes(HealthReporter::new())? })
     }
 
     /// Every gRPC service, to be called without a network.
     pub fn services(&self) -> Routes {
         self.routes.clone()
+    }
+
+    /// Ends it, whatever it was about. What it had begun for callers who are gone comes to its end before, or to its first fault: a process
+    /// that is gone holds on to no store.
+    pub async fn crash(self) {
+        let Self { work, routes, .. } = self;
+        drop(routes);
+        work.ended().await;
     }
 
     /// One turn of the epoch keeper: publishes, loads and destroys what is due.

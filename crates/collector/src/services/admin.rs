@@ -18,7 +18,7 @@ use crate::{
     auth::ApiKeyText,
     catalogue::{ApiKey, Brand, By, Catalogue, Change, Compromise, NewApiKey, Principal, Publisher, Refused, Rules},
     guard::Caller,
-    keys::{EpochKeeper, KeeperError},
+    keys::{Entered, EpochKeeper, KeeperError},
     metrics::{Metrics, StoreCall},
     readiness::Readiness,
     refusal,
@@ -241,19 +241,20 @@ impl AdminService for Admin {
         request: Request<v1::RotateEpochRequest>,
     ) -> Result<Response<v1::RotateEpochResponse>, Status> {
         let by = Caller::of(&request)?.by();
-        let rotated = match request.into_inner().compromise {
+        let entered = match request.into_inner().compromise {
             None => self.keys.rotate(by).await,
             Some(v1::Compromise { reason, grace_seconds }) => {
                 self.keys.give_up(by, &Compromise { reason, grace_seconds }).await
             }
         };
-        rotated.map_err(|error| match error {
+        let Entered { unfinished } = entered.map_err(|error| match error {
             KeeperError::Registry(error) => error.into(),
             error => refusal::internal(error),
         })?;
+        let unfinished = unfinished.map_or_else(String::new, |error| error.to_string());
         let (catalogue, now) = (self.registry.snapshot(), self.clock.now());
         let active = catalogue.epochs().iter().find(|epoch| epoch.state(now) == EpochState::Active);
-        Ok(Response::new(v1::RotateEpochResponse { active: active.map(|epoch| (&epoch.entry).into()) }))
+        Ok(Response::new(v1::RotateEpochResponse { active: active.map(|epoch| (&epoch.entry).into()), unfinished }))
     }
 
     async fn get_status(&self, _: Request<v1::GetStatusRequest>) -> Result<Response<v1::GetStatusResponse>, Status> {

@@ -71,10 +71,14 @@ impl BackupTurn {
 }
 
 async fn send(turn: BackupTurn, answers: mpsc::Sender<Result<v1::BackupResponse, Status>>) {
-    let BackupTurn { store, clock, drain, place: _place } = turn;
+    let BackupTurn { store, clock, drain, place } = turn;
     let (parts, mut made) = mpsc::channel::<Part>(1);
     let taken_at = clock.now();
-    let cutting = tokio::spawn(async move { store.back_up(parts).await });
+    // Its place is free when the store is read no more, and not when nobody takes the parts.
+    let cutting = tokio::spawn(async move {
+        let _place = place;
+        store.back_up(parts).await
+    });
     let content = |content| v1::BackupResponse { content: Some(content) };
     while let Some(Part { table, rows }) = made.recv().await {
         let part = content(Content::Part(v1::BackupPart { table, rows }));

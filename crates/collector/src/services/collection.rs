@@ -5,8 +5,8 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use futures_util::{Stream, StreamExt as _};
 use tacita_proto::v1::{self, collection_service_server::CollectionService};
 use tacita_protocol::{id::PublisherId, outcome::Outcome};
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
-use tonic::{Request, Response, Status, Streaming};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming, body::Body};
 
 use crate::{
     config::Limits,
@@ -17,6 +17,7 @@ use crate::{
     pool::Limit,
     receipts::Receipts,
     refusal,
+    work::Work,
 };
 
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub(crate) struct Collection {
     streams: Places,
     batches_per_stream: usize,
     idle: Duration,
+    work: Work,
     /// Once cancelled, streams take no further batch: what they took is answered, then they end.
     drain: CancellationToken,
 }
@@ -36,11 +38,12 @@ impl Collection {
         receipts: Receipts,
         streams: Places,
         limits: &Limits,
+        work: Work,
         drain: CancellationToken,
     ) -> Self {
         let receipts = Arc::new(receipts);
         let &Limits { batches_per_stream, upload_idle, .. } = limits;
-        Self { ingest, receipts, streams, batches_per_stream, idle: upload_idle, drain }
+        Self { ingest, receipts, streams, batches_per_stream, idle: upload_idle, work, drain }
     }
 }
 
@@ -49,11 +52,14 @@ const SUBMIT: &str = "/tacita.v1.CollectionService/SubmitReports";
 
 impl Collection {
     /// The check of a call's head, behind the guard.
-    pub(crate) fn door<B>(&self) -> impl Fn(&http::Request<B>) -> Result<(), Status> + Clone + Send + Sync + use<B> {
+    pub(crate) fn door<B>(
+        &self,
+    ) -> impl Fn(&http::Request<B>) -> Option<http::Response<Body>> + Clone + Send + Sync + use<B> {
         let ingest = self.ingest.clone();
-        move |request| match request.extensions().get::<Caller>() {
-            Some(caller) if request.uri().path() == SUBMIT => Ok(ingest.check_room(caller.publisher()?)?),
-            _ => Ok(()),
+        let check = move |caller: &Caller| Ok::<_, Status>(ingest.check_room(caller.publisher()?)?);
+        move |request| {
+            let caller = request.extensions().get::<Caller>().filter(|_| request.uri().path() == SUBMIT)?;
+            check(caller).err().map(Status::into_http)
         }
     }
 }
@@ -113,8 +119,9 @@ impl CollectionService for Collection {
     ) -> Result<Response<v1::SubmitReportsResponse>, Status> {
         let publisher = Caller::of(&request)?.publisher()?;
         let envelopes = request.into_inner().envelopes;
-        let leave = self.ingest.enter(publisher, envelopes.len())?;
-        let answered = self.ingest.take_in(publisher, &envelopes, leave).await?;
+        let (ingest, leave) = (self.ingest.clone(), self.ingest.enter(publisher, envelopes.len())?);
+        let taking_in = async move { ingest.take_in(publisher, &envelopes, leave).await };
+        let answered = self.work.to_its_end(taking_in).await??;
         Ok(Response::new(v1::SubmitReportsResponse { outcomes: to_wire(answered.outcomes) }))
     }
 
@@ -126,19 +133,17 @@ impl CollectionService for Collection {
         let publisher = caller.publisher()?;
         let stream = self.streams.enter(caller.principal.tenant())?;
         let (ingest, receipts) = (self.ingest.clone(), self.receipts.clone());
-        let door = ingest.clone();
+        let (door, work) = (ingest.clone(), self.work.clone());
         // What was taken in before the key ended is answered; the reason comes after it.
         // Nor does one without batches keep its place: whoever has one again opens another.
         let batches = tokio_stream::StreamExt::timeout(caller.while_admitted(request.into_inner()), self.idle);
         let answers = tokio_stream::StreamExt::map_while(batches, Result::ok)
             .take_until(self.drain.clone().cancelled_owned())
             .then(move |request| admitted(door.clone(), publisher, request))
-            // On a task of its own: what was admitted goes on, and makes room, also where the caller does not read its answers.
-            .map(move |admitted| {
-                AbortOnDropHandle::new(tokio::spawn(answer(ingest.clone(), receipts.clone(), publisher, admitted)))
-            })
+            // What was admitted goes on, and makes room, also where the caller does not read its answers.
+            .map(move |admitted| work.to_its_end(answer(ingest.clone(), receipts.clone(), publisher, admitted)))
             .buffered(self.batches_per_stream)
-            .map(|answered| answered.unwrap_or_else(|crash| Err(refusal::internal(crash))))
+            .map(|answered| answered.unwrap_or_else(|lost| Err(lost.into())))
             .map(move |answer| {
                 // The stream's place lives as long as the stream.
                 let _ = &stream;

@@ -66,8 +66,8 @@ impl Reporting {
         size: u32,
         token: String,
     ) -> Result<v1::QueryResponse, Status> {
-        let _leave = self.queries.enter(caller.principal.tenant())?;
-        self.desk.page(question, size, token).await
+        let place = self.queries.enter(caller.principal.tenant())?;
+        self.desk.page(place, question, size, token).await
     }
 }
 
@@ -238,11 +238,13 @@ impl ReportingService for Reporting {
         &self,
         request: Request<v1::PlanMeasureRequest>,
     ) -> Result<Response<v1::PlanMeasureResponse>, Status> {
-        let _leave = self.queries.enter(Caller::of(&request)?.principal.tenant())?;
+        let place = self.queries.enter(Caller::of(&request)?.principal.tenant())?;
         let (asked, policy) = (request.into_inner(), self.policy);
-        let planned =
-            tokio::task::spawn_blocking(move || plan_measure(asked, &policy)).await.map_err(refusal::internal)?;
-        Ok(Response::new(planned?))
+        let planning = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            plan_measure(asked, &policy)
+        });
+        Ok(Response::new(planning.await.map_err(refusal::internal)??))
     }
 
     async fn declare_campaign(
@@ -330,9 +332,9 @@ impl Following {
             }
             // A follower waits for its turn among the questions, of which only so many are worked on at once.
             let turn = self.metrics.waited(Wait::QueryTurn, self.queries.enter_in_turn(self.tenant));
-            let _turn = turn.await?;
+            let place = turn.await?;
             let known = self.known.clone().unwrap_or_default();
-            if let Some(answer) = self.desk.page_unless(self.question.clone(), self.page_size, known).await? {
+            if let Some(answer) = self.desk.page_unless(place, self.question.clone(), self.page_size, known).await? {
                 self.known = Some(answer.state.clone());
                 return Ok(v1::WatchQueryResponse { at: self.desk.now(), answer: Some(answer) });
             }

@@ -27,7 +27,7 @@ pub(crate) struct Tokens {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pool: CryptoPool,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) quota: TokenQuota,
+    pub(crate) quota: Arc<TokenQuota>,
 }
 
 impl Tokens {
@@ -55,14 +55,14 @@ impl Tokens {
         blinded: Vec<u8>,
         tenant: Option<Tenant>,
     ) -> Result<Vec<u8>, Status> {
-        let _leave = self.pool.enter(tenant)?;
+        let place = self.pool.enter(tenant)?;
         let issue = move || {
             let batch = BlindedBatch::from_bytes(&blinded)
                 .map_err(|error| refusal::invalid("blinded_batch", error.to_string()))?;
             let issued = keys.issuer.issue(&batch, &mut SysRng).map_err(refusal::internal)?;
             Ok(issued.to_bytes())
         };
-        self.pool.run(issue).await?
+        self.pool.run(place, issue).await?
     }
 }
 
@@ -86,9 +86,9 @@ impl TokenService for Tokens {
         let epoch = self.issuing_epoch(&catalogue, EpochId(epoch))?;
         let keys = self.keys.of(&epoch.entry, publisher).map_err(refusal::internal)?;
         let epoch = epoch.entry.epoch;
-        self.quota.take(publisher, epoch, tokens).await?;
-        let issued = self.issue(keys, blinded_batch, caller.principal.tenant()).await;
-        let issued_batch = issued.inspect_err(|_| self.quota.give_back(publisher, epoch, tokens))?;
+        let taken = self.quota.take((publisher, epoch), tokens).await?;
+        let issued_batch = self.issue(keys, blinded_batch, caller.principal.tenant()).await?;
+        taken.issued();
         self.metrics.tokens_issued(publisher).inc_by(tokens);
         Ok(Response::new(v1::IssueTokensResponse { issued_batch }))
     }

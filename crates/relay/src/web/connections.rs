@@ -1,4 +1,4 @@
-//! Connections: how many at a time, how long a silent or slow one is borne, and what whoever has no place is told.
+//! Connections: how many at a time, how long a silent or slow one is borne, how long headers may be, and what whoever goes beyond is told.
 
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ use crate::{
 pub(crate) const MOST: &str = "connections.most";
 /// Of one address.
 pub(crate) const PER_VISITOR: &str = "connections.per-visitor";
+/// The name of the limit on the headers of a request.
+pub(crate) const HEADER_BYTES: &str = "requests.header-bytes";
 
 /// What serves the connections of visitors. A trusted proxy may have as many as there may be.
 pub(crate) fn server(
@@ -39,7 +41,7 @@ pub(crate) fn server(
         age,
         grace: Some(requests.time),
         streams,
-        head_bytes: requests.header_bytes,
+        head: Full { name: HEADER_BYTES, value: requests.header_bytes },
         adaptive_window: false,
     };
     Server::new(bounds, metrics.connections.clone(), farewell)
@@ -48,10 +50,20 @@ pub(crate) fn server(
 }
 
 fn farewell(Full { name, value }: Full, headers: &HeaderMap) -> Response {
-    let told = match name {
-        PER_VISITOR => format!("{value} connections of one address are open, as many as may be"),
-        _ => format!("{value} connections are open, as many as may be; try again later"),
+    let (status, told) = match name {
+        HEADER_BYTES => {
+            let told = format!("headers of more than {value} bytes: send at most so many");
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, told)
+        }
+        PER_VISITOR => {
+            let told = format!("{value} connections of one address are open, as many as may be");
+            (StatusCode::SERVICE_UNAVAILABLE, told)
+        }
+        _ => {
+            let told = format!("{value} connections are open, as many as may be; try again later");
+            (StatusCode::SERVICE_UNAVAILABLE, told)
+        }
     };
     let cause = Cause::Limit(Limit::new(name, value as u64));
-    Refusal { status: StatusCode::SERVICE_UNAVAILABLE, code: Code::ResourceExhausted, told, cause }.to(headers)
+    Refusal { status, code: Code::ResourceExhausted, told, cause }.to(headers)
 }

@@ -10,6 +10,9 @@ use crate::config::{ConfigError, origin_header};
 /// How long a browser may remember that a page may call. Chromium caps it at two hours.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(86_400);
 
+/// What a page may read of an answer.
+const EXPOSED: &str = "grpc-status,grpc-message,grpc-status-details-bin";
+
 /// The origins that the operator allows.
 #[derive(Clone, Debug)]
 pub(crate) struct Origins {
@@ -36,8 +39,17 @@ impl Origins {
             .allow_headers(
                 [vec![header::CONTENT_TYPE], named(&["x-grpc-web", "x-user-agent", "grpc-timeout"])].concat(),
             )
-            .expose_headers(named(&["grpc-status", "grpc-message", "grpc-status-details-bin"]))
+            .expose_headers(EXPOSED.split(',').map(HeaderName::from_static).collect::<Vec<_>>())
             .max_age(PREFLIGHT_AGE)
+    }
+
+    /// Lets a page read an answer that does not pass the layer.
+    pub(super) fn expose(&self, asked: &HeaderMap, answer: &mut HeaderMap) {
+        answer.insert(header::VARY, HeaderValue::from_static("origin"));
+        if let Some(origin) = asked.get(header::ORIGIN).filter(|&origin| self.any || self.exact.contains(origin)) {
+            answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        }
     }
 
     /// Whether the page behind a request may make it without having asked leave. A program has no origin, and may.

@@ -13,9 +13,8 @@ use http::{HeaderValue, StatusCode, header};
 use tonic::Code;
 
 use super::{Origins, Refusal, media_type};
-use crate::refusal::Cause;
+use crate::{refusal::Cause, submissions::SUBMIT};
 
-const SUBMIT: &str = "/tacita.v1.CollectionService/SubmitReports";
 const GRPC_WEB_TEXT: HeaderValue = HeaderValue::from_static("application/grpc-web-text");
 
 /// Passes gRPC on, simple submissions under their right name, and nothing else.

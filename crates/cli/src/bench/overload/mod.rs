@@ -79,8 +79,12 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let relay = deployment.relay_as_target();
     // A relay opens nothing: one envelope is as good as another to it, and the same ones may come again.
     let again = |requests: usize| first.iter().cycle().take(requests).cloned().collect::<VecDeque<_>>();
-    let capacity = relay.closed(TO_RELAY, Mutex::new(again(4_000))).await?;
-    println!("relay: {:.0} reports a second made durable", capacity * BATCH as f64);
+    // Its engine puts off a part of the work: what it takes in the first second it does not take for long.
+    let at_first = relay.closed(TO_RELAY, Mutex::new(again(4_000))).await?;
+    let requests = (at_first * args.seconds as f64) as usize;
+    let capacity = relay.closed(TO_RELAY, Mutex::new(again(requests))).await?;
+    let [at_first, lasting] = [at_first, capacity].map(|requests| requests * BATCH as f64);
+    println!("relay: {lasting:.0} reports a second made durable ({at_first:.0} at first)");
     flood("relay", &relay, again(100_000), capacity, args.seconds).await
 }
 
