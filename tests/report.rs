@@ -2,25 +2,23 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{fs, thread, time::Duration};
+use std::{collections::HashMap, fs, thread, time::Duration};
 
 use serde_json::Value;
 
 use crate::support::{Deployment, path, tacita, tacita_ok};
 
-/// A deployment with arrivals and shares of 300 sessions, all counted.
+/// A deployment with the reports of 300 sessions, all counted.
 struct Stage {
     deployment: Deployment,
     folder: tempfile::TempDir,
 }
 
 impl Stage {
-    fn build() -> Self {
+    fn build(measures: &[&[&str]]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let measures: [&[&str]; 2] =
-            [&["arrivals", "--event", "arrival", "--epsilon", "6"], &["shares", "--event", "share", "--epsilon", "6"]];
         let policy = "token-batch = 8\nledger-bound = 1000.0";
-        let deployment = Deployment::start_with(folder.path(), &measures, None, policy);
+        let deployment = Deployment::start_with(folder.path(), measures, None, policy);
         let relay = deployment.relay.url();
         let said = tacita_ok(&[
             "simulate",
@@ -63,6 +61,19 @@ impl Stage {
         serde_json::from_str(&self.report(&[more, &["--json"]].concat())).unwrap()
     }
 
+    /// The rows of a CSV file, each cell under its column's name, of which there are no two alike.
+    fn csv(&self, more: &[&str]) -> Vec<HashMap<String, String>> {
+        let text = self.report(&[more, &["--csv"]].concat());
+        let mut csv = csv::Reader::from_reader(text.as_bytes());
+        let heads: Vec<String> = csv.headers().unwrap().iter().map(str::to_owned).collect();
+        let row = |row: csv::StringRecord| -> HashMap<String, String> {
+            heads.iter().cloned().zip(row.iter().map(str::to_owned)).collect()
+        };
+        let rows: Vec<_> = csv.records().map(|record| row(record.unwrap())).collect();
+        assert!(rows.iter().all(|row| row.len() == heads.len()), "{heads:?}");
+        rows
+    }
+
     fn complaint(&self, more: &[&str]) -> String {
         let output = tacita(&self.args(&self.deployment.collector.url(), more));
         assert!(!output.status.success(), "{more:?}");
@@ -72,7 +83,10 @@ impl Stage {
 
 #[test]
 fn table_json_csv_and_picture_are_one_answer() {
-    let stage = Stage::build();
+    let stage = Stage::build(&[
+        &["arrivals", "--event", "arrival", "--epsilon", "6"],
+        &["shares", "--event", "share", "--epsilon", "6"],
+    ]);
     let by_kind = ["--measure", "arrivals", "--by", "kind", "--granularity", "day"];
     let json = stage.json(&by_kind);
     let rows = json["rows"].as_array().unwrap();
@@ -81,20 +95,15 @@ fn table_json_csv_and_picture_are_one_answer() {
         ["private", "public", "inferred", "other"]
     );
 
-    let csv = stage.report(&[&by_kind[..], &["--csv"]].concat());
-    let mut lines = csv.lines();
-    let heads: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let column = |name: &str| heads.iter().position(|head| *head == name).unwrap();
-    for (line, row) in lines.zip(rows) {
-        let cells: Vec<&str> = line.split(',').collect();
-        assert_eq!(cells[column("kind")], row["labels"][0].as_str().unwrap());
-        for (name, field) in [("value", "value"), ("low", "low"), ("high", "high"), ("variance", "variance")] {
-            let told: f64 = cells[column(name)].parse().unwrap();
-            let exact = row["estimate"][field].as_f64().unwrap();
-            // A reader of JSON may be off by the last bit.
-            assert!((told - exact).abs() <= 1e-12 * exact.abs(), "{line}: {exact}");
+    let csv = stage.csv(&by_kind);
+    assert_eq!(csv.len(), rows.len());
+    for (cells, row) in csv.iter().zip(rows) {
+        assert_eq!(cells["kind"], row["labels"][0].as_str().unwrap());
+        assert!(cells["from"].ends_with("T00:00:00Z"), "{cells:?}");
+        for (column, field) in [("estimate", "value"), ("low", "low"), ("high", "high"), ("variance", "variance")] {
+            assert_same(&cells[column], &row["estimate"][field]);
         }
-        assert_eq!(cells[column("reports")].parse::<u64>().unwrap(), row["reports"].as_u64().unwrap());
+        assert_eq!(cells["reports"].parse::<u64>().unwrap(), row["reports"].as_u64().unwrap());
     }
 
     let table = stage.report(&by_kind);
@@ -107,6 +116,10 @@ fn table_json_csv_and_picture_are_one_answer() {
     let ratio = &share["ratios"][0];
     assert_eq!((ratio["ratio"].as_str(), ratio["numerator_measure"].as_str()), (Some("dark_share"), Some("shares")));
     assert!(ratio["estimate"]["low"].as_f64() < ratio["estimate"]["value"].as_f64());
+    let cells = &stage.csv(&["--ratio", "dark-share"])[0];
+    assert_same(&cells["estimate"], &ratio["estimate"]["value"]);
+    assert_same(&cells["numerator"], &ratio["numerator"]["value"]);
+    assert_same(&cells["denominator_high"], &ratio["denominator"]["high"]);
     let two = ["--measure", "arrivals", "--filter", "channel=search", "--over", "channel=whatsapp"];
     let text = stage.report(&two);
     assert!(text.contains("search ÷ whatsapp · arrivals ÷ arrivals") && text.contains("noise"), "{text}");
@@ -115,8 +128,12 @@ fn table_json_csv_and_picture_are_one_answer() {
     assert_eq!(text.contains("the difference is more than noise"), differs, "{text}");
     assert!(stage.complaint(&["--over", "channel=sms"]).contains("--measure"));
     assert_eq!(stage.report(&["--alerts"]), "nothing surged\n");
+    assert!(stage.report(&["--alerts", "--csv"]).starts_with("id,found_at,campaign,"));
+    let undrawn = stage.complaint(&["--alerts", "--svg", path(&picture)]);
+    assert!(undrawn.contains("surges are a list and have no picture"), "{undrawn}");
     let funnel = stage.report(&["--funnel"]);
     assert!(funnel.contains("conversions are left out: a funnel needs a measure of event conversion"), "{funnel}");
+    assert!(!funnel.contains("does not tell the"), "{funnel}");
     assert!(stage.complaint(&["--by", "weather"]).contains("no dimension 'weather'"));
     assert!(stage.complaint(&["--measure", "nothing"]).contains("it has arrivals, shares"));
     assert!(stage.complaint(&["--compare", "previous"]).contains("--from and --to"));
@@ -139,6 +156,104 @@ fn table_json_csv_and_picture_are_one_answer() {
     let watched =
         tacita_ok(&["watch", "--collector", &url, "--key", &stage.deployment.brand_key, "acme/spring", "--times", "1"]);
     assert!(watched.contains("arrivals · arrival"), "{watched}");
+    let lines = tacita_ok(
+        &[
+            &["watch", "--collector", &url, "--key", &stage.deployment.brand_key, "acme/spring"][..],
+            &["--times", "1", "--json"],
+        ]
+        .concat(),
+    );
+    let line: Value = serde_json::from_str(lines.strip_suffix('\n').unwrap()).unwrap();
+    assert!(!lines.trim_end().contains('\n') && line["at"].as_u64() > Some(0), "{lines}");
+    assert_eq!(line["answer"]["measures"], stage.json(&[])["measures"]);
+}
+
+#[test]
+fn every_view_is_a_table_and_what_can_be_drawn_a_picture() {
+    let channels = "channel=whatsapp,messenger,telegram,facebook,search,inferred,direct,other";
+    let grades = "grade=confirmed,declared,app,referrer,inferred,direct";
+    let stage = Stage::build(&[
+        &["arrivals", "--event", "arrival", "--epsilon", "6", "--dimension", channels, "--dimension", grades],
+        &["shares", "--event", "share", "--epsilon", "6"],
+        &["orders", "--event", "conversion", "--epsilon", "6", "--dimension", "channel=whatsapp,unattributed,other"],
+    ]);
+    let funnel = stage.json(&["--funnel", "--by", "channel"]);
+    let groups = funnel["groups"].as_array().unwrap();
+    let csv = stage.csv(&["--funnel", "--by", "channel"]);
+    for group in groups {
+        let label = group["label"].as_str().unwrap();
+        let row = |step: &str| csv.iter().find(|cells| cells["channel"] == label && cells["step"] == step).unwrap();
+        assert_same(&row("shares")["estimate"], &group["shares"]["value"]);
+        match &group["conversions"] {
+            Value::Null => assert_eq!(row("conversions")["estimate"], ""),
+            told => assert_same(&row("conversions")["estimate"], &told["value"]),
+        }
+    }
+    assert!(groups.iter().any(|group| group["conversions"].is_null()), "the orders are of fewer channels: {funnel}");
+    let text = stage.report(&["--funnel", "--by", "channel"]);
+    assert!(text.contains("the measure orders does not tell the channel ") && text.contains("not told"), "{text}");
+
+    let view = stage.json(&["--reconciliation"]);
+    let csv = stage.csv(&["--reconciliation"]);
+    let parts = |group: &Value| group["parts"].as_array().unwrap().len();
+    assert_eq!(csv.len(), view["groups"].as_array().unwrap().iter().map(|group| 1 + parts(group)).sum::<usize>());
+    assert_eq!(csv[0]["ga4_group"], view["groups"][0]["name"].as_str().unwrap());
+    assert_same(&csv[0]["estimate"], &view["groups"][0]["arrivals"]["value"]);
+
+    for view in ["--funnel", "--reconciliation"] {
+        let [svg, png] = ["svg", "png"].map(|kind| stage.folder.path().join(format!("view.{kind}")));
+        stage.report(&[view, "--svg", path(&svg), "--png", path(&png)]);
+        assert!(fs::read_to_string(&svg).unwrap().contains("<circle"), "{view}");
+        assert!(fs::read(&png).unwrap().starts_with(b"\x89PNG"), "{view}");
+    }
+    let refused = stage.complaint(&["--funnel", "--granularity", "day"]);
+    assert!(refused.contains("--granularity: a funnel goes by --from, --to, --by, --filter alone"), "{refused}");
+    let free = stage.complaint(&["--ratio", "roi"]);
+    assert!(free.contains("declare it in the form Campaign"), "{free}");
+    let campaigns = tacita_ok(
+        &[
+            &["report", "--collector", &stage.deployment.collector.url()][..],
+            &["--key", &stage.deployment.brand_key, "--csv"],
+        ]
+        .concat(),
+    );
+    assert_eq!(campaigns, "name,publishers,measures\nacme/spring,daily-news,arrivals shares orders\n");
+
+    the_example_client_tells_what_the_command_tells(&stage);
+}
+
+/// `examples/brand-report` against the same collector: every total that can be told from zero, and the reports of every measure.
+fn the_example_client_tells_what_the_command_tells(stage: &Stage) {
+    let mut out = Vec::new();
+    let (url, key) = (stage.deployment.collector.url(), &stage.deployment.brand_key);
+    let asked = example_brand_report::report(url, key, "acme/spring".to_owned(), &mut out);
+    tokio::runtime::Runtime::new().unwrap().block_on(asked).unwrap();
+    let told = String::from_utf8(out).unwrap();
+    let told: Vec<String> = told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+
+    let json = stage.json(&["--by", "channel"]);
+    let mut expected = Vec::new();
+    for about in json["measures"].as_array().unwrap() {
+        let name = about["measure"]["name"].as_str().unwrap();
+        expected.push(format!("{name}: {} reports", about["reports"]));
+        for row in json["rows"].as_array().unwrap().iter().filter(|row| row["measure"] == name) {
+            let estimate = &row["estimate"];
+            let [value, low, high] = ["value", "low", "high"].map(|field| estimate[field].as_f64().unwrap());
+            if estimate["above_zero"] == true {
+                let label = row["labels"][0].as_str().unwrap();
+                expected.push(format!("{label} {value:.0} ({low:.0} to {high:.0})"));
+            }
+        }
+    }
+    assert_eq!(told, expected);
+    assert!(expected.len() > 4, "some totals can be told from zero: {expected:?}");
+}
+
+/// A cell holds the number of the gRPC answer.
+fn assert_same(cell: &str, told: &Value) {
+    let (cell, told): (f64, f64) = (cell.parse().unwrap(), told.as_f64().unwrap());
+    // A reader of JSON may be off by the last bit.
+    assert!((cell - told).abs() <= 1e-12 * told.abs(), "{cell}: {told}");
 }
 
 #[test]
@@ -184,7 +299,13 @@ fn what_cannot_be_answered_says_what_to_do() {
         (wrong.as_str(), "acme/spring", &[][..], false, "the API key is unknown or revoked"),
         (brand, "rival/summer", &[], false, "there is no campaign 'rival/summer' among yours"),
         (brand, "acme/spring", &["--measure", "departures"], false, "it has arrivals"),
-        (brand, "acme/spring", &["--from", "2026-02-01", "--to", "2026-01-01"], false, "range"),
+        (
+            brand,
+            "acme/spring",
+            &["--from", "2026-02-01", "--to", "2026-01-01"],
+            false,
+            "--to 2026-01-01 is not after --from 2026-02-01",
+        ),
         (
             brand,
             "acme/spring",

@@ -73,10 +73,37 @@ pub(crate) fn count(value: f64) -> String {
     if rounded < 0.0 { format!("−{out}") } else { out }
 }
 
+/// A number with so many decimals, and the minus sign that [`count`] has.
+pub(crate) fn decimal(value: f64, digits: usize) -> String {
+    let text = format!("{:.digits$}", value.abs());
+    let is_zero = text.chars().all(|c| c == '0' || c == '.');
+    if value < 0.0 && !is_zero { format!("−{text}") } else { text }
+}
+
 /// A moment as text, to the minute.
 pub(crate) fn utc(seconds: u64) -> String {
+    moment(seconds, "%Y-%m-%d %H:%M")
+}
+
+/// The day of a moment.
+pub(crate) fn day(seconds: u64) -> String {
+    moment(seconds, "%Y-%m-%d")
+}
+
+/// A moment for other programs: ISO 8601, to the second.
+pub(crate) fn iso(seconds: u64) -> String {
+    moment(seconds, "%Y-%m-%dT%H:%M:%SZ")
+}
+
+/// How to write these moments: days, where each is the beginning of one.
+pub(crate) fn days_or_minutes(moments: impl IntoIterator<Item = u64>) -> fn(u64) -> String {
+    const DAY: u64 = 86_400;
+    if moments.into_iter().all(|seconds| seconds % DAY == 0) { day } else { utc }
+}
+
+fn moment(seconds: u64, format: &str) -> String {
     let time = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    time.map_or_else(|| seconds.to_string(), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+    time.map_or_else(|| seconds.to_string(), |time| time.strftime(format).to_string())
 }
 
 #[cfg(test)]
@@ -90,6 +117,21 @@ mod tests {
         {
             assert_eq!(count(value), text);
         }
+    }
+
+    #[test]
+    fn every_number_has_one_minus_sign_and_zero_has_none() {
+        for (value, digits, text) in [(-0.126, 2, "−0.13"), (-0.001, 2, "0.00"), (2.0, 0, "2"), (-12.4, 0, "−12")] {
+            assert_eq!(decimal(value, digits), text);
+        }
+    }
+
+    #[test]
+    fn moments_are_days_where_all_of_them_are() {
+        let [midnight, noon] = [1_795_305_600, 1_795_348_800];
+        assert_eq!(days_or_minutes([midnight, midnight + 86_400])(midnight), "2026-11-22");
+        assert_eq!(days_or_minutes([midnight, noon])(midnight), "2026-11-22 00:00");
+        assert_eq!(iso(noon), "2026-11-22T12:00:00Z");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use tonic::Code;
 
 use crate::{
     connect::{CollectorArgs, refused},
-    report::{ask::Question, text},
+    report::{ask::Question, export, text},
     table::utc,
 };
 
@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// Print surges as they are found, instead of a report.
     #[arg(long)]
     alerts: bool,
+    /// Print JSON, one line for each report or surge: the gRPC answer, field by field.
+    #[arg(long)]
+    json: bool,
     /// End after so many reports, or surges.
     #[arg(long, value_name = "N")]
     times: Option<u32>,
@@ -54,15 +57,30 @@ async fn reports(args: &Args) -> Result<()> {
     let request = v1::WatchQueryRequest { query, page_size: ROWS, min_seconds: args.every };
     let mut answers = reporting.watch_query(request).await.map_err(refused)?.into_inner();
     let mut printed = 0;
-    while let Some(v1::WatchQueryResponse { answer, at }) = answers.message().await.map_err(refused)? {
-        println!("\n── {} · {}", args.campaign, utc(at));
-        text::print(&answer.unwrap_or_default(), &|_, _| None);
+    while let Some(now) = answers.message().await.map_err(refused)? {
+        match args.json {
+            true => println!("{}", export::json(&now, "WatchQueryResponse")?),
+            false => print_report(&args.campaign, now),
+        }
         printed += 1;
         if args.times == Some(printed) {
             break;
         }
     }
     Ok(())
+}
+
+fn print_report(campaign: &str, now: v1::WatchQueryResponse) {
+    println!("\n── {campaign} · {}", utc(now.at));
+    let answer = now.answer.unwrap_or_default();
+    text::print(&answer, &|_, _| None);
+    let told = (answer.rows.len() + answer.ratios.len()) as u64;
+    if answer.total_rows > told {
+        println!(
+            "\nnote: {} rows more are not followed: narrow it with --top, --filter or --by",
+            answer.total_rows - told
+        );
+    }
 }
 
 async fn alerts(args: &Args) -> Result<()> {
@@ -72,6 +90,7 @@ async fn alerts(args: &Args) -> Result<()> {
     let mut printed = 0;
     loop {
         match alerts.message().await {
+            Ok(Some(found)) if args.json => println!("{}", export::json(&found, "WatchAlertsResponse")?),
             Ok(Some(v1::WatchAlertsResponse { alert })) => println!("{}", text::alert(&alert.unwrap_or_default())),
             Ok(None) => return Ok(()),
             Err(status) if status.code() == Code::Cancelled => return Ok(()),

@@ -185,7 +185,7 @@ export const scenarios = {
       .trim()
       .split("\r\n")
       .map((line) => line.split(","));
-    assert.deepEqual(lines[0], ["channel", "kind", "value", "low", "high", "above_zero", "reports_needed", "share"]);
+    assert.deepEqual(lines[0], ["channel", "kind", "estimate", "low", "high", "above_zero", "reports_needed", "share"]);
     const { rows } = await stage.client.service.query({
       query: { campaign: "acme/spring", measures: ["arrivals"], groupBy: ["kind", "channel"] },
     });

@@ -5,7 +5,10 @@ use clap::ValueEnum;
 use tacita_proto::v1;
 use tonic::{Code, Status};
 
-use crate::connect::{ReportingClient, refused};
+use crate::{
+    connect::{ReportingClient, refused},
+    table,
+};
 
 /// Rows of a page.
 const PAGE: u32 = 10_000;
@@ -97,13 +100,17 @@ impl RatioName {
     }
 }
 
+/// The first second of a day.
 pub(crate) fn day(text: &str) -> Result<u64, String> {
     let parse = || {
         let date: jiff::civil::Date = text.parse().ok()?;
         let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-        u64::try_from(midnight.timestamp().as_second()).ok()
+        Some(midnight.timestamp().as_second())
     };
-    parse().ok_or_else(|| format!("'{text}' is not a day: write YYYY-MM-DD, for example 2026-11-22"))
+    let seconds = parse().ok_or_else(|| format!("'{text}' is not a day: write YYYY-MM-DD, for example 2026-11-22"))?;
+    // 0 is how a request says that there is no end.
+    let later = u64::try_from(seconds).ok().filter(|&seconds| seconds > 0);
+    later.ok_or_else(|| format!("'{text}' is before any report: write a day after 1970-01-01, or leave it out"))
 }
 
 pub(crate) fn filter(text: &str) -> Result<v1::Filter, String> {
@@ -144,7 +151,7 @@ impl Question {
             campaign: campaign.to_owned(),
             measures,
             ratios,
-            range: self.range(),
+            range: self.range()?,
             granularity: match self.granularity {
                 Granularity::Total => v1::Granularity::Total,
                 Granularity::Hour => v1::Granularity::Hour,
@@ -182,9 +189,34 @@ impl Question {
     }
 
     /// The range, if one is given.
-    pub(crate) fn range(&self) -> Option<v1::TimeRange> {
+    pub(crate) fn range(&self) -> Result<Option<v1::TimeRange>> {
         let (from, to) = (self.from.unwrap_or(0), self.to.unwrap_or(0));
-        (from > 0 || to > 0).then_some(v1::TimeRange { from, to })
+        if 0 < to && to <= from {
+            let [from, to] = [from, to].map(table::day);
+            bail!("the range is empty: --to {to} is not after --from {from}, and --to is the day after the last one");
+        }
+        Ok((from > 0 || to > 0).then_some(v1::TimeRange { from, to }))
+    }
+
+    /// Refuses arguments that an answer does not go by: passed over, they would seem to hold.
+    pub(crate) fn takes_only(&self, answer: &str, takes: &[&str]) -> Result<()> {
+        let given = [
+            ("--measure", !self.measures.is_empty()),
+            ("--ratio", !self.ratios.is_empty()),
+            ("--from", self.from.is_some()),
+            ("--to", self.to.is_some()),
+            ("--by", !self.by.is_empty()),
+            ("--filter", !self.filter.is_empty()),
+            ("--over", self.over.is_some()),
+            ("--granularity", !matches!(self.granularity, Granularity::Total)),
+            ("--compare", self.compare.is_some()),
+            ("--top", self.top > 0),
+        ];
+        match given.iter().find(|(name, given)| *given && !takes.contains(name)) {
+            None => Ok(()),
+            Some((name, _)) if takes.is_empty() => bail!("{name}: {answer} takes no such argument; name a campaign"),
+            Some((name, _)) => bail!("{name}: {answer} goes by {} alone", takes.join(", ")),
+        }
     }
 
     /// The filters.
@@ -254,6 +286,12 @@ pub(crate) fn rows_of<'a>(answer: &'a v1::QueryResponse, about: &'a v1::MeasureA
     answer.rows.iter().filter(|row| row.measure == name).collect()
 }
 
+/// What the labels of a ratio's row are labels of: a ratio by generation has the generation first.
+pub(crate) fn axes_of_ratio(row: &v1::RatioRow, query: &v1::Query) -> Vec<String> {
+    let generation = (row.labels.len() > query.group_by.len()).then(|| "generation".to_owned());
+    generation.into_iter().chain(query.group_by.iter().cloned()).collect()
+}
+
 /// The name of an answer's measure.
 pub(crate) fn name_of(about: &v1::MeasureAnswer) -> &str {
     about.measure.as_ref().map_or("", |measure| &measure.name)
@@ -262,6 +300,14 @@ pub(crate) fn name_of(about: &v1::MeasureAnswer) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_is_a_date_after_the_first_of_all() {
+        assert_eq!(day("2026-11-22"), Ok(1_795_305_600));
+        for (bad, told) in [("1795305600", "YYYY-MM-DD"), ("2026-13-01", "YYYY-MM-DD"), ("1969-12-31", "before any")] {
+            assert!(day(bad).unwrap_err().contains(told), "{bad}");
+        }
+    }
 
     #[test]
     fn a_filter_keeps_labels_or_leaves_them_out() {

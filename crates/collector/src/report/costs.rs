@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// Where costs are declared.
-pub(super) const DECLARE: &str = "declare it with DeclareCampaign, or in the form of the dashboard's page Campaign";
+pub(super) const DECLARE: &str =
+    "declare it in the form Campaign of the page that the collector serves, or with ReportingService.DeclareCampaign";
 
 /// Refuses what no declared cost can answer. Costs are declared by channel at the finest: nothing else may tell them apart.
 pub(super) fn check(campaign: &Campaign, demand: &Demand<'_>) -> Result<(), Status> {

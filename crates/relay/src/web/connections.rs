@@ -52,7 +52,7 @@ pub(crate) fn server(
 fn farewell(Full { name, value }: Full, headers: &HeaderMap) -> Response {
     let (status, told) = match name {
         HEADER_BYTES => {
-            let told = format!("headers of more than {value} bytes: send at most so many");
+            let told = format!("the headers are too long: send at most {value} bytes");
             (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, told)
         }
         PER_VISITOR => {

@@ -38,9 +38,12 @@ export function moved(
   };
 }
 
-/** The columns of an estimate in a sheet; their keys are those of the service's messages. */
+/**
+ * The columns of an estimate in a sheet; their keys are those of the service's messages, but that an estimate's value is called
+ * `estimate`: `value` is a dimension.
+ */
 export const estimateColumns = (m: Messages): Column[] => [
-  { key: "value", title: m.column.value, kind: "count" },
+  { key: "estimate", title: m.column.value, kind: "count" },
   { key: "low", title: m.column.low, kind: "count" },
   { key: "high", title: m.column.high, kind: "count" },
   { key: "above_zero", title: m.column.sure, kind: "truth" },
@@ -59,7 +62,7 @@ export const estimateCells = (estimate: Estimate | undefined): Cell[] =>
     : [undefined, undefined, undefined, undefined, undefined];
 
 export const ratioColumns = (m: Messages, kind: "percent" | "ratio"): Column[] => [
-  { key: "value", title: m.column.value, kind },
+  { key: "estimate", title: m.column.value, kind },
   { key: "low", title: m.column.low, kind },
   { key: "high", title: m.column.high, kind },
 ];

@@ -1,12 +1,15 @@
 //! An answer as tables: estimates with their intervals, in figures and as error bars.
 
+mod error_bar;
+mod views;
+
 use tacita_proto::v1;
 
-use super::ask::rows_of;
-use crate::table::{Table, count, utc};
+use self::error_bar::Scale;
+pub(crate) use self::views::{UNTOLD, alert, alerts, campaigns, funnel, group_name, reconciliation, with_interval};
+use super::ask::{axes_of_ratio, rows_of};
+use crate::table::{Table, count, days_or_minutes, decimal};
 
-/// Characters of an error bar.
-const BAR: usize = 25;
 /// A measure with more rows leaves out those that cannot be told from zero.
 const SHORT: usize = 12;
 
@@ -44,6 +47,7 @@ fn measure(answer: &v1::QueryResponse, about: &v1::MeasureAnswer, truth: Truth<'
     let true_count = |row: &v1::Row| truth(measure.id, row.cell? as usize);
     let known = rows.iter().any(|row| true_count(row).is_some());
     let by_time = rows.iter().any(|row| row.period != rows[0].period);
+    let when = days_or_minutes(rows.iter().map(|row| row.period.unwrap_or_default().from));
     let compared = rows.iter().any(|row| row.compared.is_some());
     let scale = Scale::of(rows.iter().filter_map(|row| row.estimate.as_ref()).map(|one| (one.low, one.high)));
 
@@ -65,7 +69,7 @@ fn measure(answer: &v1::QueryResponse, about: &v1::MeasureAnswer, truth: Truth<'
             continue;
         }
         let mut cells = Vec::new();
-        cells.extend(by_time.then(|| utc(row.period.unwrap_or_default().from)));
+        cells.extend(by_time.then(|| when(row.period.unwrap_or_default().from)));
         cells.push(label(&row.labels, &about.group_by));
         cells.push(count(estimate.value));
         cells.extend(known.then(|| truth.map_or_else(String::new, |truth| count(truth as f64))));
@@ -126,7 +130,8 @@ fn change(compared: &v1::ComparedRow) -> String {
     let difference = compared.difference.unwrap_or_default();
     let sign = if difference.value >= 0.0 { "+" } else { "" };
     let relative = compared.ratio.as_ref().and_then(|ratio| ratio.value);
-    let relative = relative.map_or_else(String::new, |ratio| format!(" ({:+.0} %)", 100.0 * (ratio - 1.0)));
+    let signed = |percent: f64| format!(" ({}{} %)", if percent >= 0.0 { "+" } else { "" }, decimal(percent, 0));
+    let relative = relative.map_or_else(String::new, |ratio| signed(100.0 * (ratio - 1.0)));
     let sure = if difference.significant { "" } else { ", may be noise" };
     format!("{sign}{}{relative}{sure}", count(difference.value))
 }
@@ -149,12 +154,13 @@ fn ratios(rows: &[v1::RatioRow], query: &v1::Query) -> String {
         };
         let scale = Scale::of(rows.iter().filter_map(|row| ends(&row)));
         let by_time = rows.iter().any(|row| row.period != rows[0].period);
+        let when = days_or_minutes(rows.iter().map(|row| row.period.unwrap_or_default().from));
         let compared = rows.iter().any(|row| row.compared.is_some());
+        let axes = axes_of_ratio(rows[0], query);
         let of = format!("{} ÷ {}", side(&rows[0].numerator_measure), side(&rows[0].denominator_measure));
-        let is_custom = query.ratios.iter().any(|asked| asked.custom.as_ref().is_some_and(|one| one.name == name));
-        let title = if is_custom { name.to_owned() } else { name.replace('_', " ") };
-        out.push_str(&format!("\n{title} · {of}\n"));
-        let by = if query.group_by.is_empty() { "total".to_owned() } else { query.group_by.join(" × ") };
+        out.push_str(&format!("\n{} · {of}\n", title(name, query)));
+        let is_custom = is_custom(name, query);
+        let by = if axes.is_empty() { "total".to_owned() } else { axes.join(" × ") };
         let mut heads = Vec::new();
         heads.extend(by_time.then_some("from"));
         heads.extend([by.as_str(), "ratio", "95 % interval", ""]);
@@ -164,8 +170,8 @@ fn ratios(rows: &[v1::RatioRow], query: &v1::Query) -> String {
         for row in rows {
             let ratio = row.estimate.unwrap_or_default();
             let mut cells = Vec::new();
-            cells.extend(by_time.then(|| utc(row.period.unwrap_or_default().from)));
-            cells.push(label(&row.labels, &query.group_by));
+            cells.extend(by_time.then(|| when(row.period.unwrap_or_default().from)));
+            cells.push(label(&row.labels, &axes));
             let (value, interval) = figures(&ratio);
             cells.extend([value, interval]);
             cells.push(match (ratio.low, ratio.value, ratio.high) {
@@ -191,6 +197,15 @@ fn ratios(rows: &[v1::RatioRow], query: &v1::Query) -> String {
     out
 }
 
+/// A ratio's name for people.
+pub(crate) fn title(ratio: &str, query: &v1::Query) -> String {
+    if is_custom(ratio, query) { ratio.to_owned() } else { ratio.replace('_', " ") }
+}
+
+fn is_custom(ratio: &str, query: &v1::Query) -> bool {
+    query.ratios.iter().any(|asked| asked.custom.as_ref().is_some_and(|one| one.name == ratio))
+}
+
 fn side(measure: &str) -> &str {
     if measure.is_empty() { "declared cost" } else { measure }
 }
@@ -199,115 +214,14 @@ fn side(measure: &str) -> &str {
 pub(crate) fn figures(ratio: &v1::RatioEstimate) -> (String, String) {
     match (ratio.value, ratio.low, ratio.high) {
         (Some(value), Some(low), Some(high)) => {
-            // As many digits as the interval lets mean something.
-            let digits = (1.0 - (high - low).abs().max(1e-9).log10()).ceil().clamp(0.0, 6.0) as usize;
-            (format!("{value:.digits$}"), format!("{low:.digits$} … {high:.digits$}"))
+            // As many digits as the interval lets mean something; two where it is a point.
+            let width = (high - low).abs();
+            let digits = if width > 0.0 { (1.0 - width.log10()).ceil().clamp(0.0, 6.0) as usize } else { 2 };
+            let [value, low, high] = [value, low, high].map(|number| decimal(number, digits));
+            (value, format!("{low} … {high}"))
         }
         _ => ("?".to_owned(), String::new()),
     }
-}
-
-/// The funnel, and its generations.
-pub(crate) fn funnel(funnel: &v1::GetFunnelResponse) -> String {
-    let heads = [
-        "",
-        "shares",
-        "return visits",
-        "conversions",
-        "visits per share",
-        "conversions per visit",
-        "conversions per share",
-    ];
-    let mut table = Table::new(&heads);
-    let plus_minus = |one: &Option<v1::Estimate>| {
-        one.as_ref()
-            .map_or_else(String::new, |one| format!("{} ± {}", count(one.value), count((one.high - one.low) / 2.0)))
-    };
-    let ratio = |one: &Option<v1::RatioEstimate>| {
-        one.as_ref().map_or_else(String::new, |one| {
-            let (value, interval) = figures(one);
-            if interval.is_empty() { "not estimable".to_owned() } else { format!("{value} ({interval})") }
-        })
-    };
-    for group in &funnel.groups {
-        let name = if group.label.is_empty() { "all".to_owned() } else { group.label.clone() };
-        table.row([
-            name,
-            plus_minus(&group.shares),
-            plus_minus(&group.arrivals),
-            plus_minus(&group.conversions),
-            ratio(&group.arrivals_per_share),
-            ratio(&group.conversions_per_arrival),
-            ratio(&group.conversions_per_share),
-        ]);
-    }
-    let mut out = format!("\n{}", table.render());
-    if !funnel.generations.is_empty() {
-        let mut table = Table::new(&["generation", "shares", "arrivals", "re-shares per arrival", "growth"]);
-        for one in &funnel.generations {
-            table.row([
-                one.generation.to_string(),
-                plus_minus(&one.shares),
-                plus_minus(&one.arrivals),
-                ratio(&one.reshares_per_arrival),
-                ratio(&one.growth),
-            ]);
-        }
-        out.push_str(&format!("\n{}", table.render()));
-    }
-    for notice in &funnel.notices {
-        out.push_str(&format!("\nnote: {}\n", notice.message));
-    }
-    out
-}
-
-/// What Google Analytics 4 would have said, next to what was.
-pub(crate) fn reconciliation(view: &v1::GetReconciliationResponse) -> String {
-    let mut table = Table::new(&["Google Analytics 4", "arrivals", "95 % interval", "of these"]);
-    for group in &view.groups {
-        let estimate = group.arrivals.unwrap_or_default();
-        let told = |part: &&v1::AnalyticsPart| part.arrivals.as_ref().is_some_and(|one| one.above_zero);
-        let parts = group.parts.iter().filter(told).map(|part| {
-            let arrivals = part.arrivals.map_or(0.0, |one| one.value);
-            format!("{} {} {}", part.channel, part.grade, count(arrivals))
-        });
-        table.row([
-            group.name.clone(),
-            count(estimate.value),
-            format!("{} … {}", count(estimate.low), count(estimate.high)),
-            parts.collect::<Vec<_>>().join(", "),
-        ]);
-    }
-    let mut out = format!("\n{} · {} reports\n{}", view.measure, count(view.reports as f64), table.render());
-    let mut say = |what: &str, ratio: &Option<v1::RatioEstimate>| {
-        let Some(ratio) = ratio else { return };
-        let (value, interval) = figures(ratio);
-        let interval = if interval.is_empty() { "not estimable".to_owned() } else { interval };
-        out.push_str(&format!("{what}: {value} ({interval})\n"));
-    };
-    say("of what it calls Direct, shared in private by evidence", &view.direct_confirmed);
-    say("of what it calls Direct, without evidence on a deep page (an upper bound)", &view.direct_inferred);
-    for notice in &view.notices {
-        out.push_str(&format!("\nnote: {}\n", notice.message));
-    }
-    out
-}
-
-/// A surge in a line.
-pub(crate) fn alert(alert: &v1::Alert) -> String {
-    let observed = alert.observed.unwrap_or_default();
-    format!(
-        "{} {} {} {} {}: {} reports where {} were expected, {:.1} σ (alert from {:.1})",
-        utc(alert.period.unwrap_or_default().from),
-        alert.campaign,
-        alert.measure,
-        alert.dimension,
-        alert.label,
-        count(observed.value),
-        count(alert.expected),
-        alert.score,
-        alert.threshold,
-    )
 }
 
 /// What one report reveals, and to whom.
@@ -323,48 +237,9 @@ pub(crate) fn privacy_line(privacy: &v1::Privacy) -> String {
     )
 }
 
-/// Where intervals lie, in characters.
-struct Scale {
-    low: f64,
-    high: f64,
-}
-
-impl Scale {
-    /// From the lowest to the highest end, zero among them.
-    fn of(ends: impl Iterator<Item = (f64, f64)>) -> Self {
-        let widen = |scale: Self, (low, high): (f64, f64)| Self { low: scale.low.min(low), high: scale.high.max(high) };
-        ends.fold(Self { low: 0.0, high: 0.0 }, widen)
-    }
-
-    fn place(&self, value: f64) -> usize {
-        let width = self.high - self.low;
-        let share = if width > 0.0 { (value - self.low) / width } else { 0.0 };
-        (share * (BAR - 1) as f64).round().clamp(0.0, (BAR - 1) as f64) as usize
-    }
-
-    /// `├──●──┤` where the interval lies, `│` where zero is.
-    fn bar(&self, low: f64, value: f64, high: f64) -> String {
-        let mut bar = vec![' '; BAR];
-        bar[self.place(0.0)] = '│';
-        let (from, to) = (self.place(low), self.place(high));
-        bar[from..=to].fill('─');
-        (bar[from], bar[to]) = ('├', '┤');
-        bar[self.place(value)] = '●';
-        bar.into_iter().collect::<String>().trim_end().to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_error_bar_reaches_from_low_to_high_and_shows_zero() {
-        let scale = Scale { low: 0.0, high: 240.0 };
-        assert_eq!(scale.bar(100.0, 120.0, 140.0), "│         ├─●─┤");
-        assert_eq!(scale.bar(-0.0, 0.0, 0.0), "●");
-        assert_eq!(Scale { low: 0.0, high: 0.0 }.bar(0.0, 0.0, 0.0), "●");
-    }
 
     #[test]
     fn a_ratio_has_the_digits_that_its_interval_lets_mean_something() {
@@ -373,6 +248,34 @@ mod tests {
         };
         assert_eq!(of(0.84123, 0.83, 0.86), ("0.841".into(), "0.830 … 0.860".into()));
         assert_eq!(of(12.34, 8.0, 18.0), ("12".into(), "8 … 18".into()));
+        assert_eq!(of(0.0, 0.0, 0.0), ("0.00".into(), "0.00 … 0.00".into()));
+        assert_eq!(of(-0.5, -0.9, -0.1), ("−0.50".into(), "−0.90 … −0.10".into()));
         assert_eq!(figures(&v1::RatioEstimate::default()).0, "?");
+    }
+
+    #[test]
+    fn ratios_by_generation_stand_under_their_generation() {
+        let row = |labels: &[&str]| v1::RatioRow {
+            ratio: "generation_growth".into(),
+            labels: labels.iter().map(|&label| label.to_owned()).collect(),
+            ..Default::default()
+        };
+        let of = |group_by: &[&str], labels: &[&str]| {
+            let group_by = group_by.iter().map(|&axis| axis.to_owned()).collect();
+            ratios(&[row(labels)], &v1::Query { group_by, ..Default::default() })
+        };
+        assert!(of(&[], &["0"]).contains("generation  ratio"));
+        assert!(of(&["channel"], &["0", "sms"]).contains("generation × channel"));
+        assert!(of(&[], &[]).contains("total"));
+    }
+
+    #[test]
+    fn a_row_has_one_minus_sign() {
+        let compared = v1::ComparedRow {
+            difference: Some(v1::Change { value: -12.0, ..Default::default() }),
+            ratio: Some(v1::RatioEstimate { value: Some(0.6), ..Default::default() }),
+            ..Default::default()
+        };
+        assert_eq!(change(&compared), "−12 (−40 %), may be noise");
     }
 }
