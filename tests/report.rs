@@ -92,7 +92,7 @@ fn table_json_csv_and_picture_are_one_answer() {
     let rows = json["rows"].as_array().unwrap();
     assert_eq!(
         rows.iter().map(|row| row["labels"][0].as_str().unwrap()).collect::<Vec<_>>(),
-        ["private", "public", "other"]
+        ["private", "public", "inferred", "other"]
     );
 
     let csv = stage.csv(&by_kind);
@@ -131,8 +131,9 @@ fn table_json_csv_and_picture_are_one_answer() {
     assert!(stage.report(&["--alerts", "--csv"]).starts_with("id,found_at,campaign,"));
     let undrawn = stage.complaint(&["--alerts", "--svg", path(&picture)]);
     assert!(undrawn.contains("surges are a list and have no picture"), "{undrawn}");
-    let funnel = stage.complaint(&["--funnel"]);
-    assert!(funnel.contains("needs a measure of event conversion"), "{funnel}");
+    let funnel = stage.report(&["--funnel"]);
+    assert!(funnel.contains("conversions are left out: a funnel needs a measure of event conversion"), "{funnel}");
+    assert!(!funnel.contains("does not tell the"), "{funnel}");
     assert!(stage.complaint(&["--by", "weather"]).contains("no dimension 'weather'"));
     assert!(stage.complaint(&["--measure", "nothing"]).contains("it has arrivals, shares"));
     assert!(stage.complaint(&["--compare", "previous"]).contains("--from and --to"));
@@ -341,4 +342,9 @@ fn a_plan_needs_no_server_and_says_what_would_show_a_cell() {
     assert_eq!(json["cells"], 5);
     let output = tacita(&["plan", "--event", "arrival", "--epsilon", "1", "--reports", "10", "--share", "pigeon=1%"]);
     assert!(String::from_utf8(output.stderr).unwrap().contains("'pigeon' is no channel"));
+    for (epsilon, reports, told) in [("9", "10", "rule report-epsilon: choose 6 or less"), ("1", "0", "1 or more")] {
+        let output = tacita(&["plan", "--event", "arrival", "--epsilon", epsilon, "--reports", reports]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(told), "{said}");
+    }
 }

@@ -3,6 +3,7 @@
 use anyhow::{Result, anyhow};
 use tacita_dp::Epsilon;
 use tacita_proto::v1;
+use tacita_protocol::policy::CampaignPolicy;
 
 use crate::{
     admin::{EventArg, dimension},
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// Say what a measure will be able to tell with some traffic: the interval of each cell, the smallest share that can be seen, and
-/// what would show a smaller one.
+/// what would show a smaller one. It keeps to the policy of a collector that sets none: ε of 6 at most.
 ///
 /// For example: tacita plan --event arrival --epsilon 2 --reports 5000 --share whatsapp=0.08 --share signal=0.01
 #[derive(clap::Args)]
@@ -81,7 +82,8 @@ pub(crate) fn run(args: Args) -> Result<()> {
         windows: args.windows,
         shares: args.shares,
     };
-    let plan = tacita_collector::plan_measure(request).map_err(|status| anyhow!("{}", status.message()))?;
+    let plan = tacita_collector::plan_measure(request, &CampaignPolicy::default())
+        .map_err(|status| anyhow!("{}", status.message()))?;
     match args.json {
         true => println!("{}", serde_json::to_string_pretty(&export::json(&plan, "PlanMeasureResponse")?)?),
         false => print!("{}", render(&plan)),

@@ -105,7 +105,7 @@ async fn of_requests(met: &mut Met) {
         ..Default::default()
     };
     let shares = vec![v1::ExpectedShare::default(); 1_001];
-    let plan = v1::PlanMeasureRequest { measure: Some(measure), shares, ..Default::default() };
+    let plan = v1::PlanMeasureRequest { measure: Some(measure), reports_per_window: 1, shares, ..Default::default() };
     meet(cast.house.reporting(&cast.acme).plan_measure(plan).await.unwrap_err(), 1_000);
 
     let brand = cast.acme.clone();

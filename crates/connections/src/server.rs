@@ -33,6 +33,7 @@ pub struct Server {
     acceptor: Option<Arc<Acceptor>>,
     shared: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
     farewell: Arc<Farewell>,
+    bounds_heads: bool,
 }
 
 impl Server {
@@ -42,7 +43,8 @@ impl Server {
         metrics: Connections,
         farewell: impl Fn(Limit, &HeaderMap) -> Response + Send + Sync + 'static,
     ) -> Self {
-        Self { bounds, metrics, acceptor: None, shared: Box::new(|_| false), farewell: Arc::new(farewell) }
+        let (shared, farewell) = (Box::new(|_| false), Arc::new(farewell));
+        Self { bounds, metrics, acceptor: None, shared, farewell, bounds_heads: true }
     }
 
     /// With TLS, if there is to be.
@@ -57,10 +59,19 @@ impl Server {
         Self { shared: Box::new(shared), ..self }
     }
 
+    /// The app itself refuses calls whose headers are beyond the limit, where it can say more of it.
+    #[must_use]
+    pub fn with_heads_bounded_by_app(self) -> Self {
+        Self { bounds_heads: false, ..self }
+    }
+
     /// Serves `app` until told to stop, then lets open calls end.
     pub async fn serve(self, listener: TcpListener, app: Router, stop: CancellationToken) {
-        let Self { bounds, metrics, acceptor, shared, farewell } = self;
-        let app = heads::bounded(app, bounds.head, farewell.clone(), metrics.clone());
+        let Self { bounds, metrics, acceptor, shared, farewell, bounds_heads } = self;
+        let app = match bounds_heads {
+            true => heads::bounded(app, bounds.head, farewell.clone(), metrics.clone()),
+            false => app,
+        };
         let (places, farewells) = (Places::new(bounds), Arc::new(Semaphore::new(FAREWELLS)));
         let mut conversations = JoinSet::new();
         loop {

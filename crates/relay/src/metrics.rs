@@ -19,7 +19,7 @@ use tacita_observability::{
 use tacita_protocol::outcome::Outcome;
 use tokio::time::Instant;
 
-use crate::web::connections::{HEADER_BYTES, MOST, PER_VISITOR};
+use crate::web::connections::{MOST, PER_VISITOR};
 
 /// What a relay may not be ready for.
 pub(crate) const REASONS: [&str; 3] = ["manifest", "queue", "stopping"];
@@ -194,8 +194,7 @@ impl Metrics {
     /// Metrics in `registry`. Those of closed sets are there from the start, with 0.
     pub(crate) fn new(registry: &mut Registry) -> Self {
         let ready = ReadyMetrics::new(registry, "1 if it serves a manifest and takes envelopes", &REASONS);
-        let connections =
-            Connections::new(registry, &[&[MOST, PER_VISITOR, HEADER_BYTES], &METRICS_REFUSING[..]].concat());
+        let connections = Connections::new(registry, &[&[MOST, PER_VISITOR], &METRICS_REFUSING[..]].concat());
         let mut to = Registrar(registry);
         let over = "Requests refused because a visitor had what a visitor may have: tokens, envelopes";
         let envelopes =

@@ -10,7 +10,7 @@ use crate::{
 
 /// What the brand paid in France on that day.
 const COST: f64 = 9_000.0;
-const PRIVATE: [&str; 4] = ["whatsapp", "messenger", "email", "inferred"];
+const PRIVATE: [&str; 3] = ["whatsapp", "messenger", "email"];
 
 /// Asks all of them.
 pub(crate) async fn ask(stage: &Stage) -> Result<Vec<Answer>> {

@@ -39,7 +39,7 @@ pub(crate) use change::Change;
 pub use change::LogFault;
 pub(crate) use cohorts::Cohorts;
 pub(crate) use compromise::{Compromise, VaultKey};
-pub(crate) use declaration::Declaration;
+pub(crate) use declaration::{Cost, Declaration};
 pub(crate) use entry::{By, Entry};
 pub(crate) use refused::Refused;
 pub(crate) use surge::{Found, Surge};

@@ -47,7 +47,7 @@ impl Refused {
         Self::Field { field, problem: problem.to_string() }
     }
 
-    pub(super) fn broken(field: &'static str, broken: Broken) -> Self {
+    pub(crate) fn broken(field: &'static str, broken: Broken) -> Self {
         Self::Rule { field, broken, problem: broken.to_string() }
     }
 

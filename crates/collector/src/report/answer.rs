@@ -188,6 +188,7 @@ impl<'a> Answer<'a> {
         for (fraction, part) in fractions.iter().zip(&parts[tables.len()..]) {
             fraction.rows(part.clone(), &mut ratios)?;
         }
+        let notices = self.notices(&fractions, &ratios)?;
         Ok(v1::QueryResponse {
             query: Some(question.to_wire()),
             measures: tables.iter().map(Table::about).collect::<Result<_, _>>()?,
@@ -195,7 +196,7 @@ impl<'a> Answer<'a> {
             ratios,
             next_page_token: if (page.end as u64) < total { self.token(page.end) } else { String::new() },
             total_rows: total,
-            notices: self.notices()?,
+            notices,
             state: self.state.clone(),
         })
     }

@@ -4,11 +4,11 @@
 //! `content`). Cells with the same labels on all axes asked for are one group, which becomes one row. The cell `none` has no labels and
 //! is in no group. The publisher is no axis of cells: every publisher has tallies of its own.
 
-use std::{borrow::Cow, cell::OnceCell, collections::HashMap, ops::Range, str::FromStr as _};
+use std::{borrow::Cow, cell::OnceCell, collections::HashMap, ops::Range, str::FromStr as _, sync::Arc};
 
 use tacita_dp::{CellIndex, Error, Leverage, Mechanism};
 use tacita_protocol::{
-    channel::Channel,
+    channel::{Channel, Grade},
     domain::{Dimension, Domain, Values},
 };
 use tonic::Status;
@@ -21,24 +21,27 @@ use crate::{
 
 /// The axis of publishers.
 pub(crate) const PUBLISHER: &str = "publisher";
-/// What a channel is: `private`, `public` or `other`.
+/// What a channel is: `private`, `public`, `inferred` or `other`.
 pub(crate) const KIND: &str = "kind";
 /// What a content is about, as the brand declared it.
 pub(crate) const CATEGORY: &str = "category";
 /// The category of contents that have none.
 pub(crate) const UNCATEGORISED: &str = "uncategorised";
 /// The kinds of channels, in the order of their rows.
-const KINDS: [&str; 3] = ["private", "public", "other"];
+const KINDS: [&str; 4] = ["private", "public", "inferred", "other"];
 
 /// What Google Analytics 4 would call the arrival: of channel and grade.
 pub(crate) const ANALYTICS: &str = "analytics";
 
-/// What a channel's label says about it.
+/// What a channel's label says about it. Inferred arrivals, an upper bound, are a kind of their own: a number of private channels has
+/// evidence for all that it counts.
 pub(crate) fn kind_of(channel: &str) -> &'static str {
+    let [private, public, inferred, other] = KINDS;
     match Channel::from_str(channel) {
-        Ok(channel) if channel.is_private() => KINDS[0],
-        Ok(channel) if channel.is_public() => KINDS[1],
-        _ => KINDS[2],
+        Ok(Channel::INFERRED) => inferred,
+        Ok(channel) if channel.is_private() => private,
+        Ok(channel) if channel.is_public() => public,
+        _ => other,
     }
 }
 
@@ -213,6 +216,20 @@ pub(crate) fn has_axis(counted: &CountedMeasure, name: &str) -> bool {
     name == PUBLISHER || sources(name).iter().all(has)
 }
 
+/// Every axis that some of the measures have.
+pub(crate) fn axes_of(all: &[Arc<CountedMeasure>]) -> Vec<String> {
+    let own = all.iter().flat_map(|counted| dimension_names(counted));
+    let derived = [KIND, CATEGORY, ANALYTICS].map(str::to_owned);
+    let derived = derived.into_iter().filter(|name| all.iter().any(|counted| has_axis(counted, name)));
+    let mut axes: Vec<String> = Vec::new();
+    for name in own.chain(derived).chain([PUBLISHER.to_owned()]) {
+        if !axes.contains(&name) {
+            axes.push(name);
+        }
+    }
+    axes
+}
+
 /// The labels of a cell, as one.
 pub(crate) fn name_of_cell(counted: &CountedMeasure, cell: CellIndex) -> String {
     if cell.get() == Domain::NONE as u32 {
@@ -340,6 +357,23 @@ fn no_label(counted: &CountedMeasure, axis: &Axis<'_>, filter: &LabelFilter, val
         shown.join(", ")
     );
     refusal::not_found("NO_SUCH_LABEL", message)
+}
+
+/// Of each cell, by its number, whether a device can report it. Arrivals without evidence have a channel of their own for each of the two
+/// grades (spec/channels.md §2), so that with both dimensions most of their cells are none that can be.
+pub(crate) fn possible_cells(counted: &CountedMeasure) -> Vec<bool> {
+    let size = counted.mechanism.domain();
+    let Some(axis) = Axis::own(counted, &[Dimension::CHANNEL, Dimension::GRADE]) else {
+        return vec![true; size.cells().len()];
+    };
+    let can_be = |labels: &[Cow<'_, str>]| {
+        let same = |channel: Channel, grade: Grade| (labels[0] == channel.name()) == (labels[1] == grade.name());
+        let is = same(Channel::INFERRED, Grade::Inferred) && same(Channel::DIRECT, Grade::Direct);
+        if is { "is" } else { "cannot be" }
+    };
+    let coarser = axis.coarser(|labels| can_be(labels).into(), vec!["cannot be".into(), "is".into()]);
+    let axis = Axis { coarser: Some(coarser), ..axis };
+    std::iter::once(true).chain(size.cells().skip(1).map(|cell| axis.of(cell.get()) == 1)).collect()
 }
 
 /// What `worth` says of each cell's label on the dimension `name`, by the cell's number; 0 for `none`.

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use tacita_proto::v1;
 
-use super::{
-    funnel,
-    scene::{Scene, query, ratio},
-};
+use super::scene::{Scene, query, ratio};
 
 const CHANNELS: [&str; 4] = ["whatsapp", "sms", "facebook", "x"];
 /// Shares by channel and generation, of one publisher.
@@ -18,7 +15,9 @@ const ARRIVALS: [[u64; 3]; 4] = [[1_800, 700, 260], [800, 260, 90], [1_000, 300,
 const CONVERSIONS: [[u64; 2]; 4] = [[220, 130], [110, 50], [90, 60], [60, 20]];
 /// What a conversion of a bucket is worth.
 const WORTH: [f64; 2] = [25.0, 80.0];
+/// What was spent on the campaign as a whole, and on channels beside it; on no others.
 const COST: f64 = 10_000.0;
+const COSTS: [(&str, f64); 2] = [("whatsapp", 2_400.0), ("facebook", 1_500.0)];
 /// Publisher 2 has so many times as much.
 const TIMES: [u64; 2] = [1, 2];
 
@@ -45,7 +44,11 @@ fn scene(seed: u64) -> Scene {
     }
     scene.declare(v1::Declaration {
         currency: "EUR".into(),
-        costs: vec![v1::Cost { range: super::scene::days(0, 4), amount: COST, channel: String::new() }],
+        costs: [("", COST)]
+            .into_iter()
+            .chain(COSTS)
+            .map(|(channel, amount)| v1::Cost { range: super::scene::days(0, 4), amount, channel: channel.into() })
+            .collect(),
         bucket_values: ["0..50", "50.."]
             .into_iter()
             .zip(WORTH)
@@ -79,6 +82,7 @@ fn note(score: &mut Score, what: &'static str, ends: (Option<f64>, Option<f64>),
     let (held, asked) = score.entry(what).or_default();
     // A ratio that is not estimable makes no claim; with this traffic there is none.
     let (Some(low), Some(high)) = ends else { panic!("{what} is not estimable") };
+    assert!(low < high, "{what}: an exact number of what is known by noise alone");
     *held += u32::from(low <= truth && truth <= high);
     *asked += 1;
 }
@@ -118,14 +122,7 @@ fn ratios(scene: &Scene, score: &mut Score) {
         let place = channel(&row.labels[1]);
         note(score, "conversion rates", ends(&row), sum(&CONVERSIONS[place]) / sum(&ARRIVALS[place]));
     }
-    let value: f64 = CONVERSIONS.iter().map(|row| row[0] as f64 * WORTH[0] + row[1] as f64 * WORTH[1]).sum();
-    let conversions: f64 = CONVERSIONS.iter().map(|row| sum(row)).sum();
-    for row in rows(v1::RatioKind::Roi, &[]) {
-        note(score, "ROI and cost per conversion", ends(&row), (3.0 * value - COST) / COST);
-    }
-    for row in rows(v1::RatioKind::CostPerConversion, &[]) {
-        note(score, "ROI and cost per conversion", ends(&row), COST / (3.0 * conversions));
-    }
+    costs(scene, score);
     for row in rows(v1::RatioKind::GenerationGrowth, &["publisher"]) {
         let from: usize = row.labels[0].parse().unwrap();
         let truth = generation(&ARRIVALS, from + 1) / generation(&ARRIVALS, from);
@@ -138,14 +135,41 @@ fn ratios(scene: &Scene, score: &mut Score) {
     }
 }
 
+/// In total, where all costs count, and by channel, where only those that were declared do: a channel without has no truth to be held.
+fn costs(scene: &Scene, score: &mut Score) {
+    let value = |row: &[u64; 2]| 3.0 * (row[0] as f64 * WORTH[0] + row[1] as f64 * WORTH[1]);
+    let conversions = |row: &[u64; 2]| 3.0 * sum(row);
+    let all: f64 = COST + COSTS.iter().map(|(_, cost)| cost).sum::<f64>();
+    let truth_of = |labels: &[String], of: &dyn Fn(&[u64; 2]) -> f64| match labels {
+        [] => (all, CONVERSIONS.iter().map(of).sum()),
+        [name, ..] => {
+            let (_, cost) = COSTS.into_iter().find(|(channel, _)| channel == name).expect("no cost is declared for it");
+            (cost, of(&CONVERSIONS[channel(name)]))
+        }
+    };
+    for group_by in [&[][..], &["channel"]] {
+        for kind in [v1::RatioKind::Roi, v1::RatioKind::CostPerConversion] {
+            for row in scene.ask(ratio(kind, group_by)).unwrap().ratios {
+                let truth = match kind {
+                    v1::RatioKind::Roi => {
+                        let (cost, value) = truth_of(&row.labels, &value);
+                        (value - cost) / cost
+                    }
+                    _ => {
+                        let (cost, conversions) = truth_of(&row.labels, &conversions);
+                        cost / conversions
+                    }
+                };
+                let ends = row.estimate.map_or((None, None), |one| (one.low, one.high));
+                note(score, "ROI and cost per conversion", ends, truth);
+            }
+        }
+    }
+}
+
 fn funnels(scene: &Scene, score: &mut Score) {
-    let kinds = [v1::RatioKind::ArrivalsPerShare, v1::RatioKind::ConversionRate];
-    let request = |kind: v1::RatioKind| v1::RatioRequest { kind: kind.into(), custom: None };
-    let asked = v1::Query { ratios: kinds.map(request).to_vec(), ..query(&[], &["channel"]) };
-    let mut question = scene.question(asked).unwrap();
-    question.make_funnel();
-    let answer = scene.answer(&question, |answer| Ok(answer.page(1_000, "")?)).unwrap();
-    for group in funnel::steps(answer).groups {
+    let told = scene.funnel(v1::GetFunnelRequest { group_by: "channel".into(), ..Default::default() }).unwrap();
+    for group in told.groups {
         let place = channel(&group.label);
         let (shares, arrivals, conversions) = (sum(&SHARES[place]), sum(&ARRIVALS[place]), sum(&CONVERSIONS[place]));
         for (ratio, truth) in [
@@ -155,6 +179,12 @@ fn funnels(scene: &Scene, score: &mut Score) {
         ] {
             note(score, "funnel steps", ratio.map_or((None, None), |one| (one.low, one.high)), truth);
         }
+    }
+    for one in told.generations {
+        let number = one.generation as usize;
+        let truth = generation(&ARRIVALS, number) / generation(&SHARES, number);
+        let ratio = one.arrivals_per_share;
+        note(score, "arrivals per share of a generation", ratio.map_or((None, None), |one| (one.low, one.high)), truth);
     }
 }
 

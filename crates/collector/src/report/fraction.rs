@@ -8,7 +8,8 @@ use tacita_protocol::{domain::Dimension, id::PublisherId};
 
 use super::{
     answer::{Answer, Unanswered},
-    axes::{Groups, KIND, LabelFilter, PUBLISHER, kind_of, worth_of_cells},
+    axes::{Groups, LabelFilter, possible_cells, worth_of_cells},
+    costs,
     histograms::Histograms,
     merge::Slices,
     number,
@@ -22,10 +23,21 @@ pub(crate) struct Fractions<'a> {
     ratio: &'a Ratio,
     numerator: Part<'a>,
     denominator: Part<'a>,
-    /// Labels of each group, and its place on either side.
-    groups: Vec<(Vec<String>, usize, usize)>,
+    groups: Vec<Pair>,
+    untold: Untold,
     publishers: Vec<Option<PublisherId>>,
     per_period: usize,
+}
+
+/// The labels of a group, and its place on either side.
+type Pair = (Vec<String>, usize, usize);
+
+/// Groups that have no row.
+pub(crate) struct Untold {
+    /// Nothing that is counted can change the ratio: all of the denominator stands above the line, or nothing of it.
+    pub(crate) fixed: Vec<String>,
+    /// No cost was declared for them anywhere in the range.
+    pub(crate) without_cost: Vec<String>,
 }
 
 /// A side with its groups of cells.
@@ -100,31 +112,65 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// The number of one group. `cost` is what was declared for it.
+    /// The number of one group. `cost` is what was declared for it; without one there is no number that takes it.
     fn find(
         &self,
         group: usize,
         publisher: Option<PublisherId>,
         histograms: Option<&mut Histograms<'_>>,
-        cost: f64,
-    ) -> Result<Found, Unanswered> {
+        cost: Option<f64>,
+    ) -> Result<Option<Found>, Unanswered> {
         let (Self::Cells { counted, groups, worth }, Some(histograms)) = (self, histograms) else {
-            return Ok(Found { estimate: Estimate { count: cost, variance: 0.0 }, reports: 0, leverage: None });
+            let exact = |count| Found { estimate: Estimate { count, variance: 0.0 }, reports: 0, leverage: None };
+            return Ok(cost.map(exact));
         };
         let histogram = histograms.get(publisher)?;
-        let estimate = match worth {
-            None => histogram.subset_sum(groups.cells(group))?,
-            Some(worth) => {
+        let estimate = match (worth, cost) {
+            (None, _) => histogram.subset_sum(groups.cells(group))?,
+            (Some(worth), Some(cost)) => {
                 let value = histogram.weighted_sum(&groups.weighted(group, worth))?;
                 Estimate { count: value.count - cost, ..value }
             }
+            (Some(_), None) => return Ok(None),
         };
         let leverage = match worth {
             None => Some(groups.leverage(&counted.mechanism, group)?),
             Some(_) => None,
         };
-        Ok(Found { estimate, reports: histograms.reports(publisher), leverage })
+        Ok(Some(Found { estimate, reports: histograms.reports(publisher), leverage }))
     }
+}
+
+/// The groups that both sides have, and those of one measure whose ratio is fixed.
+fn pair(numerator: &Part<'_>, denominator: &Part<'_>) -> (Vec<Pair>, Vec<String>) {
+    let (above, below) = match (numerator.labels(), denominator.labels()) {
+        (Some(above), Some(below)) => (above, below),
+        // A cost stands beside every group of the other side.
+        (Some(only), None) | (None, Some(only)) => {
+            return (only.into_iter().enumerate().map(|(place, labels)| (labels, place, place)).collect(), Vec::new());
+        }
+        (None, None) => return (Vec::new(), Vec::new()),
+    };
+    let places: HashMap<Vec<String>, usize> = above.into_iter().zip(0..).collect();
+    let whole = denominator
+        .counted()
+        .filter(|whole| numerator.counted().is_some_and(|part| part.measure.id == whole.measure.id));
+    let possible = whole.map(possible_cells);
+    let is_fixed = |above: usize, below: usize| {
+        let Some(possible) = &possible else { return false };
+        let told = |cell: &&CellIndex| possible[cell.get() as usize];
+        let mut part = numerator.cells(above).iter().filter(told).peekable();
+        part.peek().is_none() || part.eq(denominator.cells(below).iter().filter(told))
+    };
+    let (mut groups, mut fixed) = (Vec::new(), Vec::new());
+    for (place, labels) in below.into_iter().enumerate() {
+        match places.get(&labels) {
+            Some(&above) if !is_fixed(above, place) => groups.push((labels, above, place)),
+            None if whole.is_none() => {}
+            _ => fixed.push(labels.join(" × ")),
+        }
+    }
+    (groups, fixed)
 }
 
 /// What a conversion in a bucket is worth: as declared, else the middle, else the lower end of an open bucket, else nothing.
@@ -143,24 +189,36 @@ impl<'a> Fractions<'a> {
     pub(crate) fn new(answer: &'a Answer<'a>, ratio: &'a Ratio) -> Result<Self, Unanswered> {
         let numerator = Part::new(answer, &ratio.numerator)?;
         let denominator = Part::new(answer, &ratio.denominator)?;
-        let groups = match (numerator.labels(), denominator.labels()) {
-            (Some(above), Some(below)) => {
-                let places: HashMap<Vec<String>, usize> = above.into_iter().zip(0..).collect();
-                let both = |(place, labels): (usize, Vec<String>)| {
-                    let above = *places.get(&labels)?;
-                    Some((labels, above, place))
-                };
-                below.into_iter().enumerate().filter_map(both).collect()
-            }
-            // A cost stands beside every group of the other side.
-            (Some(only), None) | (None, Some(only)) => {
-                only.into_iter().enumerate().map(|(place, labels)| (labels, place, place)).collect()
-            }
-            (None, None) => Vec::new(),
-        };
+        let (mut groups, fixed) = pair(&numerator, &denominator);
+        let mut without_cost = Vec::new();
+        if ratio.is_of_cost() {
+            groups.retain(|(labels, ..)| {
+                let known = costs::spent(answer.question, labels, answer.whole).is_some();
+                if !known {
+                    without_cost.push(labels.join(" × "));
+                }
+                known
+            });
+        }
+        let untold = Untold { fixed, without_cost };
         let publishers = answer.publishers();
         let per_period = groups.len().saturating_mul(publishers.len()).min(answer.question.top.unwrap_or(usize::MAX));
-        Ok(Self { answer, ratio, numerator, denominator, groups, publishers, per_period })
+        Ok(Self { answer, ratio, numerator, denominator, groups, untold, publishers, per_period })
+    }
+
+    /// The groups that have no row, though they were asked for.
+    pub(crate) fn untold(&self) -> &Untold {
+        &self.untold
+    }
+
+    /// What rows call the ratio.
+    pub(crate) fn name(&self) -> &str {
+        &self.ratio.name
+    }
+
+    /// Whether no group has a row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -226,8 +284,8 @@ impl<'a> Fractions<'a> {
             period: Some(whole.into()),
             labels: [self.ratio.prefix.clone(), labels].concat(),
             estimate: Some(this),
-            numerator: Some(numerator.told()),
-            denominator: Some(denominator.told()),
+            numerator: numerator.map(|found| found.told()),
+            denominator: denominator.map(|found| found.told()),
             numerator_measure: name(&self.numerator),
             denominator_measure: name(&self.denominator),
             settled: settled(&self.numerator) && settled(&self.denominator),
@@ -235,7 +293,7 @@ impl<'a> Fractions<'a> {
         })
     }
 
-    /// The ratio of one group in one period.
+    /// The ratio of one group in one period; no number where a cost that it takes was not declared.
     fn at(
         &self,
         sides: &mut Sides<'_>,
@@ -244,10 +302,13 @@ impl<'a> Fractions<'a> {
         labels: &[String],
         above: usize,
         below: usize,
-    ) -> Result<(v1::RatioEstimate, Found, Found), Unanswered> {
-        let cost = self.cost(period, labels);
-        let numerator = self.numerator.find(above, publisher, sides.numerator.as_mut(), cost)?;
-        let denominator = self.denominator.find(below, publisher, sides.denominator.as_mut(), cost)?;
+    ) -> Result<(v1::RatioEstimate, Option<Found>, Option<Found>), Unanswered> {
+        let cost = self.ratio.is_of_cost().then(|| costs::spent(self.answer.question, labels, period)).flatten();
+        let over = self.numerator.find(above, publisher, sides.numerator.as_mut(), cost)?;
+        let under = self.denominator.find(below, publisher, sides.denominator.as_mut(), cost)?;
+        let (Some(numerator), Some(denominator)) = (&over, &under) else {
+            return Ok((v1::RatioEstimate::default(), over, under));
+        };
         let covariance = match (self.numerator.counted(), self.denominator.counted(), sides.denominator.as_mut()) {
             (Some(one), Some(other), Some(histograms)) if one.measure.id == other.measure.id => {
                 let histogram = histograms.get(publisher)?;
@@ -257,26 +318,7 @@ impl<'a> Fractions<'a> {
             _ => 0.0,
         };
         let ratio = fieller_correlated(numerator.estimate, denominator.estimate, covariance, number::LEVEL);
-        Ok((number::ratio(ratio, denominator.reports), numerator, denominator))
-    }
-
-    /// The declared cost of a group in a period: spent evenly over its range; those for a channel count where that channel does.
-    fn cost(&self, period: Period, labels: &[String]) -> f64 {
-        let question = self.answer.question;
-        let axes: Vec<&String> = question.grouping.axes().iter().filter(|axis| *axis != PUBLISHER).collect();
-        let by_channel = !axes.is_empty() || question.filters.iter().any(|filter| filter.dimension != PUBLISHER);
-        let label_of =
-            |channel: &str, axis: &str| if axis == KIND { kind_of(channel).to_owned() } else { channel.to_owned() };
-        let counts = |channel: &Option<String>| match channel {
-            None => !by_channel,
-            Some(channel) => {
-                let grouped = axes.iter().zip(labels).all(|(axis, label)| label_of(channel, axis) == *label);
-                let passes = |filter: &LabelFilter| filter.passes(&label_of(channel, &filter.dimension));
-                grouped && question.filters.iter().filter(|one| one.dimension != PUBLISHER).all(passes)
-            }
-        };
-        let costs = question.campaign.declaration.costs.iter().filter(|cost| counts(&cost.channel));
-        costs.map(|cost| cost.amount * Period { from: cost.from, to: cost.to }.part_within(period)).sum()
+        Ok((number::ratio(ratio, denominator.reports), over, under))
     }
 }
 

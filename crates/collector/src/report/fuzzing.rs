@@ -9,13 +9,14 @@ use prost::Message as _;
 use tacita_proto::v1;
 use tacita_protocol::{
     id::PublisherId,
+    policy::CampaignPolicy,
     time::{UnixTime, WindowId},
 };
 use tacita_store::SeriesTally;
 
 use super::{
     answer::{Answer, Evidence},
-    funnel::{self, Funnel},
+    funnel::Funnel,
     number::Amplification,
     plan::plan_measure,
     question::Question,
@@ -45,9 +46,9 @@ pub(crate) fn ask(catalogue: &Catalogue, bytes: &[u8]) {
         }
         1 => {
             let Ok(asked) = v1::GetFunnelRequest::decode(bytes) else { return };
-            let Ok(Funnel { steps, generations }) = Funnel::read(catalogue, campaign, asked) else { return };
-            let _ = answer(&steps, MAX_PAGE, "").map(funnel::steps);
-            funnel::generations(generations.iter().filter_map(|one| answer(one, MAX_PAGE, "")).collect());
+            let Ok(funnel) = Funnel::read(catalogue, campaign, asked) else { return };
+            let generations = funnel.generations.as_ref().and_then(|one| answer(one, MAX_PAGE, ""));
+            let _ = answer(&funnel.steps, MAX_PAGE, "").map(|steps| funnel.view(steps, generations));
         }
         2 => {
             let Ok(asked) = v1::GetReconciliationRequest::decode(bytes) else { return };
@@ -59,7 +60,7 @@ pub(crate) fn ask(catalogue: &Catalogue, bytes: &[u8]) {
         }
         _ => {
             let Ok(asked) = v1::PlanMeasureRequest::decode(bytes) else { return };
-            let _ = plan_measure(asked);
+            let _ = plan_measure(asked, &CampaignPolicy::default());
         }
     }
 }

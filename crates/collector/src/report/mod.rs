@@ -14,6 +14,7 @@
 //! | `tallies`, `merge` | reading and adding up |
 //! | `histograms` | estimated once, for all rows |
 //! | `rows`, `fraction` | rows of counts, rows of ratios |
+//! | `costs` | what was declared for a group in a period |
 //! | `notices` | what is said beside them |
 //! | `answer` | the page of them |
 //! | `funnel`, `reconciliation` | views: ratios and rows of queries, put side by side |
@@ -26,6 +27,7 @@
 mod analytics;
 mod answer;
 mod axes;
+mod costs;
 #[cfg(test)]
 mod coverage;
 mod desk;

@@ -5,21 +5,33 @@ use tacita_protocol::measure::Event;
 
 use super::{
     answer::{Answer, Unanswered},
+    costs::DECLARE,
+    fraction::Fractions,
+    merge::Slices,
     period::day_of,
 };
 
 impl Answer<'_> {
-    pub(super) fn notices(&self) -> Result<Vec<v1::Notice>, Unanswered> {
+    /// For the page that has these rows of ratios.
+    pub(super) fn notices(
+        &self,
+        fractions: &[Fractions<'_>],
+        rows: &[v1::RatioRow],
+    ) -> Result<Vec<v1::Notice>, Unanswered> {
         let question = self.question;
         let mut notices = Vec::new();
         let mut say = |code: &str, message: String| notices.push(v1::Notice { code: code.to_owned(), message });
         let least = question.campaign.policy.reports_per_window;
         let needed = question.needed();
-        let reports: u64 = self.slices.values().map(|slices| slices.whole().reports).sum();
-        if self.whole.from > self.evidence.now {
+        let wholes = || self.slices.values().map(Slices::whole);
+        let reports: u64 = wholes().map(|whole| whole.reports).sum();
+        if needed.is_empty() {
+            let message = "this campaign has no measure yet, so nothing is counted: its operator creates them";
+            say("NO_MEASURES", message.to_owned());
+        } else if self.whole.from > self.evidence.now {
             let day = day_of(self.whole.from);
             say("RANGE_AHEAD", format!("the range begins on {day}, which has not come: nothing can be counted yet"));
-        } else if reports == 0 {
+        } else if reports == 0 && wholes().all(|whole| whole.hidden(least).is_none()) {
             say("NO_REPORTS", "nothing was counted in this range".to_owned());
         }
         let asked = question.span.whole();
@@ -57,20 +69,23 @@ impl Answer<'_> {
                            width of the buckets";
             say("BUCKET_VALUES", message.to_owned());
         }
+        if let Some(message) = without_cost(fractions, rows) {
+            say("COST_MISSING", message);
+        }
+        for name in distinct(fractions.iter().map(Fractions::name)) {
+            if let Some((code, message)) = without_rows(name, fractions) {
+                say(code, message);
+            }
+        }
         if kinds.clone().any(|kind| kind == v1::RatioKind::DirectInferred) {
             let message =
                 "inferred arrivals are an upper bound of dark social: bookmarks and links in documents are among them";
             say("INFERRED_IS_A_BOUND", message.to_owned());
         }
         for counted in &needed {
-            let hidden = self.slices.get(&counted.measure.id).and_then(|one| one.whole().hidden(least));
-            if let Some(v1::Hidden { windows, reports, reports_per_window, more_reports }) = hidden {
-                let name = &counted.measure.name;
-                let message = format!(
-                    "{windows} windows of {name} are hidden, {reports} reports in all: each has fewer than {reports_per_window}; \
-                     {more_reports} more reports show the next"
-                );
-                say("HIDDEN_WINDOWS", message);
+            let whole = self.slices.get(&counted.measure.id).map(Slices::whole);
+            if let Some((whole, hidden)) = whole.and_then(|whole| Some((whole, whole.hidden(least)?))) {
+                say("HIDDEN_WINDOWS", hidden_windows(counted.measure.name.as_str(), whole.reports == 0, hidden));
             }
             for fit in self.fits_of(counted)?.iter().filter(|fit| fit.suspicious) {
                 let (publisher, measure, finding) = (&fit.publisher, &counted.measure.name, &fit.finding);
@@ -80,4 +95,67 @@ impl Answer<'_> {
         }
         Ok(notices)
     }
+}
+
+/// What no ratio is told of, as it takes a cost that was not declared: groups that have no row, and rows without numbers.
+fn without_cost(fractions: &[Fractions<'_>], rows: &[v1::RatioRow]) -> Option<String> {
+    let groups = distinct(fractions.iter().flat_map(|one| &one.untold().without_cost));
+    let of_what = match groups[..] {
+        [] if rows.iter().any(|row| row.numerator.is_none() || row.denominator.is_none()) => "some of these periods",
+        [] => return None,
+        [""] => "this range",
+        _ => &format!("{} in this range", some_of(&groups)),
+    };
+    Some(format!("no cost is declared for {of_what}, so no ratio is told of it: {DECLARE}"))
+}
+
+/// Why a ratio has no row for some of what was asked for, or none at all.
+fn without_rows(name: &str, fractions: &[Fractions<'_>]) -> Option<(&'static str, String)> {
+    let of_name = || fractions.iter().filter(|one| one.name() == name);
+    let fixed = distinct(of_name().flat_map(|one| &one.untold().fixed));
+    let of_what = match fixed[..] {
+        [] if of_name().all(|one| one.is_empty() && one.untold().without_cost.is_empty()) => {
+            return Some((
+                "NO_COMMON_GROUP",
+                format!("{name} has no row: nothing that is asked for has both of its sides"),
+            ));
+        }
+        [] => return None,
+        [""] => String::new(),
+        _ => format!(" for {}", some_of(&fixed)),
+    };
+    let message = format!(
+        "{name} is not told{of_what}: what is asked for holds all that it divides by above the line, or nothing of it, so that it is \
+         1 or 0 whatever was counted"
+    );
+    Some(("FIXED_RATIO", message))
+}
+
+/// What is left out of a measure, of which nothing else may be there.
+fn hidden_windows(measure: &str, nothing_shown: bool, hidden: v1::Hidden) -> String {
+    let v1::Hidden { windows, reports, reports_per_window: least, more_reports } = hidden;
+    let counted = |number: u64, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+    let (verb, next) = (if windows == 1 { "is" } else { "are" }, if nothing_shown { "first" } else { "next" });
+    format!(
+        "{} of {measure} {verb} hidden, {} in all: the campaign's policy shows a publisher's part of a window from {least} reports on \
+         (reports-per-window); {} in one would show the {next}",
+        counted(windows.into(), "window"),
+        counted(reports, "report"),
+        counted(more_reports, "more report"),
+    )
+}
+
+/// Names, each once.
+fn distinct<'n>(names: impl Iterator<Item = &'n (impl AsRef<str> + ?Sized + 'n)>) -> Vec<&'n str> {
+    let mut names: Vec<&str> = names.map(AsRef::as_ref).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The first of many names, for a message.
+pub(super) fn some_of(names: &[&str]) -> String {
+    const SOME: usize = 10;
+    let more = if names.len() > SOME { ", …" } else { "" };
+    names[..names.len().min(SOME)].join(", ") + more
 }

@@ -67,7 +67,8 @@ impl Span {
             0 => Ok(Self { from: UnixTime(from), to: None }),
             to if from < to => Ok(Self { from: UnixTime(from), to: Some(UnixTime(to)) }),
             to => {
-                let problem = format!("'to', {to}, is not after 'from', {from}: give a later time, or 0 for no end");
+                let (end, begin) = (moment_of(to), moment_of(from));
+                let problem = format!("'to', {end}, is not after 'from', {begin}: give a later time, or 0 for no end");
                 Err(refusal::invalid(field, problem))
             }
         }
@@ -197,6 +198,12 @@ fn seconds(date: civil::Date) -> u64 {
     u64::try_from(midnight).unwrap_or(0)
 }
 
+/// A time as people and programs write it, for messages.
+fn moment_of(time: u64) -> String {
+    let timestamp = i64::try_from(time).ok().and_then(|time| jiff::Timestamp::from_second(time).ok());
+    timestamp.map_or_else(|| time.to_string(), |moment| format!("{} ({time})", moment.strftime("%F %H:%M:%S UTC")))
+}
+
 /// A range as days for people, for messages.
 pub(crate) fn day_of(time: UnixTime) -> String {
     date(time.0).map_or_else(|| time.0.to_string(), |date| date.to_string())
@@ -218,6 +225,20 @@ mod tests {
         assert_eq!(windows(0, u64::MAX), WindowId(0)..WindowId(u32::MAX));
         assert_eq!(windows(DAY, 3 * DAY), WindowId(1)..WindowId(3));
         assert_eq!(windows(DAY + 1, 3 * DAY + 1), WindowId(2)..WindowId(4));
+    }
+
+    #[test]
+    fn a_range_that_ends_before_it_begins_is_refused_by_its_dates() {
+        let refused = |from, to| Span::read(Some(v1::TimeRange { from, to }), "range").unwrap_err();
+        let said = refused(1_794_268_800, 1_793_491_200);
+        let both =
+            "'to', 2026-11-01 00:00:00 UTC (1793491200), is not after 'from', 2026-11-10 00:00:00 UTC (1794268800)";
+        assert!(said.message().contains(both), "{}", said.message());
+        assert!(
+            refused(u64::MAX, 9)
+                .message()
+                .contains("1970-01-01 00:00:09 UTC (9), is not after 'from', 18446744073709551615")
+        );
     }
 
     #[test]

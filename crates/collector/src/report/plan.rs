@@ -6,31 +6,38 @@ use tacita_protocol::{
     domain::{Domain, Values},
     id::MeasureId,
     measure::{Event, InvalidMeasure, Measure},
+    policy::CampaignPolicy,
     time::WindowLength,
 };
 use tonic::Status;
 
 use super::number::{self, Amplification, LEVEL};
-use crate::{pool::Limit, refusal};
+use crate::{catalogue::Refused, pool::Limit, refusal};
 
-/// The largest ε that is looked at, and the step, in millionths.
-const MAX_EPSILON: u32 = 6_000_000;
+/// The steps in which ε is looked for, in millionths.
 const STEP: u32 = 10_000;
 /// The most cells that a plan may name.
 const MAX_NAMED: Limit = Limit { name: "planned_shares", value: 1_000 };
 
-/// The plan for a measure that might be: what `PlanMeasure` answers, for those who have no collector at hand.
+/// The plan for a measure that might be made under a policy: what `PlanMeasure` answers, for those who have no collector at hand.
 ///
 /// # Errors
 /// The statuses of `PlanMeasure`: the field that cannot be, and why.
-pub fn plan_measure(asked: v1::PlanMeasureRequest) -> Result<v1::PlanMeasureResponse, Status> {
+pub fn plan_measure(asked: v1::PlanMeasureRequest, policy: &CampaignPolicy) -> Result<v1::PlanMeasureResponse, Status> {
     let measure = measure(asked.measure.unwrap_or_default())?;
+    policy.check_epsilon(measure.epsilon).map_err(|broken| Refused::broken("measure.epsilon_micro", broken))?;
+    if asked.reports_per_window == 0 {
+        let problem = "give the reports that are expected in one window, all publishers together: 1 or more";
+        return Err(refusal::invalid("reports_per_window", problem));
+    }
+    let ceiling = policy.report_epsilon_micro.min(policy.device_epsilon_micro);
     let mechanism = measure.mechanism();
     let windows = u64::from(asked.windows.max(1));
     let traffic = Traffic { per_window: asked.reports_per_window, windows };
     let reports = traffic.reports();
     let named = shares(&measure, &asked.shares)?;
-    let cells = named.into_iter().map(|(labels, share)| planned(&measure, &mechanism, &traffic, labels, share));
+    let cells =
+        named.into_iter().map(|(labels, share)| planned(&measure, &mechanism, ceiling, &traffic, labels, share));
     let privacy = Amplification::default().privacy(MeasureId(0), &mechanism, traffic.per_window);
     Ok(v1::PlanMeasureResponse {
         // A domain has at most 2¹⁷ cells.
@@ -115,6 +122,7 @@ fn shares(measure: &Measure, named: &[v1::ExpectedShare]) -> Result<Vec<(Vec<Str
 fn planned(
     measure: &Measure,
     mechanism: &Mechanism,
+    ceiling: u32,
     traffic: &Traffic,
     labels: Vec<String>,
     share: f64,
@@ -122,12 +130,12 @@ fn planned(
     let reports = traffic.reports();
     let expected = expected(mechanism, reports, share);
     let told = number::estimate(expected, reports);
-    let sought = share > 0.0 && reports > 0 && !told.above_zero;
+    let sought = share > 0.0 && !told.above_zero;
     Ok(v1::PlannedCell {
         labels,
         share,
         relative_half_width: if expected.count > 0.0 { (told.high - told.low) / 2.0 / expected.count } else { 0.0 },
-        epsilon_needed: if sought { epsilon_needed(measure, reports, share)? } else { None },
+        epsilon_needed: if sought { epsilon_needed(measure, ceiling, reports, share)? } else { None },
         windows_needed: if sought { windows_needed(mechanism, traffic, share)? } else { None },
         expected: Some(told),
     })
@@ -138,17 +146,17 @@ fn expected(mechanism: &Mechanism, reports: u64, share: f64) -> Estimate {
     Estimate { count: share * reports, variance: reports * mechanism.variance(share) }
 }
 
-/// The least ε at which the cell can be told from zero: the noise falls with ε, so it is found by halving.
-fn epsilon_needed(measure: &Measure, reports: u64, share: f64) -> Result<Option<f64>, Error> {
+/// The least ε, up to the policy's ceiling, at which the cell can be told from zero: the noise falls with ε, so it is found by halving.
+fn epsilon_needed(measure: &Measure, ceiling: u32, reports: u64, share: f64) -> Result<Option<f64>, Error> {
     let size = measure.mechanism().domain();
     let is_told = |micro: u32| -> Result<bool, Error> {
         let mechanism = Mechanism::choose(size, Epsilon::from_micro(micro)?)?;
         Ok(expected(&mechanism, reports, share).is_distinguishable_from_zero(LEVEL))
     };
-    if measure.epsilon.micro() >= MAX_EPSILON || !is_told(MAX_EPSILON)? {
+    if measure.epsilon.micro() >= ceiling || !is_told(ceiling)? {
         return Ok(None);
     }
-    let (mut too_small, mut enough) = (measure.epsilon.micro() / STEP, MAX_EPSILON / STEP);
+    let (mut too_small, mut enough) = (measure.epsilon.micro() / STEP, ceiling.div_ceil(STEP));
     while enough - too_small > 1 {
         let middle = too_small + (enough - too_small) / 2;
         match is_told(middle * STEP)? {
@@ -156,7 +164,7 @@ fn epsilon_needed(measure: &Measure, reports: u64, share: f64) -> Result<Option<
             false => too_small = middle,
         }
     }
-    Ok(Some(f64::from(enough * STEP) / 1e6))
+    Ok(Some(f64::from((enough * STEP).min(ceiling)) / 1e6))
 }
 
 fn windows_needed(mechanism: &Mechanism, traffic: &Traffic, share: f64) -> Result<Option<u64>, Error> {
@@ -175,8 +183,13 @@ fn windows_needed(mechanism: &Mechanism, traffic: &Traffic, share: f64) -> Resul
 mod tests {
     use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
     use tacita_dp::Tally;
+    use tonic_types::StatusExt as _;
 
     use super::*;
+
+    fn plan_measure(asked: v1::PlanMeasureRequest) -> Result<v1::PlanMeasureResponse, Status> {
+        super::plan_measure(asked, &CampaignPolicy::default())
+    }
 
     fn request(epsilon_micro: u32, reports: u64, shares: &[(&str, f64)]) -> v1::PlanMeasureRequest {
         let labels = ["whatsapp", "telegram", "signal", "facebook", "direct", "other"];
@@ -252,8 +265,8 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_without_traffic_or_with_too_much_is_no_fault() {
-        for reports in [0, 1, u64::MAX] {
+    fn a_plan_with_next_to_no_traffic_or_too_much_is_no_fault() {
+        for reports in [1, u64::MAX] {
             let found = plan_measure(request(1_000_000, reports, &[("signal", 0.5)])).unwrap();
             assert_eq!(found.planned.len(), 2);
             assert_eq!(found.reports, reports);
@@ -269,10 +282,28 @@ mod tests {
     }
 
     #[test]
+    fn what_the_policy_forbids_is_neither_planned_nor_proposed() {
+        let broken = plan_measure(request(9_000_000, 10, &[])).unwrap_err();
+        let details = broken.get_details_error_info().unwrap();
+        assert_eq!((details.reason.as_str(), details.metadata["limit"].as_str()), ("POLICY_BROKEN", "6"));
+        assert!(broken.message().contains("rule report-epsilon: choose 6 or less"), "{}", broken.message());
+        let within = |report_epsilon_micro| {
+            let policy = CampaignPolicy { report_epsilon_micro, ..CampaignPolicy::default() };
+            super::plan_measure(request(1_000_000, 2_000, &[("signal", 0.01)]), &policy)
+        };
+        let needed = |ceiling| within(ceiling).unwrap().planned[0].epsilon_needed;
+        let least = needed(6_000_000).unwrap();
+        let ceiling = (least * 1e6) as u32;
+        assert_eq!((needed(ceiling + 5_000), needed(ceiling - 15_000)), (Some(least), None));
+        assert!(within(999_999).is_err());
+    }
+
+    #[test]
     fn what_cannot_be_planned_is_named() {
         let refused = |asked| plan_measure(asked).unwrap_err().message().to_owned();
         assert!(refused(v1::PlanMeasureRequest::default()).contains("event"));
         assert!(refused(request(0, 10, &[])).starts_with("measure.epsilon_micro"));
+        assert!(refused(request(1_000_000, 0, &[])).starts_with("reports_per_window: give the reports"));
         assert!(refused(request(1_000_000, 10, &[("pigeon", 0.1)])).contains("'pigeon' is no channel"));
         assert!(refused(request(1_000_000, 10, &[("signal", 0.7), ("direct", 0.7)])).contains("at most 1"));
         assert!(refused(request(1_000_000, 10, &[("signal", f64::NAN)])).starts_with("shares"));

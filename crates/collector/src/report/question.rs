@@ -1,14 +1,13 @@
 //! What is asked, checked against the catalogue: names become things, and what cannot be answered is refused with the remedy.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use tacita_proto::v1;
 use tacita_protocol::id::PublisherId;
 use tonic::Status;
 
 use super::{
-    axes::{ANALYTICS, CATEGORY, KIND, LabelFilter, PUBLISHER, dimension_names, has_axis},
-    funnel,
+    axes::{ANALYTICS, CATEGORY, KIND, LabelFilter, PUBLISHER, axes_of, dimension_names, has_axis},
     period::{Granularity, Span},
     ratio::{Ratio, Side, resolve},
 };
@@ -90,19 +89,15 @@ impl Grouping {
 
 impl Question {
     /// Reads a query of a campaign that the caller may see.
-    pub(crate) fn read(catalogue: &Catalogue, campaign: &Arc<Campaign>, query: v1::Query) -> Result<Self, Status> {
-        let name = catalogue.full_name(campaign);
-        let span = Span::read(query.range, "range")?;
-        let granularity = Granularity::read(query.granularity)?;
-        let grouping = Grouping::read(query.group_by)?;
-        let filters = read_filters(query.filters)?;
+    pub(crate) fn read(catalogue: &Catalogue, campaign: &Arc<Campaign>, mut query: v1::Query) -> Result<Self, Status> {
+        let (names, asked) = (mem::take(&mut query.measures), mem::take(&mut query.ratios));
+        check_number("measures", names.len())?;
+        check_number("ratios", asked.len())?;
+        let frame = Self::frame(catalogue, campaign, query)?;
         let all: Vec<Arc<CountedMeasure>> = catalogue.measures_of(campaign.id).cloned().collect();
-        check_number("measures", query.measures.len())?;
-        check_number("ratios", query.ratios.len())?;
-        let named = named_measures(&name, &all, &query.measures)?;
-        let demand = Demand { grouping: &grouping, filters: &filters, granularity };
-        let ratios = query
-            .ratios
+        let named = named_measures(&frame.name, &all, &names)?;
+        let demand = frame.demand();
+        let ratios = asked
             .into_iter()
             .map(|asked| resolve(asked, &all, &named, &demand, campaign))
             .collect::<Result<Vec<_>, _>>()?
@@ -114,38 +109,42 @@ impl Question {
             (true, true) => demand.those_that_can(all.clone())?,
         };
         measures.iter().try_for_each(|counted| demand.check(counted))?;
+        Ok(Self { measures, ratios, left_out, ..frame })
+    }
+
+    /// Reads all of a query but what it counts.
+    pub(crate) fn frame(catalogue: &Catalogue, campaign: &Arc<Campaign>, query: v1::Query) -> Result<Self, Status> {
+        let span = Span::read(query.range, "range")?;
+        let granularity = Granularity::read(query.granularity)?;
+        let grouping = Grouping::read(query.group_by)?;
+        let filters = read_filters(query.filters)?;
         Ok(Self {
             publishers: publishers(catalogue, campaign, &filters)?,
             campaign: campaign.clone(),
-            name,
-            measures,
-            ratios,
+            name: catalogue.full_name(campaign),
+            measures: Vec::new(),
+            ratios: Vec::new(),
             span,
             granularity,
             shift: read_comparison(query.compare, span)?,
             grouping,
             filters,
             top: usize::try_from(query.top).ok().filter(|&top| top > 0),
-            left_out,
+            left_out: Vec::new(),
         })
     }
 
-    /// Turns arrivals per share and the conversion rate into the steps of one funnel: its arrivals are those by shared links in both.
-    pub(crate) fn make_funnel(&mut self) {
-        let [first, second, ..] = self.ratios.as_slice() else { return };
-        let (arrivals, shares, conversions) =
-            (first.numerator.clone(), first.denominator.clone(), second.numerator.clone());
-        let step = |name: &str, numerator: &Side, denominator: &Side| Ratio {
-            name: name.to_owned(),
-            numerator: numerator.clone(),
-            denominator: denominator.clone(),
-            ..first.clone()
-        };
-        self.ratios = vec![
-            step(funnel::ARRIVALS_PER_SHARE, &arrivals, &shares),
-            step(funnel::CONVERSIONS_PER_ARRIVAL, &conversions, &arrivals),
-            step(funnel::CONVERSIONS_PER_SHARE, &conversions, &shares),
-        ];
+    /// Asks for the total of some cells of a measure.
+    pub(crate) fn ask_count(&mut self, side: &Side) {
+        if let Side::Count(counted, own) = side {
+            self.measures = vec![counted.clone()];
+            self.filters.extend(own.iter().cloned());
+        }
+    }
+
+    /// What it asks of a measure.
+    pub(crate) fn demand(&self) -> Demand<'_> {
+        Demand { grouping: &self.grouping, filters: &self.filters, granularity: self.granularity }
     }
 
     /// Every measure that the answer rests on, once.
@@ -212,10 +211,27 @@ impl Demand<'_> {
         self.missing_axis(counted).is_none() && self.is_fine_enough(counted)
     }
 
-    fn missing_axis(&self, counted: &CountedMeasure) -> Option<&str> {
+    /// The axes that a measure must have: those to group by, then those to filter.
+    fn wanted(&self) -> impl Iterator<Item = &str> {
         let filtered = self.filters.iter().map(|filter| &filter.dimension);
-        let mut wanted = self.grouping.axes().iter().chain(filtered);
-        wanted.find(|name| !has_axis(counted, name)).map(String::as_str)
+        self.grouping.axes().iter().chain(filtered).map(String::as_str)
+    }
+
+    fn missing_axis(&self, counted: &CountedMeasure) -> Option<&str> {
+        self.wanted().find(|name| !has_axis(counted, name))
+    }
+
+    fn field_of(&self, axis: &str) -> &'static str {
+        if self.grouping.axes().iter().any(|name| name == axis) { "group_by" } else { "filters" }
+    }
+
+    /// The refusal of an axis that none of the campaign's measures has.
+    pub(crate) fn unknown_axis(&self, all: &[Arc<CountedMeasure>]) -> Option<Status> {
+        let is_unknown = |name: &&str| !all.is_empty() && !all.iter().any(|counted| has_axis(counted, name));
+        let unknown = self.wanted().find(is_unknown)?;
+        let (name, known) = (unknown.chars().take(80).collect::<String>(), axes_of(all).join(", "));
+        let message = format!("no measure of this campaign has a dimension '{name}': there are {known}");
+        Some(refusal::invalid_because("NO_SUCH_DIMENSION", self.field_of(unknown), message))
     }
 
     fn is_fine_enough(&self, counted: &CountedMeasure) -> bool {
@@ -231,10 +247,9 @@ impl Demand<'_> {
         }
     }
 
-    fn check(&self, counted: &CountedMeasure) -> Result<(), Status> {
+    pub(crate) fn check(&self, counted: &CountedMeasure) -> Result<(), Status> {
         let name = &counted.measure.name;
         if let Some(missing) = self.missing_axis(counted) {
-            let grouped = self.grouping.axes().iter().any(|axis| axis == missing);
             let known = dimension_names(counted).join(", ");
             let axis: String = missing.chars().take(80).collect();
             let derived = match missing {
@@ -244,8 +259,7 @@ impl Demand<'_> {
                 _ => "",
             };
             let message = format!("measure '{name}' has no dimension '{axis}'{derived}: it has {known}, and publisher");
-            let field = if grouped { "group_by" } else { "filters" };
-            return Err(refusal::invalid_because("NO_SUCH_DIMENSION", field, message));
+            return Err(refusal::invalid_because("NO_SUCH_DIMENSION", self.field_of(missing), message));
         }
         if !self.is_fine_enough(counted) {
             let hours = f64::from(counted.measure.window.seconds()) / 3_600.0;

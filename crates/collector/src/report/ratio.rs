@@ -12,7 +12,9 @@ use tonic::Status;
 
 use super::{
     analytics::DIRECT,
-    axes::{ANALYTICS, KIND, LabelFilter, PUBLISHER, has_axis},
+    axes::{ANALYTICS, Groups, KIND, LabelFilter, PUBLISHER, has_axis},
+    costs,
+    period::Granularity,
     question::{Demand, Grouping, measure_named, read_filters},
 };
 use crate::{
@@ -44,6 +46,15 @@ pub(crate) struct Ratio {
 }
 
 impl Side {
+    /// Refused where the question names a label that the measure has not, though another may.
+    fn with_known_labels(self, demand: &Demand<'_>, campaign: &Campaign) -> Result<Self, Status> {
+        if let Self::Count(counted, own) | Self::Profit(counted, own) = &self {
+            let filters: Vec<LabelFilter> = demand.filters.iter().chain(own).cloned().collect();
+            Groups::new(counted, &campaign.declaration, demand.grouping.axes(), &filters)?;
+        }
+        Ok(self)
+    }
+
     pub(crate) fn measure(&self) -> Option<&Arc<CountedMeasure>> {
         match self {
             Self::Count(counted, _) | Self::Profit(counted, _) => Some(counted),
@@ -52,7 +63,51 @@ impl Side {
     }
 }
 
+/// The steps of a funnel: shares, arrivals by shared links, conversions; or why one cannot be told as the question asks.
+pub(crate) fn steps(
+    all: &[Arc<CountedMeasure>],
+    demand: &Demand<'_>,
+    campaign: &Campaign,
+) -> [(&'static str, Result<Side, Status>); 3] {
+    let choice = Choice { name: "a funnel", all, named: &[], demand };
+    [
+        ("shares", choice.count(Event::Share, Vec::new())),
+        ("arrivals", choice.shared_arrivals()),
+        ("conversions", choice.count(Event::Conversion, Vec::new())),
+    ]
+    .map(|(name, side)| (name, side.and_then(|side| side.with_known_labels(demand, campaign))))
+}
+
+/// What becomes of links from generation to generation: growth, and where shares tell generations too, re-shares per arrival and arrivals per
+/// share.
+pub(crate) fn of_generations(
+    all: &[Arc<CountedMeasure>],
+    demand: &Demand<'_>,
+    campaign: &Campaign,
+) -> Result<Vec<Ratio>, Status> {
+    let choice = Choice { name: "a funnel by generation", all, named: &[], demand };
+    let find = |event| {
+        let counted = choice.require(event, &[Dimension::GENERATION])?;
+        Side::Count(counted.clone(), Vec::new()).with_known_labels(demand, campaign)?;
+        Ok::<_, Status>(counted)
+    };
+    let asked = |kind: v1::RatioKind| v1::RatioRequest { kind: kind.into(), custom: None };
+    let arrivals = find(Event::Arrival)?;
+    let mut ratios = for_each_generation(&asked(v1::RatioKind::GenerationGrowth), (&arrivals, 1), &arrivals);
+    if let Ok(shares) = find(Event::Share) {
+        let reshares = asked(v1::RatioKind::ResharesPerArrival);
+        ratios.extend(for_each_generation(&reshares, (&shares, 1), &arrivals));
+        ratios.extend(for_each_generation(&asked(v1::RatioKind::ArrivalsPerShare), (&arrivals, 0), &shares));
+    }
+    Ok(ratios)
+}
+
 impl Ratio {
+    /// Whether it rests on what the brand declared to have spent.
+    pub(crate) fn is_of_cost(&self) -> bool {
+        [&self.numerator, &self.denominator].into_iter().any(|side| matches!(side, Side::Cost))
+    }
+
     /// The measures that it rests on.
     pub(crate) fn measures(&self) -> impl Iterator<Item = &Arc<CountedMeasure>> {
         [&self.numerator, &self.denominator].into_iter().filter_map(Side::measure)
@@ -66,7 +121,8 @@ pub(crate) fn name_of(kind: v1::RatioKind) -> String {
 
 /// The measures of a campaign that a ratio may be of.
 struct Choice<'a> {
-    kind: v1::RatioKind,
+    /// What is to be told.
+    name: &'a str,
     all: &'a [Arc<CountedMeasure>],
     named: &'a [Arc<CountedMeasure>],
     demand: &'a Demand<'a>,
@@ -92,6 +148,9 @@ impl Choice<'_> {
     }
 
     fn missing(&self, event: Event, axes: &[&str]) -> Status {
+        if let Some(unknown) = self.demand.unknown_axis(self.all) {
+            return unknown;
+        }
         let filtered = self.demand.filters.iter().map(|filter| filter.dimension.as_str());
         let grouped = self.demand.grouping.axes().iter().map(String::as_str);
         let mut wanted: Vec<&str> = axes.iter().copied().chain(grouped).chain(filtered).collect();
@@ -102,10 +161,13 @@ impl Choice<'_> {
             true => String::new(),
             false => format!(" that tells apart {}", wanted.join(", ")),
         };
+        let fine_enough = match self.demand.granularity {
+            Granularity::Total => "",
+            _ => ", with windows no longer than the granularity",
+        };
         let message = format!(
-            "{} needs a measure of event {}{wanted}, with windows no longer than the granularity; this campaign has none: \
-             ask for less, or have its operator create one",
-            name_of(self.kind),
+            "{} needs a measure of event {}{wanted}{fine_enough}; this campaign has none: ask for less, or have its operator create one",
+            self.name,
             event.name()
         );
         refusal::failed_precondition("MEASURE_MISSING", message)
@@ -161,10 +223,10 @@ pub(crate) fn resolve(
         let problem = "'*' is for measures alone: name the dimensions that both sides of a ratio have";
         return Err(refusal::invalid("group_by", problem));
     }
-    let choice = Choice { kind, all, named, demand };
+    let name = name_of(kind);
+    let choice = Choice { name: &name, all, named, demand };
     let one = |numerator: Side, denominator: Side| {
-        let (name, prefix) = (name_of(kind), Vec::new());
-        vec![Ratio { asked: asked.clone(), name, prefix, numerator, denominator }]
+        vec![Ratio { asked: asked.clone(), name: name.clone(), prefix: Vec::new(), numerator, denominator }]
     };
     let direct = || vec![LabelFilter::keep(ANALYTICS, &[DIRECT])];
     let evidenced = |mut filters: Vec<LabelFilter>| {
@@ -193,11 +255,11 @@ pub(crate) fn resolve(
             one(choice.count(Event::Conversion, Vec::new())?, choice.count(Event::Arrival, Vec::new())?)
         }
         Kind::CostPerConversion => {
-            check_costs(campaign, demand)?;
+            costs::check(campaign, demand)?;
             one(Side::Cost, choice.count(Event::Conversion, Vec::new())?)
         }
         Kind::Roi => {
-            check_costs(campaign, demand)?;
+            costs::check(campaign, demand)?;
             one(Side::Profit(choice.require(Event::Conversion, &[Dimension::VALUE])?, Vec::new()), Side::Cost)
         }
         Kind::ArrivalsPerShare => one(choice.shared_arrivals()?, choice.count(Event::Share, Vec::new())?),
@@ -208,29 +270,52 @@ pub(crate) fn resolve(
             let [_, private_only, public_only, both] = Profile::LABELS;
             one(of(&[private_only])?, of(&[private_only, public_only, both])?)
         }
-        Kind::ResharesPerArrival | Kind::GenerationGrowth => by_generation(&choice, &asked)?,
+        Kind::ResharesPerArrival => by_generation(&choice, &asked, Event::Share)?,
+        Kind::GenerationGrowth => by_generation(&choice, &asked, Event::Arrival)?,
     })
 }
 
 /// The next generation's shares, or arrivals, over this one's arrivals.
-fn by_generation(choice: &Choice<'_>, asked: &v1::RatioRequest) -> Result<Vec<Ratio>, Status> {
+fn by_generation(choice: &Choice<'_>, asked: &v1::RatioRequest, above: Event) -> Result<Vec<Ratio>, Status> {
+    let name = choice.name;
+    let filtered = choice.demand.filters.iter().any(|filter| filter.dimension == Dimension::GENERATION);
+    if filtered || choice.demand.grouping.axes().iter().any(|axis| axis == Dimension::GENERATION) {
+        let field = if filtered { "filters" } else { "group_by" };
+        let problem = format!("{name} has a row for each generation already: leave 'generation' out");
+        return Err(refusal::invalid(field, problem));
+    }
     let arrivals = choice.require(Event::Arrival, &[Dimension::GENERATION])?;
-    let above = match choice.kind {
-        v1::RatioKind::GenerationGrowth => arrivals.clone(),
-        _ => choice.require(Event::Share, &[Dimension::GENERATION])?,
-    };
-    let (known, next) = (generations(&arrivals), generations(&above));
-    let ratio = |number: &String| {
-        let after = (u32::from_str(number).ok()? + 1).to_string();
+    let above = choice.require(above, &[Dimension::GENERATION])?;
+    let ratios = for_each_generation(asked, (&above, 1), &arrivals);
+    if ratios.is_empty() {
+        let (one, other) = (&arrivals.measure.name, &above.measure.name);
+        let message = format!(
+            "{name} needs a generation of measure '{one}' and the next one of measure '{other}', and there are no such two: have the \
+             campaign's operator create measures that tell apart generation=0,1,2,3,4,5,6,7"
+        );
+        return Err(refusal::failed_precondition("MEASURE_MISSING", message));
+    }
+    Ok(ratios)
+}
+
+/// For each generation of `below`, the cells of `above` so many generations further, where it lists that one, over those of `below`.
+fn for_each_generation(
+    asked: &v1::RatioRequest,
+    (above, further): (&Arc<CountedMeasure>, u32),
+    below: &Arc<CountedMeasure>,
+) -> Vec<Ratio> {
+    let listed = generations(above);
+    let ratio = |number: String| {
+        let other = u32::from_str(&number).ok()?.checked_add(further)?.to_string();
         Some(Ratio {
             asked: asked.clone(),
-            name: name_of(choice.kind),
-            prefix: vec![number.clone()],
-            numerator: Side::Count(above.clone(), next.contains(&after).then(|| generation(&after))?),
-            denominator: Side::Count(arrivals.clone(), generation(number)),
+            name: name_of(asked.kind()),
+            numerator: Side::Count(above.clone(), listed.contains(&other).then(|| generation(&other))?),
+            denominator: Side::Count(below.clone(), generation(&number)),
+            prefix: vec![number],
         })
     };
-    Ok(known.iter().filter_map(ratio).collect())
+    generations(below).into_iter().filter_map(ratio).collect()
 }
 
 fn custom(asked: &v1::RatioRequest, all: &[Arc<CountedMeasure>], demand: &Demand<'_>) -> Result<Ratio, Status> {
@@ -253,30 +338,6 @@ fn custom(asked: &v1::RatioRequest, all: &[Arc<CountedMeasure>], demand: &Demand
             format!("give a custom ratio a name of 1 to {} bytes", Dimension::MAX_LABEL),
         ));
     }
-    if let Some(unfit) = ratio.measures().find(|counted| !demand.is_met_by(counted)) {
-        let name = &unfit.measure.name;
-        let problem = format!("measure '{name}' cannot be grouped and filtered so, or its windows are too long");
-        return Err(refusal::invalid_because("NO_SUCH_DIMENSION", "ratios", problem));
-    }
+    ratio.measures().try_for_each(|counted| demand.check(counted))?;
     Ok(ratio)
-}
-
-/// Costs are declared by channel at the finest: nothing else may tell them apart.
-fn check_costs(campaign: &Campaign, demand: &Demand<'_>) -> Result<(), Status> {
-    if campaign.declaration.costs.is_empty() {
-        let message = "no cost is declared for this campaign: declare it in the form Campaign of the page that the collector \
-                       serves, or with ReportingService.DeclareCampaign";
-        return Err(refusal::failed_precondition("COST_MISSING", message));
-    }
-    let filtered = demand.filters.iter().map(|filter| filter.dimension.as_str());
-    let mut told_apart = demand.grouping.axes().iter().map(String::as_str).chain(filtered);
-    match told_apart.find(|name| ![Dimension::CHANNEL, KIND].contains(name)) {
-        Some(name) => {
-            let name: String = name.chars().take(80).collect();
-            let problem =
-                format!("costs are declared by channel, not by '{name}': group and filter by channel or kind");
-            Err(refusal::invalid("group_by", problem))
-        }
-        None => Ok(()),
-    }
 }

@@ -13,6 +13,7 @@ use tonic::Status;
 
 use super::{
     answer::{Answer, Evidence},
+    funnel::Funnel,
     number::Amplification,
     question::Question,
     tallies::Series,
@@ -146,6 +147,13 @@ impl Scene {
     pub(super) fn page(&self, query: v1::Query, size: usize, token: &str) -> Result<v1::QueryResponse, Status> {
         let question = self.question(query)?;
         self.answer(&question, |answer| answer.page(size, token).map_err(Status::from))
+    }
+
+    pub(super) fn funnel(&self, asked: v1::GetFunnelRequest) -> Result<v1::GetFunnelResponse, Status> {
+        let funnel = Funnel::read(&self.catalogue, &self.catalogue.campaigns()[0], asked)?;
+        let page = |question: &Question| self.answer(question, |answer| Ok(answer.page(10_000, "")?));
+        let generations = funnel.generations.as_deref().map(page).transpose()?;
+        Ok(funnel.view(page(&funnel.steps)?, generations))
     }
 
     pub(super) fn question(&self, query: v1::Query) -> Result<Question, Status> {

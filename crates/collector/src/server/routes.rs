@@ -117,6 +117,7 @@ impl Foundation {
             queries: Arc::new(self.places(QUERIES, limits.queries_in_flight)),
             followers: self.places(FOLLOWERS, limits.followers),
             declarations_per_day: limits.declarations_per_day,
+            policy: self.config.rules().campaign,
             drain: self.drain.clone(),
             metrics: self.metrics.clone(),
         }

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 use futures_util::Stream;
 use tacita_connections::Tenant;
 use tacita_proto::v1::{self, reporting_service_server::ReportingService};
-use tacita_protocol::{id::CampaignId, time::UnixTime};
+use tacita_protocol::{id::CampaignId, policy::CampaignPolicy, time::UnixTime};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -20,7 +20,7 @@ use crate::{
     registry::{Registry, RegistryError},
     report::{
         Desk, Question,
-        funnel::{self, Funnel},
+        funnel::Funnel,
         plan_measure, privacy,
         reconciliation::{self, Reconciliation},
         told_measure,
@@ -40,6 +40,8 @@ pub(crate) struct Reporting {
     pub(crate) queries: Arc<Places>,
     pub(crate) followers: Places,
     pub(crate) declarations_per_day: usize,
+    /// What a measure that is planned would have to keep to.
+    pub(crate) policy: CampaignPolicy,
     pub(crate) drain: CancellationToken,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -195,14 +197,13 @@ impl ReportingService for Reporting {
         request: Request<v1::GetFunnelRequest>,
     ) -> Result<Response<v1::GetFunnelResponse>, Status> {
         let (caller, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
-        let Funnel { steps, generations } = Funnel::read(&catalogue, &campaign, request.into_inner())?;
-        let mut response = funnel::steps(self.answer(&caller, steps, VIEW_ROWS, String::new()).await?);
-        let mut answers = Vec::new();
-        for question in generations {
-            answers.push(self.answer(&caller, question, VIEW_ROWS, String::new()).await?);
-        }
-        response.generations = funnel::generations(answers);
-        Ok(Response::new(response))
+        let funnel = Funnel::read(&catalogue, &campaign, request.into_inner())?;
+        let steps = self.answer(&caller, funnel.steps.clone(), VIEW_ROWS, String::new()).await?;
+        let generations = match &funnel.generations {
+            Some(question) => Some(self.answer(&caller, question.clone(), VIEW_ROWS, String::new()).await?),
+            None => None,
+        };
+        Ok(Response::new(funnel.view(steps, generations)))
     }
 
     async fn get_reconciliation(
@@ -238,10 +239,10 @@ impl ReportingService for Reporting {
         request: Request<v1::PlanMeasureRequest>,
     ) -> Result<Response<v1::PlanMeasureResponse>, Status> {
         let place = self.queries.enter(Caller::of(&request)?.principal.tenant())?;
-        let asked = request.into_inner();
+        let (asked, policy) = (request.into_inner(), self.policy);
         let planning = tokio::task::spawn_blocking(move || {
             let _place = place;
-            plan_measure(asked)
+            plan_measure(asked, &policy)
         });
         Ok(Response::new(planning.await.map_err(refusal::internal)??))
     }

@@ -1,4 +1,4 @@
-//! Connections: how many at a time, how long a silent or slow one is borne, how long headers may be, and what whoever goes beyond is told.
+//! Connections: how many at a time, how long a silent or slow one is borne, and what whoever has no place is told.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(crate) const MOST: &str = "connections.most";
 /// Of one address.
 pub(crate) const PER_VISITOR: &str = "connections.per-visitor";
 /// The name of the limit on the headers of a request.
-pub(crate) const HEADER_BYTES: &str = "requests.header-bytes";
+pub(super) const HEADER_BYTES: &str = "requests.header-bytes";
 
 /// What serves the connections of visitors. A trusted proxy may have as many as there may be.
 pub(crate) fn server(
@@ -46,24 +46,16 @@ pub(crate) fn server(
     };
     Server::new(bounds, metrics.connections.clone(), farewell)
         .with_tls(acceptor)
+        // Inside CORS, so that a page may read which limit it broke.
+        .with_heads_bounded_by_app()
         .with_shared(move |address| proxies.trusts(address))
 }
 
 fn farewell(Full { name, value }: Full, headers: &HeaderMap) -> Response {
-    let (status, told) = match name {
-        HEADER_BYTES => {
-            let told = format!("the headers are too long: send at most {value} bytes");
-            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, told)
-        }
-        PER_VISITOR => {
-            let told = format!("{value} connections of one address are open, as many as may be");
-            (StatusCode::SERVICE_UNAVAILABLE, told)
-        }
-        _ => {
-            let told = format!("{value} connections are open, as many as may be; try again later");
-            (StatusCode::SERVICE_UNAVAILABLE, told)
-        }
+    let told = match name {
+        PER_VISITOR => format!("{value} connections of one address are open, as many as may be"),
+        _ => format!("{value} connections are open, as many as may be; try again later"),
     };
     let cause = Cause::Limit(Limit::new(name, value as u64));
-    Refusal { status, code: Code::ResourceExhausted, told, cause }.to(headers)
+    Refusal { status: StatusCode::SERVICE_UNAVAILABLE, code: Code::ResourceExhausted, told, cause }.to(headers)
 }

@@ -1,4 +1,4 @@
-//! What a request may be, whatever it asks for: the length of its address, of its body, and its time. Of its headers: `connections`.
+//! What a request may be, whatever it asks for: the length of its address, of its headers, of its body, and its time.
 //! A refusal names the limit and its value.
 
 use axum::{
@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tonic::Code;
 
-use super::Refusal;
+use super::{Refusal, connections::HEADER_BYTES};
 use crate::{
     config::RequestLimit,
     refusal::{Cause, Limit},
@@ -38,9 +38,11 @@ pub(super) async fn hold(State(limits): State<RequestLimit>, request: Request, n
 
 fn beyond(request: &Request, limits: &RequestLimit) -> Option<Refusal> {
     let address = request.uri().path_and_query().map_or(0, |text| text.as_str().len());
+    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     let stated = stated_length(request.headers());
     [
         (address, limits.address_bytes, "an address", "requests.address-bytes", StatusCode::URI_TOO_LONG),
+        (headers, limits.header_bytes, "headers", HEADER_BYTES, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
         (stated, limits.body_bytes, "a body", BODY_BYTES, StatusCode::PAYLOAD_TOO_LARGE),
     ]
     .into_iter()

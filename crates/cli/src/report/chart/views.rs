@@ -46,10 +46,12 @@ fn generations(generations: &[v1::Generation]) -> Vec<Panel> {
         generations.iter().filter_map(|one| bar(format!("generation {}", one.generation), one)).collect()
     };
     let arrivals = all(&|name, one| Some(counted(name, Some(one.arrivals.as_ref()?), Tone::Other)));
+    let per_share = all(&|name, one| Some(rated(name, Some(one.arrivals_per_share.as_ref()?), Tone::Other)));
     let reshares = all(&|name, one| Some(rated(name, Some(one.reshares_per_arrival.as_ref()?), Tone::Other)));
     let growth = all(&|name, one| Some(rated(name, Some(one.growth.as_ref()?), Tone::Other)));
     let panels = [
         panel("arrivals by generation", "how often a link had been passed on", arrivals),
+        panel("arrivals per share by generation", "arrivals for each share that made such a link", per_share),
         panel("re-shares per arrival", "shares of the next generation for each arrival", reshares),
         panel("growth", "arrivals of the next generation for each one: above 1 it grows", growth),
     ];

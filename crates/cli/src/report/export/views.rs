@@ -36,6 +36,7 @@ pub(crate) fn funnel(funnel: &v1::GetFunnelResponse, by: &str) -> Sheet {
             |name: &str, cells: [String; 6]| sheet.row(&[&label, &[number.clone(), name.to_owned()], &cells]);
         step("shares", estimate(one.shares.as_ref()));
         step("arrivals", estimate(one.arrivals.as_ref()));
+        step("arrivals_per_share", ratio(one.arrivals_per_share.as_ref()));
         step("reshares_per_arrival", ratio(one.reshares_per_arrival.as_ref()));
         step("growth", ratio(one.growth.as_ref()));
     }

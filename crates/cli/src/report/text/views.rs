@@ -69,16 +69,19 @@ fn untold(funnel: &v1::GetFunnelResponse) -> Vec<(&str, Vec<&str>)> {
     ];
     let groups = |step: Step| funnel.groups.iter().filter(move |&group| step(group).is_none());
     let told = steps.map(|(measure, step)| (measure, groups(step).map(|group| group.label.as_str()).collect()));
-    told.into_iter().filter(|(_, untold): &(_, Vec<_>)| !untold.is_empty()).collect()
+    // A step that is missing has no measure, and a notice of its own.
+    told.into_iter().filter(|(measure, untold): &(&str, Vec<_>)| !measure.is_empty() && !untold.is_empty()).collect()
 }
 
 fn generations(generations: &[v1::Generation]) -> String {
-    let mut table = Table::new(&["generation", "shares", "arrivals", "re-shares per arrival", "growth"]);
+    let heads = ["generation", "shares", "arrivals", "arrivals per share", "re-shares per arrival", "growth"];
+    let mut table = Table::new(&heads);
     for one in generations {
         table.row([
             one.generation.to_string(),
             one.shares.as_ref().map_or_else(String::new, plus_minus),
             one.arrivals.as_ref().map_or_else(String::new, plus_minus),
+            one.arrivals_per_share.as_ref().map_or_else(String::new, with_interval),
             one.reshares_per_arrival.as_ref().map_or_else(String::new, with_interval),
             one.growth.as_ref().map_or_else(String::new, with_interval),
         ]);

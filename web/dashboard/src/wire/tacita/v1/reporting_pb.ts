@@ -1,4 +1,4 @@
-// proto/tacita/v1/reporting.proto, SHA-256 51fd703a140de985143b1b5530759d896d38f0cac736e68dc8e92e1918f4529d
+// proto/tacita/v1/reporting.proto, SHA-256 f2b4b7b090d196e581fd3850e2e7b9d0cbe8eed05dfbe822ba3c7451e7676dba
 // What a brand may ask: totals with intervals (spec/reporting.md).
 //
 // Times are Unix seconds; days, weeks (from Monday) and months are those of UTC. Intervals are of 95 %. Every number of the service is
@@ -130,9 +130,9 @@ export type Query = Message<"tacita.v1.Query"> & {
 
   /**
    * Dimensions to tell apart: those of the measures (`channel`, `grade`, `content`, `cohort`, `generation`, `value` …),
-   * `publisher`, and three that follow from others: `kind` (of the channel: `private`, `public`, `other`), `category` (of the
-   * content, as declared) and `analytics` (of channel and grade: what Google Analytics 4 would call the arrival). `*` alone: every
-   * dimension of each measure; not for ratios. Empty: the total.
+   * `publisher`, and three that follow from others: `kind` (of the channel: `private`, `public`, `inferred`, `other`), `category`
+   * (of the content, as declared) and `analytics` (of channel and grade: what Google Analytics 4 would call the arrival). `*` alone:
+   * every dimension of each measure; not for ratios. Empty: the total.
    *
    * @generated from field: repeated string group_by = 6;
    */
@@ -878,7 +878,7 @@ export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
  */
 export type RatioEstimate = Message<"tacita.v1.RatioEstimate"> & {
   /**
-   * Absent where the denominator cannot be told from zero: any ratio would fit.
+   * Absent where the denominator cannot be told from zero, so that any ratio would fit, or where no cost is declared.
    *
    * @generated from field: optional double value = 1;
    */
@@ -949,6 +949,8 @@ export type RatioRow = Message<"tacita.v1.RatioRow"> & {
   estimate?: RatioEstimate | undefined;
 
   /**
+   * Either is absent where it takes a cost and none is declared.
+   *
    * @generated from field: tacita.v1.Estimate numerator = 5;
    */
   numerator?: Estimate | undefined;
@@ -1074,8 +1076,9 @@ export const PrivacySchema: GenMessage<Privacy> = /*@__PURE__*/
  */
 export type Notice = Message<"tacita.v1.Notice"> & {
   /**
-   * NO_REPORTS, RANGE_AHEAD, DELETED, NOT_SETTLED, MEASURES_LEFT_OUT, LARGEST_OF_MANY, GROSS_REACH, BUCKET_VALUES,
-   * INFERRED_IS_A_BOUND, SUSPICIOUS_REPORTS, HIDDEN_WINDOWS, RETURNING_DEVICES.
+   * NO_MEASURES, NO_REPORTS, RANGE_AHEAD, DELETED, NOT_SETTLED, MEASURES_LEFT_OUT, LARGEST_OF_MANY, GROSS_REACH, BUCKET_VALUES,
+   * INFERRED_IS_A_BOUND, SUSPICIOUS_REPORTS, HIDDEN_WINDOWS, RETURNING_DEVICES, COST_MISSING, FIXED_RATIO,
+   * NO_COMMON_GROUP, STEP_MISSING.
    *
    * @generated from field: string code = 1;
    */
@@ -1168,13 +1171,15 @@ export type GetFunnelRequest = Message<"tacita.v1.GetFunnelRequest"> & {
   range?: TimeRange | undefined;
 
   /**
-   * `channel`, `kind` or `cohort`, where all three measures have it; empty: the total.
+   * `channel`, `kind`, `cohort` or `publisher`; empty: the total. A step whose measure has no such dimension is left out.
    *
    * @generated from field: string group_by = 3;
    */
   groupBy: string;
 
   /**
+   * A step whose measure does not know one of them is left out.
+   *
    * @generated from field: repeated tacita.v1.Filter filters = 4;
    */
   filters: Filter[];
@@ -1188,6 +1193,8 @@ export const GetFunnelRequestSchema: GenMessage<GetFunnelRequest> = /*@__PURE__*
   messageDesc(file_tacita_v1_reporting, 27);
 
 /**
+ * What can be told of the steps. FAILED_PRECONDITION (MEASURE_MISSING) where none can.
+ *
  * @generated from message tacita.v1.GetFunnelResponse
  */
 export type GetFunnelResponse = Message<"tacita.v1.GetFunnelResponse"> & {
@@ -1204,7 +1211,8 @@ export type GetFunnelResponse = Message<"tacita.v1.GetFunnelResponse"> & {
   generations: Generation[];
 
   /**
-   * The names of the measures that the steps are of.
+   * The names of the measures that the steps are of; empty for a step that this campaign, or this question, leaves out: the notice
+   * STEP_MISSING says why.
    *
    * @generated from field: string share_measure = 3;
    */
@@ -1247,6 +1255,8 @@ export type FunnelGroup = Message<"tacita.v1.FunnelGroup"> & {
   label: string;
 
   /**
+   * Absent, as what follows from it, where the step is left out.
+   *
    * @generated from field: tacita.v1.Estimate shares = 2;
    */
   shares?: Estimate | undefined;
@@ -1472,7 +1482,7 @@ export type AnalyticsPart = Message<"tacita.v1.AnalyticsPart"> & {
   arrivals?: Estimate | undefined;
 
   /**
-   * The channel's: `private`, `public` or `other`, whatever GA4 calls it.
+   * The channel's: `private`, `public`, `inferred` or `other`, whatever GA4 calls it.
    *
    * @generated from field: string kind = 4;
    */
@@ -1487,6 +1497,8 @@ export const AnalyticsPartSchema: GenMessage<AnalyticsPart> = /*@__PURE__*/
   messageDesc(file_tacita_v1_reporting, 34);
 
 /**
+ * INVALID_ARGUMENT (POLICY_BROKEN) where the collector's policy would not allow the measure's ε.
+ *
  * @generated from message tacita.v1.PlanMeasureRequest
  */
 export type PlanMeasureRequest = Message<"tacita.v1.PlanMeasureRequest"> & {
@@ -1498,7 +1510,7 @@ export type PlanMeasureRequest = Message<"tacita.v1.PlanMeasureRequest"> & {
   measure?: Measure | undefined;
 
   /**
-   * Reports expected in one window, all publishers together.
+   * Reports expected in one window, all publishers together; at least 1.
    *
    * @generated from field: uint64 reports_per_window = 2;
    */
@@ -1626,7 +1638,7 @@ export type PlannedCell = Message<"tacita.v1.PlannedCell"> & {
   relativeHalfWidth: number;
 
   /**
-   * The least ε, up to the ceiling of 6, at which it can be told from zero with this traffic; absent when it can, or none does.
+   * The least ε, up to the policy's ceiling, at which it can be told from zero with this traffic; absent when it can, or none does.
    *
    * @generated from field: optional double epsilon_needed = 5;
    */
