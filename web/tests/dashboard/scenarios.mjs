@@ -570,7 +570,7 @@ export const scenarios = {
     await page.getByLabel("Address").fill(`https://acme.example/${"x".repeat(300)}`);
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("The collector did not take it:").waitFor();
-    await page.getByText(/no https address of at most 256 bytes/).waitFor();
+    await page.getByText(/an address has \d+ bytes: at most 256/).waitFor();
   },
 
   async "what was declared is what the figures go by"(stage, page) {
@@ -734,6 +734,8 @@ export const scenarios = {
       await page.setViewportSize({ width, height: 900 });
       for (const query of [
         "?compare=previous",
+        "?campaign=acme/quiet&range=60d",
+        "?filter=channel:nope&lang=fr",
         "?page=contents",
         "?page=cohorts",
         "?page=analytics",
