@@ -20,6 +20,7 @@ import { asOf, follow, link, revision } from "./state/live.js";
 import type { Scope } from "./state/questions.js";
 import { campaign, leave, session } from "./state/session.js";
 import { addressOf, show, view } from "./state/view.js";
+import type { CampaignSummary } from "./wire/tacita/v1/reporting_pb.js";
 
 type PageView = ComponentType<{ scope: Scope }>;
 
@@ -37,7 +38,7 @@ const FETCHED: Partial<Record<Page, () => Promise<{ default: PageView }>>> = {
   campaign: () => import("./pages/campaign.js"),
 };
 
-/** Pages about what was counted: these have a range, a comparison and filters. */
+/** Pages about what was counted: these have a range, and all but the last a comparison and filters. */
 const COUNTED: readonly Page[] = ["overview", "contents", "cohorts", "analytics", "privacy"];
 
 export function App() {
@@ -120,21 +121,7 @@ function Dashboard() {
         {chosen && COUNTED.includes(page) && (
           <div class="bar" role="group" aria-label={m.bar.label}>
             <RangePicker now={now} />
-            <label class="select">
-              <span class="unseen">{m.bar.compare}</span>
-              <select
-                value={view.value.compare}
-                disabled={view.value.range.kind === "all"}
-                onChange={(event) => show({ compare: event.currentTarget.value as Compare })}
-              >
-                {COMPARISONS.map((name) => (
-                  <option key={name} value={name}>
-                    {{ none: m.bar.compareNone, previous: m.bar.comparePrevious, year: m.bar.compareYear }[name]}
-                  </option>
-                ))}
-              </select>
-            </label>
-            <Filters campaign={chosen} />
+            {page !== "privacy" && <Narrower campaign={chosen} />}
           </div>
         )}
         {chosen ? (
@@ -144,6 +131,30 @@ function Dashboard() {
         )}
       </main>
     </div>
+  );
+}
+
+/** Another period beside this one, and filters. */
+function Narrower({ campaign }: { campaign: CampaignSummary }) {
+  const m = messages.value;
+  return (
+    <>
+      <label class="select">
+        <span class="unseen">{m.bar.compare}</span>
+        <select
+          value={view.value.compare}
+          disabled={view.value.range.kind === "all"}
+          onChange={(event) => show({ compare: event.currentTarget.value as Compare })}
+        >
+          {COMPARISONS.map((name) => (
+            <option key={name} value={name}>
+              {{ none: m.bar.compareNone, previous: m.bar.comparePrevious, year: m.bar.compareYear }[name]}
+            </option>
+          ))}
+        </select>
+      </label>
+      <Filters campaign={campaign} />
+    </>
   );
 }
 

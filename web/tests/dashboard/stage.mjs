@@ -46,7 +46,12 @@ const MEASURES = {
     "channel=whatsapp,messenger,telegram,sms,copy,signal,unattributed,other",
   ],
   values: ["--event", "conversion", "--epsilon", "4", "--dimension", "value=0..20,20..40,40.."],
+  devices: ["--event", "reach", "--epsilon", "3", "--dimension", `channel=${CHANNELS}`],
+  sharers: ["--event", "sharer-profile", "--epsilon", "3", "--window", "7d"],
 };
+/** Of a campaign whose policy shows a window from 340 reports on: not every day has so many visits, and none so many shares. */
+const QUIET = 340;
+const QUIET_MEASURES = { visits: MEASURES.arrivals, passed: MEASURES.shares };
 const CONTENTS = [
   "/travel/night-ferry",
   "/food/ten-soups",
@@ -172,7 +177,9 @@ export async function setStage({ days = 60, sessions = 400 } = {}) {
   admin("brand", "create", "globex");
   for (const campaign of ["acme/spring", "acme/autumn", "globex/launch"])
     admin("campaign", "create", campaign, "--publisher", "daily-news");
+  admin("campaign", "create", "acme/quiet", "--publisher", "daily-news", "--reports-per-window", String(QUIET));
   for (const [name, words] of Object.entries(MEASURES)) admin("measure", "create", "acme/spring", name, ...words);
+  for (const [name, words] of Object.entries(QUIET_MEASURES)) admin("measure", "create", "acme/quiet", name, ...words);
   writeFileSync(`${folder}/contents.txt`, CONTENTS.join("\n"));
   admin(
     "measure",

@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { create, toJson } from "@bufbuild/protobuf";
 import { planOf, planQuestion } from "../../dashboard/src/forms/plan.js";
 import { START, type View } from "../../dashboard/src/state/address.js";
-import { measureFor } from "../../dashboard/src/state/measures.js";
-import { byChannel, byKind, overTime, ratio, topContents } from "../../dashboard/src/state/questions.js";
+import { filterable, measureFor } from "../../dashboard/src/state/measures.js";
+import { byChannel, byKind, overTime, ratio, topContents, totalOf } from "../../dashboard/src/state/questions.js";
 import { grpcurl } from "../../dashboard/src/wire/grpcurl.js";
 import { Event } from "../../dashboard/src/wire/tacita/v1/manifest_pb.js";
 import {
@@ -67,7 +67,7 @@ test("the question about channels says range, groups, filters and comparison", (
   assert.deepEqual(json(question.request).query, {
     campaign: "acme/spring",
     measures: ["arrivals"],
-    range: { from: "1768003200", to: "1768089600" },
+    range: { from: "1767916800", to: "1768003200" },
     granularity: "GRANULARITY_TOTAL",
     groupBy: ["kind", "channel"],
     filters: [{ dimension: "channel", values: ["whatsapp"] }],
@@ -81,14 +81,34 @@ test("a filter that a measure cannot apply is left out, and said", () => {
     10,
     "content",
   )!;
-  assert.deepEqual(asked.left, ["channel"]);
+  assert.deepEqual(asked.left, [{ dimension: "channel", labels: [], narrowed: false }]);
   assert.equal(json(asked.question.request).query.filters, undefined);
 });
 
-test("the private channels' sum leaves out what has no evidence", () => {
-  assert.deepEqual(json(byKind(scope())!.question.request).query.filters, [
-    { dimension: "channel", values: ["inferred"], exclude: true },
-  ]);
+test("labels that a measure does not have are said, and the others are filtered by", () => {
+  const { question, left } = byChannel(
+    scope({ filters: [{ dimension: "channel", values: ["whatsapp", "search"], exclude: false }] }),
+  )!;
+  assert.deepEqual(left, [{ dimension: "channel", labels: ["search"], narrowed: true }]);
+  assert.deepEqual(json(question.request).query.filters, [{ dimension: "channel", values: ["whatsapp"] }]);
+  // What it does not have is left out by itself.
+  const without = byChannel(scope({ filters: [{ dimension: "channel", values: ["search"], exclude: true }] }))!;
+  assert.deepEqual(without.left, []);
+});
+
+test("a kind is the service's word: no filter of the page's own is in its sums", () => {
+  const query = json(byKind(scope())!.question.request).query;
+  assert.deepEqual([query.groupBy, query.filters], [["kind"], undefined]);
+  assert.deepEqual(filterable(campaign.measures, [], []).get("kind"), ["private", "public", "other", "inferred"]);
+});
+
+test("compared with a day that is over, the last day is over too", () => {
+  const day = (view: Partial<View>) => json(totalOf(scope(view), Event.ARRIVAL)!.question.request).query.range;
+  const last: View["range"] = { kind: "last", days: 1 };
+  assert.deepEqual(day({ range: last }), { from: "1768003200", to: "1768089600" });
+  assert.deepEqual(day({ range: last, compare: "previous" }), { from: "1767916800", to: "1768003200" });
+  const days: View["range"] = { kind: "days", first: "2026-01-10", last: "2026-01-10" };
+  assert.deepEqual(day({ range: days, compare: "previous" }), { from: "1768003200", to: "1768089600" });
 });
 
 test("all of time is compared with nothing", () => {

@@ -2,6 +2,7 @@
 
 import { scaleLinear } from "d3-scale";
 import type { ComponentChildren } from "preact";
+import { fitted, widthOf } from "./text.js";
 
 /** One row. */
 export interface Bar {
@@ -25,6 +26,10 @@ export interface Bar {
 /** What a colour stands for. */
 export type Tone = "private" | "maybe" | "public" | "other";
 
+/** The tone of a kind of channels: what may be private for lack of evidence has its own. */
+export const toneOfKind = (kind: string): Tone =>
+  kind === "inferred" ? "maybe" : kind === "private" || kind === "public" ? kind : "other";
+
 export interface Section {
   readonly title: string;
   readonly text?: string;
@@ -41,10 +46,9 @@ const AXIS = 26;
 /** Below this width a row's label stands above its bar. */
 const NARROW = 560;
 const CAP = 5;
-/** The width of a letter, roughly. */
-const LETTER = 7.2;
-/** The room for what stands at the very end of a row. */
+/** The least room for what stands at the very end of a row. */
 const NOTE = 62;
+const GAP = 12;
 
 export function Bars({
   sections,
@@ -53,19 +57,24 @@ export function Bars({
 }: {
   sections: readonly Section[];
   width: number;
-  tick: (value: number) => string;
+  tick: (most: number) => (value: number) => string;
 }) {
   const narrow = width < NARROW;
   const row = narrow ? 52 : ROW;
-  const longest = Math.max(0, ...sections.flatMap((section) => section.bars.map((bar) => bar.label.length)));
-  const left = narrow ? 0 : Math.min(width * 0.36, 24 + LETTER * longest);
-  const right = narrow ? 2 : 196;
   const bars = sections.flatMap((section) => section.bars);
+  const widest = (of: readonly Bar[], text: (bar: Bar) => string) =>
+    Math.max(0, ...of.map((bar) => widthOf(text(bar))));
+  const left = narrow ? 0 : Math.min(width * 0.36, 24 + widest(bars, ({ label }) => label));
+  // Numbers stand in a column of their own before what stands at the end.
+  const numbered = bars.filter(({ text }) => text);
+  const note = Math.max(NOTE, GAP + widest(numbered, (bar) => bar.note));
+  const right = narrow ? 2 : Math.max(196, note + GAP + widest(numbered, ({ text }) => text) + GAP);
   const [low, high] = extent(bars, narrow ? 3 : 5);
   const scale = scaleLinear()
     .domain([low, high])
     .range([left, width - right]);
   const ticks = scale.ticks(narrow ? 3 : 5).filter((value) => value >= 0 || low < -high / 4);
+  const write = tick(Math.max(high, -low));
   const parts: ComponentChildren[] = [];
   let y = 0;
   for (const section of sections) {
@@ -76,7 +85,7 @@ export function Bars({
             {section.title}
           </text>
           {section.text && (
-            <text class="chart-section-note" x={width - NOTE} y={24} text-anchor="end">
+            <text class="chart-section-note" x={width - note} y={24} text-anchor="end">
               {section.text}
             </text>
           )}
@@ -89,7 +98,17 @@ export function Bars({
     }
     for (const bar of section.bars) {
       parts.push(
-        <Row key={bar.key} bar={bar} y={y} height={row} x={scale} left={left} width={width} narrow={narrow} />,
+        <Row
+          key={bar.key}
+          bar={bar}
+          y={y}
+          height={row}
+          x={scale}
+          left={left}
+          note={note}
+          width={width}
+          narrow={narrow}
+        />,
       );
       y += row;
     }
@@ -117,7 +136,7 @@ export function Bars({
             y={y + 17}
             text-anchor={narrow && value === ticks[0] ? "start" : narrow && value === ticks.at(-1) ? "end" : "middle"}
           >
-            {tick(value)}
+            {write(value)}
           </text>
         ))}
       </g>
@@ -131,6 +150,7 @@ function Row({
   height,
   x,
   left,
+  note,
   width,
   narrow,
 }: {
@@ -139,6 +159,8 @@ function Row({
   height: number;
   x: (value: number) => number;
   left: number;
+  /** The room at the end. */
+  note: number;
   width: number;
   narrow: boolean;
 }) {
@@ -146,6 +168,7 @@ function Row({
   const thick = narrow ? 14 : 16;
   const [zero, end] = [x(0), x(Math.max(0, bar.value))];
   const text = narrow ? 15 : middle;
+  const taken = bar.text ? note + widthOf(bar.text) : widthOf(bar.note);
   return (
     <g
       class={`bar bar-${bar.tone}${bar.aboveZero ? "" : " bar-unsure"}${bar.picked ? " bar-picked" : ""}${bar.onPick ? " bar-button" : ""}`}
@@ -155,12 +178,12 @@ function Row({
       <rect class="bar-room" width={width} height={height} rx={6} data-passing />
       <text
         class="bar-label"
-        x={narrow ? 0 : left - 12}
+        x={narrow ? 0 : left - GAP}
         y={text}
         text-anchor={narrow ? "start" : "end"}
         dominant-baseline="central"
       >
-        {shortened(bar.label, narrow ? 30 : Math.floor((left - 12) / LETTER))}
+        {fitted(bar.label, narrow ? width - taken - GAP : left - GAP)}
       </text>
       <rect class="bar-fill" x={zero} y={middle - thick / 2} width={Math.max(0, end - zero)} height={thick} rx={3} />
       {bar.before !== undefined && (
@@ -175,7 +198,7 @@ function Row({
       <Whisker low={x(bar.low)} high={x(bar.high)} y={middle} />
       <circle class="bar-point" cx={x(bar.value)} cy={middle} r={2.75} />
       {bar.text && (
-        <text class="bar-value" x={width - NOTE} y={text} text-anchor="end" dominant-baseline="central">
+        <text class="bar-value" x={width - note} y={text} text-anchor="end" dominant-baseline="central">
           {bar.text}
         </text>
       )}
@@ -188,13 +211,6 @@ function Row({
 
 function Whisker({ low, high, y }: { low: number; high: number; y: number }) {
   return <path class="whisker" d={`M${low} ${y - CAP}V${y + CAP}M${low} ${y}H${high}M${high} ${y - CAP}V${y + CAP}`} />;
-}
-
-/** An address is told by its end, any other text by its beginning. */
-export function shortened(text: string, most: number): string {
-  if (text.length <= most) return text;
-  const kept = Math.max(1, most - 1);
-  return /^(\/|https?:)/.test(text) ? `…${text.slice(-kept)}` : `${text.slice(0, kept).trimEnd()}…`;
 }
 
 /** From the lowest end of an interval, or 0, to a round number above the highest. */

@@ -5,6 +5,7 @@ import { area, line } from "d3-shape";
 import { useState } from "preact/hooks";
 import type { Formats } from "../i18n/formats.js";
 import { extent, type Tone } from "./bars.js";
+import { widthOf } from "./text.js";
 
 export interface Point {
   /** Unix seconds: where the period begins. */
@@ -14,6 +15,8 @@ export interface Point {
   readonly high: number;
   readonly before?: number | undefined;
   readonly settled: boolean;
+  /** Why there is no figure of the period: it is a gap in the line. */
+  readonly hidden?: string | undefined;
 }
 
 export interface Line {
@@ -47,16 +50,18 @@ interface Props {
 export function Series({ lines, marks, seconds, width, format, label, keys, beforeText }: Props) {
   const [at, setAt] = useState<number | undefined>(undefined);
   const all = lines.flatMap((one) => one.points);
+  const shown = all.filter(({ hidden }) => hidden === undefined);
   const times = [...new Set(all.map((point) => point.at))].sort((one, other) => one - other);
   const [first = 0, last = 0] = [times[0], times.at(-1)];
-  const [low, high] = extent(all, 5);
+  const [low, high] = extent(shown, 5);
   const y = scaleLinear()
     .domain([low, high])
     .range([HEIGHT - BOTTOM, TOP]);
   const ticks = y.ticks(5).filter((value) => value >= 0 || low < -high / 4);
-  const left = 12 + 7 * Math.max(...ticks.map((tick) => format.compact(tick).length));
+  const write = format.axis(Math.max(high, -low));
+  const left = 14 + Math.max(...ticks.map((tick) => widthOf(write(tick), 11.5)));
   const x = scaleTime()
-    .domain([first * 1000, (last === first ? first + 1 : last) * 1000])
+    .domain([first, last].map((at, end) => (first === last ? at + 2 * end - 1 : at) * 1000))
     .range([left, width - 10]);
   const px = (seconds: number) => x(seconds * 1000);
   const near = (place: number) =>
@@ -99,7 +104,7 @@ export function Series({ lines, marks, seconds, width, format, label, keys, befo
         <g class="chart-axis">
           {ticks.map((tick) => (
             <text key={tick} x={left - 10} y={y(tick)} text-anchor="end" dominant-baseline="central">
-              {format.compact(tick)}
+              {write(tick)}
             </text>
           ))}
           {times.map(
@@ -123,7 +128,7 @@ export function Series({ lines, marks, seconds, width, format, label, keys, befo
           <OneLine key={one.key} line={one} px={px} y={y} />
         ))}
         {marks
-          .filter((mark) => mark.at >= first && mark.at <= last + seconds)
+          .filter((mark) => mark.at >= first && mark.at < last + seconds)
           .map((mark) => (
             <g key={mark.key} class="series-mark" transform={`translate(${px(Math.min(mark.at, last))} ${TOP})`}>
               <title>{mark.text}</title>
@@ -135,7 +140,8 @@ export function Series({ lines, marks, seconds, width, format, label, keys, befo
           lines.map((one) => {
             const point = one.points.find((point) => point.at === at);
             return (
-              point && (
+              point &&
+              point.hidden === undefined && (
                 <circle
                   key={one.key}
                   class={`series-dot ${toneClass(one.tone)}`}
@@ -156,15 +162,16 @@ export function Series({ lines, marks, seconds, width, format, label, keys, befo
 const toneClass = (tone: Tone | number) => (typeof tone === "number" ? `tone-${tone % 8}` : `tone-${tone}`);
 
 function OneLine({ line: one, px, y }: { line: Line; px: (at: number) => number; y: (value: number) => number }) {
+  const isShown = ({ hidden }: Point) => hidden === undefined;
   const band = area<Point>(
     (point) => px(point.at),
     (point) => y(point.low),
     (point) => y(point.high),
-  );
+  ).defined(isShown);
   const path = line<Point>(
     (point) => px(point.at),
     (point) => y(point.value),
-  );
+  ).defined(isShown);
   const before = line<Point>(
     (point) => px(point.at),
     (point) => y(point.before ?? 0),
@@ -173,7 +180,9 @@ function OneLine({ line: one, px, y }: { line: Line; px: (at: number) => number;
   const open = one.points.findIndex((point) => !point.settled);
   const settled = open < 0 ? one.points : one.points.slice(0, open);
   const rest = open < 0 ? [] : one.points.slice(Math.max(0, open - 1));
-  const lone = one.points.length === 1 ? one.points[0] : undefined;
+  // Between two gaps there is no line: the point stands for itself.
+  const isGap = (place: number) => !isShown(one.points[place] ?? NOTHING);
+  const lone = one.points.filter((point, place) => isShown(point) && isGap(place - 1) && isGap(place + 1));
   return (
     <g class={toneClass(one.tone)}>
       <path class="series-band" d={band([...one.points]) ?? ""} />
@@ -182,11 +191,24 @@ function OneLine({ line: one, px, y }: { line: Line; px: (at: number) => number;
       )}
       <path class="series-line" d={path([...settled]) ?? ""} />
       <path class="series-line series-open" d={path([...rest]) ?? ""} />
-      {lone && <path class="whisker" d={`M${px(lone.at)} ${y(lone.low)}V${y(lone.high)}`} />}
-      {lone && <circle class="series-dot" cx={px(lone.at)} cy={y(lone.value)} r={4} />}
+      {lone.map((point) => (
+        <g key={point.at}>
+          <path class="whisker" d={`M${px(point.at)} ${y(point.low)}V${y(point.high)}`} />
+          <circle class="series-dot" cx={px(point.at)} cy={y(point.value)} r={4} />
+        </g>
+      ))}
+      {one.points
+        .filter(({ hidden }) => hidden !== undefined)
+        .map((point) => (
+          <circle key={point.at} class="series-hidden" cx={px(point.at)} cy={y(0)} r={4}>
+            <title>{point.hidden}</title>
+          </circle>
+        ))}
     </g>
   );
 }
+
+const NOTHING: Point = { at: 0, value: 0, low: 0, high: 0, settled: true, hidden: "" };
 
 /** The figures at the place pointed at; also told to screen readers. */
 function Reading({
@@ -214,10 +236,15 @@ function Reading({
               <div key={one.key} class="reading-row">
                 {lines.length > 1 && <span class={`swatch ${toneClass(one.tone)}`} />}
                 {lines.length > 1 && <span class="reading-label">{one.label}</span>}
-                <span class="reading-value">{format.count(point.value)}</span>
-                <span class="reading-range">
-                  {format.count(point.low)} – {format.count(point.high)}
-                </span>
+                {point.hidden !== undefined && <span class="reading-range">{point.hidden}</span>}
+                {point.hidden === undefined && (
+                  <>
+                    <span class="reading-value">{format.count(point.value)}</span>
+                    <span class="reading-range">
+                      {format.count(point.low)} – {format.count(point.high)}
+                    </span>
+                  </>
+                )}
                 {point.before !== undefined && (
                   <span class="reading-range">
                     {beforeText} {format.count(point.before)}

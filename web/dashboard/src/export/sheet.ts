@@ -9,6 +9,8 @@ export interface Column {
   /** On the page. */
   readonly title: string;
   readonly kind: Kind;
+  /** What the page writes no figure below, as such numbers can only be noise; a file has them all. */
+  readonly least?: number;
   /** What the page calls a text of this column; a file has the text itself. */
   readonly say?: (text: string) => string;
 }

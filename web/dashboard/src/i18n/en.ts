@@ -55,7 +55,10 @@ export const en = {
     comparePrevious: "Period before",
     compareYear: "Year before",
     compareShort: { none: "", previous: "than the period before", year: "than the year before" },
-    compareNeedsEnds: "“All time” has no period before it.",
+    lastWhole: (days: number) =>
+      days === 1 ? "Yesterday" : days === 365 ? "12 whole months" : `Last ${days} whole days`,
+    partial:
+      "This range is not over, and stands beside one that is: choose days that are over to compare like with like.",
     filter: "Filter",
     exclude: "Leave these out",
     clear: "Clear all",
@@ -87,16 +90,69 @@ export const en = {
     callLead: "Paste it into a terminal. $TACITA_KEY holds your key; it is not in this line.",
     about: (title: string) => `What is this? ${title}`,
     from: (measure: string, reports: string) => `Measure ${measure} · ${reports} reports`,
-    open: "still counting",
-    left: (dimensions: string) => `Not filtered by ${dimensions}: this measure does not tell it apart.`,
+    left: (dimension: string) => `Not filtered by ${dimension}: this measure does not tell it apart.`,
+    leftLabels: (dimension: string, labels: string) =>
+      `Not filtered by ${dimension}: this measure does not know ${labels}.`,
+    leftSome: (dimension: string, labels: string) =>
+      `Filtered by ${dimension} without ${labels}, which this measure does not know.`,
+    notCompared: "Of this range alone: not compared with another period.",
     missing: (what: string) => `No measure answers this: it takes ${what}.`,
-    missingShort: "No measure tells this.",
-    largest: "The largest of many: noise upwards is favoured.",
-    empty: "No reports in this range.",
-    ahead: "This range lies in the future: nothing is counted there yet.",
     failed: "This could not be answered.",
+    words: "In the service’s words",
     away: "The server does not answer; these are the last figures it gave.",
   },
+
+  /** What enters no number for now: the campaign's policy shows a window from so many reports on. */
+  hidden: {
+    all: (reports: string, least: string, more: string) =>
+      `Hidden: ${reports} reports came, and a window is shown from ${least} on. ${more} more reports show the first.`,
+    some: (windows: number, measure: string, reports: string, least: string, more: string) =>
+      `${windows === 1 ? `1 window of ${measure} is` : `${windows} windows of ${measure} are`} hidden, with ${reports} reports: each has fewer than ${least}. ${more} more reports show the next.`,
+    short: (more: string) => `Hidden: ${more} more reports show it`,
+    apart: (windows: number) => (windows === 1 ? "without 1 hidden window" : `without ${windows} hidden windows`),
+    column: "Hidden: reports to show it",
+  },
+
+  /** By the service's code: what to know before the numbers are read. */
+  notices: {
+    NO_MEASURES: "This campaign has no measure yet: its operator creates them.",
+    NO_REPORTS: "No reports in this range.",
+    RANGE_AHEAD: "This range lies in the future: nothing is counted there yet.",
+    DELETED: "The range begins before the time for which counts are kept: what was deleted is in no number here.",
+    NOT_SETTLED: "The last windows still take reports.",
+    MEASURES_LEFT_OUT: "Some measures cannot be grouped or filtered so.",
+    LARGEST_OF_MANY: "The largest of many: noise upwards is favoured.",
+    GROSS_REACH: "Devices add up over windows and publishers: one counts once in each.",
+    BUCKET_VALUES:
+      "A conversion is worth what was declared for its bucket, or the bucket’s middle: the interval holds the noise, not the width of the buckets.",
+    INFERRED_IS_A_BOUND: "An upper bound: bookmarks and links in documents are among these visits.",
+    SUSPICIOUS_REPORTS: "Some of these reports can hardly be honest.",
+    HIDDEN_WINDOWS: "Some windows are hidden: they have fewer reports than the campaign’s policy shows.",
+    COST_MISSING: "No cost is declared for a part of this: what was not declared is not taken for nothing.",
+    FIXED_RATIO: "A ratio that the filter alone decides is left out.",
+    NO_COMMON_GROUP: "The two measures of this have no group in common.",
+    STEP_MISSING: "A step is left out: no measure of the campaign tells it as asked.",
+    RETURNING_DEVICES:
+      "Of devices that came back: each is told in the window after. The share sheet and copied links do not say where they went, and count as not shared.",
+  } as Readonly<Record<string, string>>,
+  suspicious: (publisher: string, measure: string) =>
+    `${publisher}: these reports of ${measure} can hardly be honest. Nothing is left out for it.`,
+
+  /** By the reason of a refusal (spec/reporting.md §1): why there is no answer, and what to do. */
+  refusals: {
+    INVALID_FIELD: "The question cannot be asked so.",
+    NO_SUCH_DIMENSION: "The measure does not tell this apart: take the filter or the grouping away.",
+    WINDOWS_TOO_LONG: "The measure counts in longer windows: choose longer periods.",
+    TOO_MANY_ROWS: "These are too many rows: choose a shorter range or longer periods.",
+    NO_SUCH_CAMPAIGN: "There is no such campaign for this key.",
+    NO_SUCH_MEASURE: "The campaign has no such measure.",
+    NO_SUCH_LABEL: "No measure of the campaign knows what is filtered by.",
+    MEASURE_MISSING: "No measure of the campaign tells this; its operator can create one.",
+    COST_MISSING: "No cost is declared for this range: see the page Campaign.",
+    POLICY_BROKEN: "The collector’s policy does not allow such a measure.",
+    PAGES_CHANGED: "The counts changed meanwhile: ask again.",
+    LIMIT_REACHED: "A limit of the collector is reached.",
+  } as Readonly<Record<string, string>>,
 
   column: {
     label: "Name",
@@ -108,6 +164,8 @@ export const en = {
     needed: "More reports needed",
     before: "Before",
     change: "Change",
+    changeLow: "Change, low",
+    changeHigh: "Change, high",
     reports: "Reports",
     period: "From",
     step: "Step",
@@ -119,11 +177,10 @@ export const en = {
   sure: {
     yes: "Above zero",
     no: "Cannot be told from zero",
-    needs: (reports: string) => `Cannot be told from zero yet: about ${reports} more reports would show it`,
     needsShort: (reports: string) => `needs ≈ ${reports} more reports`,
-    never: "Cannot be told from zero",
     ratioNo: "Cannot be told yet",
     ratioNeeds: (reports: string) => `Cannot be told yet: about ${reports} more reports would show it`,
+    atMost: (high: string) => `at most ${high}`,
     interval: (low: string, high: string) => `${low} to ${high}`,
     ninetyFive: "95 % interval",
   },
@@ -133,8 +190,8 @@ export const en = {
     down: (amount: string) => `${amount} less`,
     flat: "no difference that could be told from noise",
     flatShort: "no clear change",
-    was: (value: string) => `was ${value}`,
     points: (points: string) => `${points} points`,
+    nothing: "nothing before to compare with",
   },
 
   cards: {
@@ -163,6 +220,7 @@ export const en = {
     roi: "Return on cost",
     roiAbout: "(Value of conversions − declared cost) ÷ declared cost.",
     atMost: "at most",
+    fixed: (names: string) => `Not shown: ${names}. The filter alone decides what they would be.`,
   },
 
   channels: {
@@ -188,7 +246,6 @@ export const en = {
     split: "Split",
     splitNone: "Not split",
     before: "Before",
-    open: "The last period is not over, or still takes reports.",
     alert: (label: string, when: string, score: string) =>
       `${label}: surge on ${when}, ${score} σ above what was expected`,
     needs: "a measure of this event",
@@ -218,6 +275,7 @@ export const en = {
     arrivals: "Visits by shared links",
     conversions: "Conversions",
     per: (ratio: string, what: string) => `${ratio} per ${what}`,
+    perUnknown: (why: string, what: string) => `per ${what}: ${why}`,
     measures: (names: string) => `Measures ${names}`,
     perWhat: { share: "share", arrival: "visit" },
   },
@@ -238,6 +296,9 @@ export const en = {
               ? "7th and later"
               : `${n}th re-share`,
     growth: "growth",
+    grows: (growth: string) => `growth ${growth}`,
+    foot: "Growth: visits of a generation for each visit of the one before, with its 95 % interval.",
+    growsNot: (why: string) => `growth: ${why}`,
     reshares: "re-shares per visit",
     none: "No measure tells generations apart: create one with the dimension generation.",
   },
@@ -291,7 +352,7 @@ export const en = {
     confirmed: "shared in private, with evidence",
     inferred: "deep page without evidence: at most this much more is dark",
     rest: "What GA4 calls Direct holds both, and never tells.",
-    part: "What it was",
+    others: (parts: number) => `The rest: ${parts} that cannot be told from zero`,
     legend: {
       private: "Shared in private, with evidence",
       maybe: "Deep page, no evidence",
@@ -424,7 +485,7 @@ export const en = {
   privacy: {
     title: "What one report reveals",
     about:
-      "Each visitor’s device answers with noise before anything leaves it. These figures say how little a single answer gives away.",
+      "Each visitor’s device answers with noise before anything leaves it. These figures say at most how much a single answer gives away.",
     measure: "Measure",
     local: "To anyone",
     localAbout:
@@ -432,23 +493,57 @@ export const en = {
     amplified: "To you",
     amplifiedAbout:
       "Seeing only totals of windows, a brand can improve its odds by at most this factor (with δ of one in a million), as long as relay and collector do not tell it more. Of a window that still counts, what comes between two readings is the crowd.",
-    factor: (factor: string) => `× ${factor}`,
+    device: "Of one device",
+    deviceAbout:
+      "All that a device may say of this measure in one epoch, to anyone: as many answers as its privacy budget holds. Then it answers no more.",
+    factor: (factor: string) => `× ${factor}`,
     epsilon: (epsilon: string) => `ε ${epsilon}`,
     crowd: (reports: string) => `among ${reports} reports`,
+    crowdTitle: "Crowd",
     none: "Not answered",
     noneAbout:
       "Reports of devices that had nothing to say, or whose privacy budget was spent. They still report, so that silence tells nothing.",
     mechanism: "Mechanism",
     plainTitle: "In plain words",
-    plain: [
+    noise:
       "The true answer never leaves the visitor’s device. What leaves is an answer that is wrong on purpose with a known probability.",
-      "One answer says almost nothing. A hundred thousand of them, with the known noise taken out, say a lot: that is where the estimate and its interval come from.",
-      "The publisher’s relay sees who sends, but not what. The collector sees what, but not who. You see totals only.",
-      "No figure on this page can be tied to a person, by anyone.",
-    ],
+    /** By how much one report may change the odds: words follow the number. */
+    little: (factor: string) =>
+      `One answer says almost nothing: a guess about its sender becomes at most × ${factor} likelier.`,
+    some: (factor: string) =>
+      `One answer says something, and is never proof: a guess about its sender becomes at most × ${factor} likelier.`,
+    much: (factor: string) =>
+      `One answer alone may say much: a guess about its sender becomes up to × ${factor} likelier. What protects it then is that nobody knows who sent it.`,
+    many: "A hundred thousand answers, with the known noise taken out, say a lot: that is where each estimate and its interval come from.",
+    apart:
+      "The publisher’s relay sees who sends, but not what. The collector sees what, but not who. You see totals only. As long as these two do not tell each other, nobody can tie a report to a person.",
+    budget: (brand: string, campaign: string, days: string) =>
+      `A device spends at most ε ${campaign} on this campaign and ε ${brand} on all of yours in an epoch; a new budget begins after ${days} days at the earliest.`,
+    notTitle: "What is not guaranteed",
+    not: {
+      event: (measures: string) =>
+        `That something happened at all is not hidden from the publisher, whose page saw it: ${measures}.`,
+      epochs: "Budgets of several epochs add up: over ten of them a device may say ten times as much.",
+      often:
+        "A device that answers several times in a window tells you as many times more. What stands under “To you” does not hold against somebody who knows or makes up the other reports, nor against the collector.",
+      courtesy: (reports: string, people: string) =>
+        `That windows with fewer than ${reports} reports are hidden, and that cohorts have ${people} people, is a courtesy of the collector on top of the noise; it rests on the collector, and on what was declared.`,
+      people: (people: string) =>
+        `That cohorts have ${people} people rests on what was declared. The campaign’s policy hides no window.`,
+      truth: "That reports are true. Tokens bound how many lies there can be, and the format what each can do.",
+      quantum: "What a recorded report would tell a quantum computer one day, but for its noise.",
+    },
+    full: "The service’s full statement",
+    against: "Against",
+    restsOn: "Rests on",
   },
 
-  kinds: { private: "Private", public: "Public", other: "Other ways" } as Readonly<Record<string, string>>,
+  kinds: {
+    private: "Private",
+    inferred: "Perhaps private, at most",
+    public: "Public",
+    other: "Other ways",
+  } as Readonly<Record<string, string>>,
 
   dimensions: {
     channel: "Channel",

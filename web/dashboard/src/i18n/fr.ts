@@ -57,7 +57,9 @@ export const fr: Messages = {
     comparePrevious: "Période précédente",
     compareYear: "Année précédente",
     compareShort: { none: "", previous: "que la période précédente", year: "que l’année précédente" },
-    compareNeedsEnds: "« Depuis le début » n’a pas de période précédente.",
+    lastWhole: (days) => (days === 1 ? "Hier" : days === 365 ? "12 mois entiers" : `${days} derniers jours entiers`),
+    partial:
+      "Cette période n’est pas finie, et celle d’à côté l’est : choisissez des jours révolus pour comparer ce qui est comparable.",
     filter: "Filtrer",
     exclude: "Exclure ceux-ci",
     clear: "Tout effacer",
@@ -89,15 +91,64 @@ export const fr: Messages = {
     callLead: "À coller dans un terminal. $TACITA_KEY contient votre clé ; elle n’est pas dans cette ligne.",
     about: (title) => `Qu’est-ce que c’est ? ${title}`,
     from: (measure, reports) => `Mesure ${measure} · ${reports} rapports`,
-    open: "comptage en cours",
-    left: (dimensions) => `Non filtré par ${dimensions} : cette mesure ne le distingue pas.`,
+    left: (dimension) => `Non filtré par ${dimension} : cette mesure ne le distingue pas.`,
+    leftLabels: (dimension, labels) => `Non filtré par ${dimension} : cette mesure ne connaît pas ${labels}.`,
+    leftSome: (dimension, labels) => `Filtré par ${dimension} sans ${labels}, que cette mesure ne connaît pas.`,
+    notCompared: "Sur cette seule période : sans comparaison avec une autre.",
     missing: (what) => `Aucune mesure ne répond à cette question : il faut ${what}.`,
-    missingShort: "Aucune mesure ne le dit.",
-    largest: "Les plus grands parmi beaucoup : le bruit vers le haut est favorisé.",
-    empty: "Aucun rapport sur cette période.",
-    ahead: "Cette période est à venir : rien n’y est encore compté.",
     failed: "Impossible de répondre.",
+    words: "Dans les mots du service (en anglais)",
     away: "Le serveur ne répond pas ; voici ses derniers chiffres.",
+  },
+
+  hidden: {
+    all: (reports, least, more) =>
+      `Masqué : ${reports} rapports sont venus, et une fenêtre se montre à partir de ${least}. Encore ${more} rapports montreront la première.`,
+    some: (windows, measure, reports, least, more) =>
+      `${windows === 1 ? "1 fenêtre masquée" : `${windows} fenêtres masquées`} de ${measure}, avec ${reports} rapports : chacune en a moins de ${least}. Encore ${more} rapports montreront la suivante.`,
+    short: (more) => `Masqué : encore ${more} rapports le montreront`,
+    apart: (windows) => (windows === 1 ? "sans 1 fenêtre masquée" : `sans ${windows} fenêtres masquées`),
+    column: "Masqué : rapports pour le montrer",
+  },
+
+  notices: {
+    NO_MEASURES: "Cette campagne n’a pas encore de mesure : son opérateur les crée.",
+    NO_REPORTS: "Aucun rapport sur cette période.",
+    RANGE_AHEAD: "Cette période est à venir : rien n’y est encore compté.",
+    DELETED: "La période commence avant le temps de conservation : ce qui a été effacé n’est dans aucun nombre ici.",
+    NOT_SETTLED: "Les dernières fenêtres reçoivent encore des rapports.",
+    MEASURES_LEFT_OUT: "Certaines mesures ne se laissent ni grouper ni filtrer ainsi.",
+    LARGEST_OF_MANY: "Les plus grands parmi beaucoup : le bruit vers le haut est favorisé.",
+    GROSS_REACH: "Les appareils s’additionnent sur fenêtres et éditeurs : chacun compte une fois dans chaque.",
+    BUCKET_VALUES:
+      "Une conversion vaut ce qui a été déclaré pour sa tranche, ou le milieu de celle-ci : l’intervalle tient compte du bruit, non de la largeur des tranches.",
+    INFERRED_IS_A_BOUND: "Une borne supérieure : des favoris et des liens dans des documents en font partie.",
+    SUSPICIOUS_REPORTS: "Une partie de ces rapports ne peut guère être honnête.",
+    HIDDEN_WINDOWS:
+      "Des fenêtres sont masquées : elles ont moins de rapports que la règle de la campagne n’en demande.",
+    COST_MISSING: "Aucun coût n’est déclaré pour une partie : ce qui n’est pas déclaré n’est pas pris pour rien.",
+    FIXED_RATIO: "Un taux que le filtre décide à lui seul n’est pas affiché.",
+    NO_COMMON_GROUP: "Les deux mesures n’ont aucun groupe en commun.",
+    STEP_MISSING: "Une étape manque : aucune mesure de la campagne ne la donne ainsi.",
+    RETURNING_DEVICES:
+      "Des appareils revenus : chacun est compté dans la fenêtre suivante. Le menu de partage et les liens copiés ne disent pas où ils sont allés, et comptent comme sans partage.",
+  },
+  suspicious: (publisher, measure) =>
+    `${publisher} : ces rapports de ${measure} ne peuvent guère être honnêtes. Rien n’est écarté pour autant.`,
+
+  refusals: {
+    INVALID_FIELD: "La question ne peut pas être posée ainsi.",
+    NO_SUCH_DIMENSION: "La mesure ne distingue pas cela : retirez le filtre ou le regroupement.",
+    WINDOWS_TOO_LONG: "La mesure compte par fenêtres plus longues : choisissez des périodes plus longues.",
+    TOO_MANY_ROWS: "Cela fait trop de lignes : choisissez une durée plus courte ou des périodes plus longues.",
+    NO_SUCH_CAMPAIGN: "Aucune campagne de ce nom pour cette clé.",
+    NO_SUCH_MEASURE: "La campagne n’a pas cette mesure.",
+    NO_SUCH_LABEL: "Aucune mesure de la campagne ne connaît ce qui est filtré.",
+    MEASURE_MISSING: "Aucune mesure de la campagne ne le dit ; son opérateur peut en créer une.",
+    COST_MISSING: "Aucun coût n’est déclaré pour cette période : voyez la page Campagne.",
+    POLICY_BROKEN: "La règle du collecteur n’autorise pas une telle mesure.",
+    PAGES_CHANGED: "Les comptes ont changé entre-temps : demandez à nouveau.",
+    LIMIT_REACHED: "Une limite du collecteur est atteinte.",
   },
 
   column: {
@@ -110,6 +161,8 @@ export const fr: Messages = {
     needed: "Rapports manquants",
     before: "Avant",
     change: "Écart",
+    changeLow: "Écart, bas",
+    changeHigh: "Écart, haut",
     reports: "Rapports",
     period: "Début",
     step: "Étape",
@@ -121,11 +174,10 @@ export const fr: Messages = {
   sure: {
     yes: "Supérieur à zéro",
     no: "Indiscernable de zéro",
-    needs: (reports) => `Encore indiscernable de zéro : environ ${reports} rapports de plus le montreraient`,
     needsShort: (reports) => `il faut ≈ ${reports} rapports de plus`,
-    never: "Indiscernable de zéro",
     ratioNo: "Pas encore mesurable",
     ratioNeeds: (reports) => `Pas encore mesurable : environ ${reports} rapports de plus le permettraient`,
+    atMost: (high) => `au plus ${high}`,
     interval: (low, high) => `${low} à ${high}`,
     ninetyFive: "Intervalle à 95 %",
   },
@@ -135,8 +187,8 @@ export const fr: Messages = {
     down: (amount) => `${amount} de moins`,
     flat: "aucun écart discernable du bruit",
     flatShort: "pas d’écart net",
-    was: (value) => `contre ${value}`,
     points: (points) => `${points} points`,
+    nothing: "rien avant à quoi comparer",
   },
 
   cards: {
@@ -166,6 +218,7 @@ export const fr: Messages = {
     roi: "Retour sur coût",
     roiAbout: "(Valeur des conversions − coût déclaré) ÷ coût déclaré.",
     atMost: "au plus",
+    fixed: (names) => `Non affiché : ${names}. Le filtre suffit à en décider.`,
   },
 
   channels: {
@@ -191,7 +244,6 @@ export const fr: Messages = {
     split: "Répartir",
     splitNone: "Ensemble",
     before: "Avant",
-    open: "La dernière période n’est pas finie, ou reçoit encore des rapports.",
     alert: (label, when, score) => `${label} : pic le ${when}, ${score} σ au-dessus de l’attendu`,
     needs: "une mesure de cet événement",
     keys: "Les flèches gauche et droite parcourent les périodes.",
@@ -220,6 +272,7 @@ export const fr: Messages = {
     arrivals: "Visites par liens partagés",
     conversions: "Conversions",
     per: (ratio, what) => `${ratio} par ${what}`,
+    perUnknown: (why, what) => `par ${what} : ${why}`,
     measures: (names) => `Mesures ${names}`,
     perWhat: { share: "partage", arrival: "visite" },
   },
@@ -231,6 +284,9 @@ export const fr: Messages = {
     zero: "Premiers partages",
     nth: (n) => (n >= 7 ? "7ᵉ repartage et suivants" : n === 1 ? "1ᵉʳ repartage" : `${n}ᵉ repartage`),
     growth: "croissance",
+    grows: (growth) => `croissance ${growth}`,
+    foot: "Croissance : visites d’une génération pour chaque visite de la précédente, avec son intervalle à 95 %.",
+    growsNot: (why) => `croissance : ${why}`,
     reshares: "repartages par visite",
     none: "Aucune mesure ne distingue les générations : créez-en une avec la dimension generation.",
   },
@@ -284,7 +340,7 @@ export const fr: Messages = {
     confirmed: "partagé en privé, avec preuve",
     inferred: "page profonde sans indice : au plus cela en plus est privé",
     rest: "Ce que GA4 appelle Direct contient les deux, sans jamais le dire.",
-    part: "Ce que c’était",
+    others: (parts) => `Le reste : ${parts} indiscernables de zéro`,
     legend: {
       private: "Partagé en privé, avec preuve",
       maybe: "Page profonde, sans indice",
@@ -419,7 +475,7 @@ export const fr: Messages = {
   privacy: {
     title: "Ce que révèle un rapport",
     about:
-      "L’appareil de chaque visiteur répond avec du bruit avant que rien ne le quitte. Ces chiffres disent combien peu une réponse isolée trahit.",
+      "L’appareil de chaque visiteur répond avec du bruit avant que rien ne le quitte. Ces chiffres disent ce qu’une réponse isolée trahit au plus.",
     measure: "Mesure",
     local: "À quiconque",
     localAbout:
@@ -427,23 +483,53 @@ export const fr: Messages = {
     amplified: "À vous",
     amplifiedAbout:
       "Ne voyant que des totaux par fenêtre, une marque n’améliore ses chances que de ce facteur au plus (à δ près, un sur un million), tant que relais et collecteur ne lui en disent pas plus. Dans une fenêtre encore ouverte, la foule est ce qui arrive entre deux lectures.",
-    factor: (factor) => `× ${factor}`,
+    device: "D’un appareil",
+    deviceAbout:
+      "Tout ce qu’un appareil peut dire de cette mesure en une époque, à quiconque : autant de réponses que son budget de confidentialité en contient. Ensuite il ne répond plus.",
+    factor: (factor) => `× ${factor}`,
     epsilon: (epsilon) => `ε ${epsilon}`,
     crowd: (reports) => `parmi ${reports} rapports`,
+    crowdTitle: "Foule",
     none: "Sans réponse",
     noneAbout:
       "Rapports d’appareils qui n’avaient rien à dire, ou dont le budget de confidentialité était épuisé. Ils répondent quand même : le silence ne dit rien.",
     mechanism: "Mécanisme",
     plainTitle: "En clair",
-    plain: [
+    noise:
       "La vraie réponse ne quitte jamais l’appareil du visiteur. Ce qui part est une réponse volontairement fausse, avec une probabilité connue.",
-      "Une réponse ne dit presque rien. Cent mille, une fois le bruit connu retiré, en disent beaucoup : c’est de là que viennent l’estimation et son intervalle.",
-      "Le relais de l’éditeur voit qui envoie, mais pas quoi. Le collecteur voit quoi, mais pas qui. Vous ne voyez que des totaux.",
-      "Aucun chiffre de cette page ne peut être rattaché à une personne, par quiconque.",
-    ],
+    little: (factor) =>
+      `Une réponse ne dit presque rien : une supposition sur son auteur devient au plus × ${factor} plus probable.`,
+    some: (factor) =>
+      `Une réponse dit quelque chose, sans jamais prouver : une supposition sur son auteur devient au plus × ${factor} plus probable.`,
+    much: (factor) =>
+      `Une réponse isolée peut dire beaucoup : une supposition sur son auteur devient jusqu’à × ${factor} plus probable. Ce qui la protège alors, c’est que personne ne sait qui l’a envoyée.`,
+    many: "Cent mille réponses, une fois le bruit connu retiré, en disent beaucoup : c’est de là que viennent chaque estimation et son intervalle.",
+    apart:
+      "Le relais de l’éditeur voit qui envoie, mais pas quoi. Le collecteur voit quoi, mais pas qui. Vous ne voyez que des totaux. Tant que ces deux-là ne se parlent pas, personne ne peut rattacher un rapport à une personne.",
+    budget: (brand, campaign, days) =>
+      `Un appareil dépense au plus ε ${campaign} pour cette campagne et ε ${brand} pour toutes les vôtres en une époque ; un nouveau budget commence au plus tôt après ${days} jours.`,
+    notTitle: "Ce qui n’est pas garanti",
+    not: {
+      event: (measures) =>
+        `Qu’il se soit passé quelque chose n’est pas caché à l’éditeur, dont la page l’a vu : ${measures}.`,
+      epochs:
+        "Les budgets de plusieurs époques s’additionnent : sur dix époques, un appareil peut en dire dix fois plus.",
+      often:
+        "Un appareil qui répond plusieurs fois dans une fenêtre vous en dit autant de fois plus. Ce qui figure sous « À vous » ne vaut pas contre qui connaît ou invente les autres rapports, ni contre le collecteur.",
+      courtesy: (reports, people) =>
+        `Que les fenêtres de moins de ${reports} rapports soient masquées, et que les cohortes comptent ${people} personnes, est une courtoisie du collecteur par-dessus le bruit ; elle repose sur le collecteur et sur ce qui a été déclaré.`,
+      people: (people) =>
+        `Que les cohortes comptent ${people} personnes repose sur ce qui a été déclaré. La règle de la campagne ne masque aucune fenêtre.`,
+      truth:
+        "Que les rapports soient vrais. Les jetons bornent le nombre de mensonges, et le format ce que chacun peut faire.",
+      quantum: "Ce qu’un rapport enregistré dirait un jour à un ordinateur quantique, au bruit près.",
+    },
+    full: "La déclaration complète du service",
+    against: "Contre",
+    restsOn: "Repose sur",
   },
 
-  kinds: { private: "Privés", public: "Publics", other: "Autres voies" },
+  kinds: { private: "Privés", inferred: "Peut-être privés, au plus", public: "Publics", other: "Autres voies" },
 
   dimensions: {
     channel: "Canal",

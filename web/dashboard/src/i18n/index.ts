@@ -3,6 +3,7 @@
 import { computed } from "@preact/signals";
 import type { Column } from "../export/sheet.js";
 import { LANGUAGES, type Language } from "../state/address.js";
+import type { Left } from "../state/measures.js";
 import { view } from "../state/view.js";
 import { en, type Messages } from "./en.js";
 import { formats } from "./formats.js";
@@ -46,6 +47,20 @@ export function labelText(dimension: string, label: string): string {
 }
 
 export const dimensionText = (dimension: string): string => messages.value.dimensions[dimension] ?? dimension;
+
+/** What of the filters a measure could not take, in words. */
+export function leftText({ dimension, labels, narrowed }: Left): string {
+  const { left, leftLabels, leftSome } = messages.value.figure;
+  const name = dimensionText(dimension);
+  if (!labels.length) return left(name);
+  return (narrowed ? leftSome : leftLabels)(
+    name,
+    format.value.list(labels.map((label) => labelText(dimension, label))),
+  );
+}
+
+/** A sentence, to follow a colon. */
+export const afterColon = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
 
 /** A dimension's column in a sheet. */
 export const labelColumn = (dimension: string): Column => ({

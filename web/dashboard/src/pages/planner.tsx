@@ -135,7 +135,7 @@ export default function Planner({ scope }: { scope: Scope }) {
             ]),
           }
         }
-        draw={(width) => <Bars sections={unsectioned(bars)} width={width} tick={f.compact} />}
+        draw={(width) => <Bars sections={unsectioned(bars)} width={width} tick={f.axis} />}
         foot={
           answer.value &&
           (answer.value.smallestShare === undefined ? (

@@ -1,28 +1,36 @@
 // What Google Analytics 4 would have called each visit, next to what it was.
 
-import { scaleLinear } from "d3-scale";
-import { shortened, type Tone } from "../charts/bars.js";
+import type { Tone } from "../charts/bars.js";
+import { type Group, type Piece, Pieces } from "../charts/pieces.js";
 import { format, labelColumn, labelText, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
+import { isCompared } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
+import { useEvidence } from "../state/evidence.js";
 import { estimateCells, estimateColumns, withHalf } from "../state/figures.js";
 import { reconciliation, type Scope } from "../state/questions.js";
-import type { AnalyticsGroup, AnalyticsPart, RatioEstimate } from "../wire/tacita/v1/reporting_pb.js";
-
-const GROUP = 62;
+import type {
+  AnalyticsGroup,
+  AnalyticsPart,
+  GetReconciliationResponse,
+  RatioEstimate,
+} from "../wire/tacita/v1/reporting_pb.js";
 
 export function Analytics({ scope }: { scope: Scope }) {
   const [m, f] = [messages.value, format.value];
   const answer = useAnswer(reconciliation(scope));
   const groups = answer.value?.groups ?? [];
+  const measures = useEvidence(scope, [answer.value?.measure ?? ""], answer.value?.notices);
   return (
     <>
-      {answer.value && <Direct confirmed={answer.value.directConfirmed} inferred={answer.value.directInferred} />}
+      {answer.value && <Direct answer={answer.value} />}
       <Figure
         title={m.analytics.title}
         about={m.analytics.about}
         name="analytics"
         answer={answer}
+        measures={measures}
+        alone={isCompared(scope.view)}
         wide
         sheet={
           answer.value && {
@@ -48,92 +56,76 @@ export function Analytics({ scope }: { scope: Scope }) {
                 </li>
               ))}
             </ul>
-            <Groups groups={groups} width={width} />
+            <Pieces groups={groups.flatMap(group)} width={width} />
           </>
         )}
         foot={answer.value && m.figure.from(answer.value.measure, f.count(Number(answer.value.reports)))}
       />
     </>
   );
+
+  function piece(part: AnalyticsPart): Piece {
+    const { channel, grade, arrivals } = part;
+    return {
+      key: `${channel} ${grade}`,
+      label: labelText("channel", channel),
+      note: channel === grade ? "" : labelText("grade", grade),
+      text: arrivals ? withHalf(arrivals, f) : "",
+      value: arrivals?.value ?? 0,
+      tone: toneOf(part),
+    };
+  }
+
+  /** A group with its parts that can be told from zero, and the rest of it: together they are the group. */
+  function group({ name, arrivals, parts }: AnalyticsGroup): Group[] {
+    if (!arrivals) return [];
+    const seen = parts
+      .filter((part) => part.arrivals?.aboveZero)
+      .sort((one, other) => ORDER.indexOf(toneOf(one)) - ORDER.indexOf(toneOf(other)));
+    const pieces: Piece[] = seen.map(piece);
+    const rest = arrivals.value - pieces.reduce((sum, { value }) => sum + value, 0);
+    const others = parts.filter((part) => !seen.includes(part));
+    const [only] = others;
+    if (others.length === 1) pieces.push({ ...piece(only!), tone: undefined });
+    else if (others.length)
+      pieces.push({
+        key: "",
+        label: m.analytics.others(others.length),
+        note: "",
+        text: f.count(rest),
+        value: rest,
+        tone: undefined,
+      });
+    const { value, low, high, aboveZero } = arrivals;
+    return [{ key: name, label: name, text: withHalf(arrivals, f), value, low, high, aboveZero, pieces }];
+  }
 }
 
-function Direct({
-  confirmed,
-  inferred,
-}: {
-  confirmed: RatioEstimate | undefined;
-  inferred: RatioEstimate | undefined;
-}) {
+/** What GA4's Direct holds. A filter may decide it by itself: then there is nothing to tell, and a notice says so. */
+function Direct({ answer: { directConfirmed, directInferred, notices } }: { answer: GetReconciliationResponse }) {
   const [m, f] = [messages.value, format.value];
-  const text = (ratio: RatioEstimate | undefined) => (ratio?.value === undefined ? m.unknown : f.percent(ratio.value));
-  const range = (ratio: RatioEstimate | undefined) =>
-    ratio?.value === undefined
-      ? m.sure.ratioNo
-      : m.sure.interval(f.percent(ratio.low ?? 0), f.percent(ratio.high ?? 0));
+  const isFixed = notices.some(({ code }) => code === "FIXED_RATIO");
+  if (isFixed && !directConfirmed && !directInferred) return null;
+  const line = (ratio: RatioEstimate | undefined, what: string) =>
+    ratio?.value === undefined ? (
+      !isFixed && (
+        <p>
+          <strong>{m.unknown}</strong> {what} <span class="quiet-text">({m.sure.ratioNo})</span>
+        </p>
+      )
+    ) : (
+      <p>
+        <strong>{f.percent(ratio.value)}</strong> {what}{" "}
+        <span class="quiet-text">({m.sure.interval(f.percent(ratio.low ?? 0), f.percent(ratio.high ?? 0))})</span>
+      </p>
+    );
   return (
     <section class="direct" aria-label={m.analytics.direct}>
       <h2>{m.analytics.direct}</h2>
-      <p>
-        <strong>{text(confirmed)}</strong> {m.analytics.confirmed} <span class="quiet-text">({range(confirmed)})</span>
-      </p>
-      <p>
-        <strong>{text(inferred)}</strong> {m.analytics.inferred} <span class="quiet-text">({range(inferred)})</span>
-      </p>
+      {line(directConfirmed, m.analytics.confirmed)}
+      {line(directInferred, m.analytics.inferred)}
       <p class="quiet-text">{m.analytics.rest}</p>
     </section>
-  );
-}
-
-/** Each group as a bar that is cut into what it was. */
-function Groups({ groups, width }: { groups: readonly AnalyticsGroup[]; width: number }) {
-  const f = format.value;
-  const x = scaleLinear()
-    .domain([0, Math.max(1, ...groups.map(({ arrivals }) => arrivals?.high ?? 0))])
-    .range([0, width]);
-  const height = groups.length * GROUP;
-  return (
-    <svg class="chart" viewBox={`0 0 ${width} ${height}`} width={width} height={height} aria-hidden="true">
-      {groups.map(({ name, arrivals, parts }, row) => {
-        const seen = parts
-          .filter((part) => part.arrivals?.aboveZero)
-          .sort((one, other) => ORDER.indexOf(toneOf(one)) - ORDER.indexOf(toneOf(other)));
-        let at = 0;
-        return (
-          <g key={name} class={arrivals?.aboveZero ? "" : "bar-unsure"} transform={`translate(0 ${row * GROUP})`}>
-            <text class="bar-label" y={15}>
-              {name}
-            </text>
-            {arrivals && (
-              <text class="bar-value" x={width} y={15} text-anchor="end">
-                {withHalf(arrivals, f)}
-              </text>
-            )}
-            {seen.map((part) => {
-              const [from, wide] = [x(at), x(part.arrivals!.value)];
-              at += part.arrivals!.value;
-              const text = `${labelText("channel", part.channel)} · ${labelText("grade", part.grade)}`;
-              return (
-                <g key={text} transform={`translate(${from} 23)`} class={`tone-${toneOf(part)}`}>
-                  <title>{`${text}: ${withHalf(part.arrivals!, f)}`}</title>
-                  <rect class="part" width={Math.max(1, wide - 1.5)} height={20} rx={3} />
-                  {wide > 84 && (
-                    <text class="part-label" x={7} y={14}>
-                      {shortened(labelText("channel", part.channel), Math.floor(wide / 7.5))}
-                    </text>
-                  )}
-                </g>
-              );
-            })}
-            {arrivals && (
-              <path
-                class="whisker"
-                d={`M${x(Math.max(0, arrivals.low))} 46V52M${x(Math.max(0, arrivals.low))} 49H${x(arrivals.high)}M${x(arrivals.high)} 46V52`}
-              />
-            )}
-          </g>
-        );
-      })}
-    </svg>
   );
 }
 

@@ -1,12 +1,23 @@
 // Which channels: private ones, public ones, and all other ways, apart.
 
-import { type Bar, Bars, type Section, type Tone } from "../charts/bars.js";
+import { type Bar, Bars, type Section, type Tone, toneOfKind } from "../charts/bars.js";
 import { format, labelColumn, labelText, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
 import { SubjectChoice } from "../parts/subject-choice.js";
-import { toggled } from "../state/address.js";
+import { isCompared, toggled } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
-import { drawn, estimateCells, estimateColumns, noteOf, sureNote, withHalf } from "../state/figures.js";
+import {
+  beforeOf,
+  changeCells,
+  changeColumns,
+  drawn,
+  isHidden,
+  noteOf,
+  rowCells,
+  rowColumns,
+  sureNote,
+  withHalf,
+} from "../state/figures.js";
 import { byChannel, byKind, type Scope } from "../state/questions.js";
 import { show } from "../state/view.js";
 import type { Row } from "../wire/tacita/v1/reporting_pb.js";
@@ -27,6 +38,7 @@ export function Channels({ scope }: { scope: Scope }) {
   const pick = (channel: string) => () => show({ filters: toggled(scope.view.filters, "channel", channel) });
   const sections = KINDS.map((kind) => section(kind)).filter(({ bars }) => bars.length);
   const has = asked && answer.value?.measures[0];
+  const compared = isCompared(scope.view);
   return (
     <Figure
       title={m.channels.title}
@@ -42,14 +54,21 @@ export function Channels({ scope }: { scope: Scope }) {
           columns: [
             labelColumn("channel"),
             { key: "kind", title: m.column.kind, kind: "text", say: (kind) => labelText("kind", kind) },
-            ...estimateColumns(m),
+            ...rowColumns(m, rows),
             { key: "share", title: m.column.share, kind: "percent" },
+            ...changeColumns(m, compared),
           ],
-          rows: rows.map((row) => [channelOf(row), row.labels[0], ...estimateCells(row.estimate), row.share]),
+          rows: rows.map((row) => [
+            channelOf(row),
+            row.labels[0],
+            ...rowCells(row, rows),
+            isHidden(row) ? undefined : row.share,
+            ...changeCells(row, compared),
+          ]),
         }
       }
       pick={(place) => pick(channelOf(rows[place]!))}
-      draw={(width) => <Bars sections={sections} width={width} tick={f.compact} />}
+      draw={(width) => <Bars sections={sections} width={width} tick={f.axis} />}
       foot={
         has && (
           <>
@@ -77,9 +96,9 @@ export function Channels({ scope }: { scope: Scope }) {
           onPick: pick(channel),
           picked: picked.includes(channel),
         };
-        return [{ ...about, ...drawn(estimate, row.compared?.estimate?.value, f) }];
+        return [{ ...about, ...drawn(estimate, beforeOf(row.compared), f) }];
       });
-    const total = totals.value?.rows.find((row) => row.labels[0] === kind);
+    const total = totals.value?.rows.find((row) => row.labels[0] === (kind === "maybe" ? "inferred" : kind));
     return {
       title: m.channels[kind],
       text: total?.estimate && bars.length > 1 ? withHalf(total.estimate, f) : "",
@@ -92,5 +111,4 @@ export function Channels({ scope }: { scope: Scope }) {
 const channelOf = (row: Row): string => row.labels[1] ?? "";
 
 /** What has evidence of a private channel, and what may be private for lack of evidence, are never put together. */
-const kindOf = (row: Row): Tone =>
-  channelOf(row) === "inferred" ? "maybe" : (KINDS.find((kind) => kind === row.labels[0]) ?? "other");
+const kindOf = (row: Row): Tone => toneOfKind(row.labels[0] ?? "");

@@ -1,6 +1,8 @@
 // Two contents beside each other: is the difference more than noise? A ratio of the service's: its interval holds 1, or not.
 
 import { format, labelText, messages } from "../i18n/index.js";
+import { Refusal } from "../parts/refusal.js";
+import { isCompared } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
 import { contentsRatio, type Scope, topContents } from "../state/questions.js";
 import { show } from "../state/view.js";
@@ -34,6 +36,7 @@ export function CompareContents({ scope, top }: { scope: Scope; top: number }) {
         <h2 id="compare-contents">{m.contents.compareTitle}</h2>
       </header>
       <p class="about">{m.contents.compareAbout}</p>
+      {isCompared(scope.view) && <p class="remark remark-quiet">{m.figure.notCompared}</p>}
       <div class="pair">
         {choice("one", m.contents.first, one)}
         {choice("other", m.contents.second, other)}
@@ -53,8 +56,12 @@ export function CompareContents({ scope, top }: { scope: Scope; top: number }) {
               {differ ? m.contents.differ : m.contents.same}
             </>
           ))}
-        {answer.failure && <span lang="en">{answer.failure.message}</span>}
       </p>
+      {answer.failure && (
+        <div class="verdict">
+          <Refusal failure={answer.failure} />
+        </div>
+      )}
     </section>
   );
 }

@@ -1,17 +1,23 @@
 // How far links travel: visits by generation, and whether each brings more than the one before.
 
-import { type Bar, Bars, unsectioned } from "../charts/bars.js";
-import { format, messages } from "../i18n/index.js";
+import { Steps } from "../charts/steps.js";
+import { afterColon, format, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
+import { isCompared } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
-import { drawn, estimateCells, estimateColumns, noteOf, ratioCells } from "../state/figures.js";
+import { useEvidence } from "../state/evidence.js";
+import { drawn, estimateCells, estimateColumns, noteOf, ratioCells, ratioText, withHalf } from "../state/figures.js";
+import { measureFor } from "../state/measures.js";
 import { funnel, type Scope } from "../state/questions.js";
+import { Event } from "../wire/tacita/v1/manifest_pb.js";
 import type { Generation } from "../wire/tacita/v1/reporting_pb.js";
 
 export function Generations({ scope }: { scope: Scope }) {
   const [m, f] = [messages.value, format.value];
   const answer = useAnswer(funnel(scope));
   const generations = answer.value?.generations ?? [];
+  const measure = measureFor(scope.campaign.measures, Event.ARRIVAL, ["generation"]);
+  const measures = useEvidence(scope, [measure?.name ?? ""], answer.value?.notices);
   const name = (generation: number) => (generation === 0 ? m.generations.zero : m.generations.nth(generation));
   return (
     <Figure
@@ -19,6 +25,9 @@ export function Generations({ scope }: { scope: Scope }) {
       about={m.generations.about}
       name="generations"
       answer={answer}
+      measures={measures}
+      unsaid={["STEP_MISSING"]}
+      alone={isCompared(scope.view)}
       missing={answer.value && !generations.length ? m.generations.none : undefined}
       sheet={
         answer.value &&
@@ -32,31 +41,48 @@ export function Generations({ scope }: { scope: Scope }) {
                   say: (generation) => name(Number(generation)),
                 },
                 ...estimateColumns(m),
-                { key: "growth", title: m.generations.growth, kind: "ratio" },
+                { key: "growth", title: m.generations.growth, kind: "ratio", least: 0 },
                 { key: "growth_low", title: m.column.low, kind: "ratio" },
                 { key: "growth_high", title: m.column.high, kind: "ratio" },
-                { key: "reshares_per_arrival", title: m.generations.reshares, kind: "ratio" },
+                { key: "reshares_per_arrival", title: m.generations.reshares, kind: "ratio", least: 0 },
+                { key: "reshares_per_arrival_low", title: m.column.low, kind: "ratio" },
+                { key: "reshares_per_arrival_high", title: m.column.high, kind: "ratio" },
               ],
               rows: generations.map((one) => [
                 String(one.generation),
                 ...estimateCells(one.arrivals),
                 ...ratioCells(one.growth),
-                one.resharesPerArrival?.value,
+                ...ratioCells(one.resharesPerArrival),
               ]),
             }
           : undefined)
       }
-      draw={(width) => <Bars width={width} tick={f.compact} sections={unsectioned(generations.flatMap(bar))} />}
-      foot={generations.length > 0 && `× : ${m.generations.growth}`}
+      draw={(width) => (
+        <Steps
+          width={width}
+          steps={generations.flatMap(({ generation, arrivals }, place) =>
+            arrivals
+              ? [
+                  {
+                    key: String(generation),
+                    label: name(generation),
+                    ...drawn(arrivals, undefined, f),
+                    text: noteOf(arrivals, withHalf(arrivals, f), m, f),
+                    joint: place > 0 ? joint(generations[place - 1]!) : "",
+                  },
+                ]
+              : [],
+          )}
+        />
+      )}
+      foot={generations.length > 0 && m.generations.foot}
     />
   );
 
-  function bar({ generation, arrivals, growth }: Generation): Bar[] {
-    if (!arrivals) return [];
-    const grows = growth?.value === undefined ? "" : `× ${f.ratio(growth.value)}`;
-    const note = noteOf(arrivals, grows, m, f);
-    return [
-      { key: String(generation), label: name(generation), tone: "private", note, ...drawn(arrivals, undefined, f) },
-    ];
+  function joint({ growth }: Generation): string {
+    const text = ratioText(growth, f.ratio, m, f, "× ");
+    return growth?.value !== undefined && (growth.high ?? 0) > 0
+      ? m.generations.grows(text)
+      : m.generations.growsNot(afterColon(text));
   }
 }

@@ -1,10 +1,13 @@
 // How it went: estimates over time with their band, and the surges that were found.
 
+import { toneOfKind } from "../charts/bars.js";
 import { type Line, type Mark, Series } from "../charts/series.js";
 import { dimensionText, format, labelColumn, labelText, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
+import { hiddenShort } from "../parts/notices.js";
+import { isCompared } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
-import { estimateCells, estimateColumns } from "../state/figures.js";
+import { beforeOf, changeCells, changeColumns, isHidden, rowCells, rowColumns } from "../state/figures.js";
 import { EVENTS, measureFor } from "../state/measures.js";
 import { alerts, overTime, type Scope } from "../state/questions.js";
 import { GRAINS, type Grain } from "../state/range.js";
@@ -42,7 +45,7 @@ export function OverTime({ scope }: { scope: Scope }) {
       };
     });
   const measure = answer.value?.measures[0];
-  const isOpen = rows.some((row) => !row.settled);
+  const compared = isCompared(view) && !view.split;
   return (
     <Figure
       title={m.series.title}
@@ -50,6 +53,7 @@ export function OverTime({ scope }: { scope: Scope }) {
       name="over-time"
       answer={answer}
       left={asked?.left ?? []}
+      alone={isCompared(view) && !compared}
       wide
       missing={asked ? undefined : m.figure.missing(m.series.needs)}
       tools={
@@ -82,28 +86,21 @@ export function OverTime({ scope }: { scope: Scope }) {
           columns: [
             { key: "from", title: m.column.period, kind: "time" },
             ...(view.split ? [labelColumn(view.split)] : []),
-            ...estimateColumns(m),
-            ...(view.split ? [] : [{ key: "before", title: m.column.before, kind: "count" as const }]),
+            ...rowColumns(m, rows),
+            ...changeColumns(m, compared),
             { key: "reports", title: m.column.reports, kind: "count" },
           ],
           rows: rows.map((row) => [
             Number(row.period?.from ?? 0n),
             ...(view.split ? [row.labels[0]] : []),
-            ...estimateCells(row.estimate),
-            ...(view.split ? [] : [row.compared?.estimate?.value]),
+            ...rowCells(row, rows),
+            ...changeCells(row, compared),
             Number(row.reports),
           ]),
         }
       }
       draw={drawn}
-      foot={
-        measure && (
-          <>
-            {m.figure.from(measure.measure?.name ?? "", f.count(Number(measure.reports)))}
-            {isOpen && <> · {m.series.open}</>}
-          </>
-        )
-      }
+      foot={measure && m.figure.from(measure.measure?.name ?? "", f.count(Number(measure.reports)))}
     />
   );
 
@@ -148,25 +145,21 @@ export function linesOf(rows: readonly Row[], split: string): Line[] {
   return largest.map(([label, group], place) => ({
     key: label,
     label: labelText(split, label),
-    tone:
-      split === "kind" && (label === "private" || label === "public" || label === "other")
-        ? label
-        : split
-          ? place
-          : "private",
-    points: group.flatMap(({ period, estimate, compared, settled }) =>
-      period && estimate
-        ? [
-            {
-              at: Number(period.from),
-              value: estimate.value,
-              low: estimate.low,
-              high: estimate.high,
-              before: compared?.estimate?.value,
-              settled,
-            },
-          ]
-        : [],
-    ),
+    tone: split === "kind" ? toneOfKind(label) : split ? place : "private",
+    points: group.flatMap((row) => {
+      const { period, estimate, compared, settled, hidden } = row;
+      if (!period || !estimate) return [];
+      return [
+        {
+          at: Number(period.from),
+          value: estimate.value,
+          low: estimate.low,
+          high: estimate.high,
+          before: beforeOf(compared),
+          settled,
+          hidden: hidden && isHidden(row) ? hiddenShort(hidden) : undefined,
+        },
+      ];
+    }),
   }));
 }

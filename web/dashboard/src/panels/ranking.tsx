@@ -4,9 +4,19 @@ import type { ComponentChildren } from "preact";
 import { type Bar, Bars, unsectioned } from "../charts/bars.js";
 import { format, labelColumn, labelText, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
-import { toggled } from "../state/address.js";
+import { isCompared, toggled } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
-import { drawn, estimateCells, estimateColumns, noteOf, sureNote } from "../state/figures.js";
+import {
+  beforeOf,
+  changeCells,
+  changeColumns,
+  drawn,
+  isHidden,
+  noteOf,
+  rowCells,
+  rowColumns,
+  sureNote,
+} from "../state/figures.js";
 import type { Asked } from "../state/questions.js";
 import { show, view } from "../state/view.js";
 import type { Row } from "../wire/tacita/v1/reporting_pb.js";
@@ -30,7 +40,7 @@ export function Ranking({ title, about, name, dimension, asked, needs, tools, so
   if (sorted) rows.sort((one, other) => (other.estimate?.value ?? 0) - (one.estimate?.value ?? 0));
   const measure = answer.value?.measures[0];
   const pick = (label: string) => () => show({ filters: toggled(view.value.filters, dimension, label) });
-  const notice = answer.value?.notices.find(({ code }) => code === "LARGEST_OF_MANY");
+  const compared = isCompared(view.value);
   return (
     <Figure
       title={title}
@@ -45,35 +55,28 @@ export function Ranking({ title, about, name, dimension, asked, needs, tools, so
         answer.value && {
           columns: [
             labelColumn(dimension),
-            ...estimateColumns(m),
+            ...rowColumns(m, rows),
             { key: "share", title: m.column.share, kind: "percent" },
-            { key: "before", title: m.column.before, kind: "count" },
+            ...changeColumns(m, compared),
           ],
           rows: rows.map((row) => [
             row.labels[0],
-            ...estimateCells(row.estimate),
-            row.share,
-            row.compared?.estimate?.value,
+            ...rowCells(row, rows),
+            isHidden(row) ? undefined : row.share,
+            ...changeCells(row, compared),
           ]),
         }
       }
       pick={dimension === "content" ? () => undefined : (place) => pick(rows[place]?.labels[0] ?? "")}
-      draw={(width) => <Bars width={width} tick={f.compact} sections={unsectioned(rows.flatMap(bar))} />}
-      foot={
-        measure && (
-          <>
-            {m.figure.from(measure.measure?.name ?? "", f.count(Number(measure.reports)))}
-            {notice && <> · {m.figure.largest}</>}
-          </>
-        )
-      }
+      draw={(width) => <Bars width={width} tick={f.axis} sections={unsectioned(rows.flatMap(bar))} />}
+      foot={measure && m.figure.from(measure.measure?.name ?? "", f.count(Number(measure.reports)))}
     />
   );
 
   function bar(row: Row): Bar[] {
-    const [{ estimate, compared }, label = ""] = [row, row.labels[0]];
+    const [{ estimate }, label = ""] = [row, row.labels[0]];
     if (!estimate) return [];
-    const before = compared?.estimate?.value;
+    const before = beforeOf(row.compared);
     const note = noteOf(estimate, sureNote(row, m, f), m, f);
     const onPick = dimension === "content" ? undefined : pick(label);
     return [

@@ -2,6 +2,7 @@
 
 import { labelText, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
+import { isCompared } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
 import { estimateCells, estimateColumns } from "../state/figures.js";
 import { alerts, type Scope } from "../state/questions.js";
@@ -20,6 +21,7 @@ export function Surges({ scope }: { scope: Scope }) {
       about={m.surges.about}
       name="surges"
       answer={answer}
+      alone={isCompared(scope.view)}
       wide
       blank={m.surges.none}
       sheet={

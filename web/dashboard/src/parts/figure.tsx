@@ -6,16 +6,19 @@ import { useId, useRef, useState } from "preact/hooks";
 import { useWidth } from "../charts/width.js";
 import { fileName, picture, save, standalone } from "../export/save.js";
 import { csvOf, type Sheet } from "../export/sheet.js";
-import { dimensionText, format, messages } from "../i18n/index.js";
+import { leftText, messages } from "../i18n/index.js";
 import type { Answer } from "../state/answer.js";
+import type { Left } from "../state/measures.js";
 import { formatRange } from "../state/range.js";
 import { campaign } from "../state/session.js";
 import { view } from "../state/view.js";
 import { grpcurl } from "../wire/grpcurl.js";
-import { type Notice, ReportingService } from "../wire/tacita/v1/reporting_pb.js";
+import { type MeasureAnswer, type Notice, ReportingService } from "../wire/tacita/v1/reporting_pb.js";
 import { CopyButton } from "./copy.js";
 import { Disclosure } from "./disclosure.js";
 import { Icon } from "./icon.js";
+import { BLANK, hiddenAll, Notices, noticeText } from "./notices.js";
+import { Refusal } from "./refusal.js";
 import { Table } from "./table.js";
 
 interface Props {
@@ -28,13 +31,19 @@ interface Props {
   readonly tools?: ComponentChildren;
   /** What stands under the chart. */
   readonly foot?: ComponentChildren;
-  /** Dimensions of filters that the figure's measure could not take. */
-  readonly left?: readonly string[];
+  /** What of the filters the figure's measure could not take. */
+  readonly left?: readonly Left[] | undefined;
+  /** The figure has no comparison, and one was asked for. */
+  readonly alone?: boolean;
+  /** Notices that are not about the figure, though its answer has them. */
+  readonly unsaid?: readonly string[];
+  /** The measures of the figure, where its answer only names them. */
+  readonly measures?: readonly MeasureAnswer[];
   /** Why the figure cannot be asked for at all. */
   readonly missing?: string | undefined;
   readonly sheet: Sheet | undefined;
   readonly pick?: ((row: number) => (() => void) | undefined) | undefined;
-  /** Without it, the table alone is shown. */
+  /** Without it, the table alone is shown. What it draws outside of an `svg.chart` is in no picture. */
   readonly draw?: ((width: number) => ComponentChildren) | undefined;
   readonly wide?: boolean;
   /** What is said when there are no rows. */
@@ -48,7 +57,10 @@ export function Figure({
   answer,
   tools,
   foot,
-  left = [],
+  left,
+  alone = false,
+  measures,
+  unsaid = [],
   missing,
   sheet,
   pick,
@@ -63,9 +75,10 @@ export function Figure({
   const m = messages.value;
   const { value, failure, waiting } = answer;
   const table = asTable || !draw;
+  const told = beside(value, measures);
   return (
     <section
-      class={`figure${wide ? " figure-wide" : ""}`}
+      class={`figure${wide || table ? " figure-wide" : ""}`}
       aria-labelledby={id}
       aria-busy={waiting}
       data-figure={name}
@@ -93,7 +106,7 @@ export function Figure({
                     sheet,
                     answer,
                     drawing: () => ref.current!.querySelector<SVGSVGElement>("svg.chart"),
-                    drawn: Boolean(draw),
+                    drawable: Boolean(draw),
                   }}
                 />
               )}
@@ -101,31 +114,47 @@ export function Figure({
           )}
         </div>
       </header>
-      {left.length > 0 && value && <p class="remark">{m.figure.left(format.value.list(left.map(dimensionText)))}</p>}
-      {failure?.kind === "away" && <p class="remark">{value ? m.figure.away : m.signIn.away}</p>}
+      <Remarks {...{ left, alone, answer }} />
       <div class={`figure-body${waiting && value ? " figure-waiting" : ""}`} ref={ref}>
         {missing ? <p class="blank">{missing}</p> : <Told answer={answer} />}
         {value && sheet && (
-          <Body {...{ title, about, sheet, value, pick, blank }} draw={table ? undefined : draw} width={width} />
+          <Body {...{ title, about, sheet, pick, told, blank }} draw={table ? undefined : draw} width={width} />
         )}
       </div>
-      {value && foot && <footer>{foot}</footer>}
+      {value && !missing && <After {...{ told, unsaid, foot }} />}
       {call && answer.question && <Call answer={answer} onClose={() => setCall(false)} />}
     </section>
   );
 }
 
+/** What the figure could not do as asked. */
+function Remarks({ left, alone, answer: { value, failure } }: Pick<Props, "answer" | "left" | "alone">) {
+  const m = messages.value;
+  return (
+    <>
+      {value &&
+        left?.map((one) => (
+          <p key={one.dimension} class="remark">
+            {leftText(one)}
+          </p>
+        ))}
+      {value && alone && <p class="remark remark-quiet">{m.figure.notCompared}</p>}
+      {failure?.kind === "away" && <p class="remark">{value ? m.figure.away : m.signIn.away}</p>}
+    </>
+  );
+}
+
 type BodyProps = Pick<Props, "title" | "about" | "pick" | "draw" | "blank"> & {
   sheet: Sheet;
-  value: object;
+  told: Beside;
   width: number;
 };
 
 /** The chart, or the table without `draw`, or that there is nothing to show. */
-function Body({ title, about, sheet, value, pick, draw, blank: nothing, width }: BodyProps) {
+function Body({ title, about, sheet, told, pick, draw, blank: nothing, width }: BodyProps) {
   const m = messages.value;
-  const blank = blankness(value) ?? (sheet.rows.length ? undefined : "empty");
-  if (blank) return <p class="blank">{(blank === "empty" && nothing) || m.figure[blank]}</p>;
+  const blank = blankness(told) ?? (sheet.rows.length ? undefined : (nothing ?? m.notices.NO_REPORTS));
+  if (blank) return <p class="blank">{blank}</p>;
   if (!draw) return <Table caption={title} sheet={sheet} pick={pick} />;
   return (
     <>
@@ -135,14 +164,30 @@ function Body({ title, about, sheet, value, pick, draw, blank: nothing, width }:
   );
 }
 
+/** What is to be known of the numbers above. */
+function After({ told, unsaid, foot }: { told: Beside; unsaid: readonly string[]; foot: ComponentChildren }) {
+  const isOpen = told.notices.some(({ code }) => code === "NOT_SETTLED");
+  return (
+    <>
+      <Notices {...told} unsaid={unsaid} />
+      {(foot || isOpen) && (
+        <footer>
+          {foot}
+          {isOpen && <p>{messages.value.notices.NOT_SETTLED}</p>}
+        </footer>
+      )}
+    </>
+  );
+}
+
 /** What stands where there are no figures: that one waits for them, or why there are none. */
 function Told({ answer: { value, failure, waiting } }: { answer: Answer }) {
   const m = messages.value;
   if (failure?.kind === "refused") {
     return (
-      <p class="blank">
-        {m.figure.failed} <span lang="en">{failure.message}</span>
-      </p>
+      <div class="blank">
+        <Refusal failure={failure} />
+      </div>
     );
   }
   if (value || !waiting) return null;
@@ -153,17 +198,31 @@ function Told({ answer: { value, failure, waiting } }: { answer: Answer }) {
   );
 }
 
-/** Whether an answer says that there is nothing to see in its range, and why. */
-function blankness(value: object | undefined): "empty" | "ahead" | undefined {
-  const notices = value && "notices" in value ? (value.notices as readonly Notice[]) : [];
-  if (notices.some(({ code }) => code === "RANGE_AHEAD")) return "ahead";
-  return notices.some(({ code }) => code === "NO_REPORTS") ? "empty" : undefined;
+interface Beside {
+  readonly notices: readonly Notice[];
+  readonly measures: readonly MeasureAnswer[];
+}
+
+/** What an answer says beside its numbers. */
+function beside(value: object | undefined, known: readonly MeasureAnswer[] | undefined): Beside {
+  const { notices = [], measures = [] } = (value ?? {}) as Partial<Beside>;
+  return { notices, measures: known ?? measures.filter((one) => "fits" in one) };
+}
+
+/** Why there is nothing to see in the range, if an answer says so. */
+function blankness({ notices, measures }: Beside): string | undefined {
+  const ahead = notices.find(({ code }) => code === "RANGE_AHEAD");
+  if (ahead) return noticeText(ahead);
+  const hidden = measures.every(({ reports }) => reports === 0n) && measures.find(({ hidden }) => hidden)?.hidden;
+  if (hidden) return hiddenAll(hidden);
+  const none = notices.find(({ code }) => BLANK.includes(code));
+  return none && noticeText(none);
 }
 
 interface MenuProps {
   readonly close: () => void;
   readonly table: boolean;
-  readonly drawn: boolean;
+  readonly drawable: boolean;
   readonly setAsTable: (on: boolean) => void;
   readonly setCall: (on: boolean) => void;
   readonly name: string;
@@ -173,7 +232,7 @@ interface MenuProps {
   readonly drawing: () => SVGSVGElement | null;
 }
 
-function Menu({ close, table, drawn, setAsTable, setCall, name, title, sheet, answer, drawing }: MenuProps) {
+function Menu({ close, table, drawable, setAsTable, setCall, name, title, sheet, answer, drawing }: MenuProps) {
   const m = messages.value;
   const file = (ending: string) =>
     `${fileName("tacita", campaign.value?.name ?? "", name, formatRange(view.value.range))}.${ending}`;
@@ -194,10 +253,10 @@ function Menu({ close, table, drawn, setAsTable, setCall, name, title, sheet, an
     const found = drawing();
     if (found) use(standalone(found, title));
   };
-  const isDrawn = drawn && !table;
+  const isDrawn = drawing() !== null;
   return (
     <ul class="menu">
-      {drawn && item(table ? m.figure.chart : m.figure.table, () => setAsTable(!table))}
+      {drawable && item(table ? m.figure.chart : m.figure.table, () => setAsTable(!table))}
       {item(m.figure.csv, () => save(file("csv"), csvOf(sheet), "text/csv;charset=utf-8"))}
       {item(m.figure.json, () => save(file("json"), jsonOf(answer), "application/json"))}
       {isDrawn &&

@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { format, messages } from "../i18n/index.js";
+import { isCompared } from "../state/address.js";
 import { DAY, dayOf, formatRange, PRESETS, parseRange, type Range, spanOf } from "../state/range.js";
 import { show, view } from "../state/view.js";
 import { Disclosure } from "./disclosure.js";
@@ -10,11 +11,13 @@ import { Icon } from "./icon.js";
 export function RangePicker({ now }: { now: number }) {
   const [m, f] = [messages.value, format.value];
   const { range, compare } = view.value;
+  const compared = isCompared(view.value);
+  const last = compared ? m.bar.lastWhole : m.bar.last;
   const text = (range: Range) =>
     range.kind === "all"
       ? m.bar.all
       : range.kind === "last"
-        ? m.bar.last(range.days)
+        ? last(range.days)
         : `${f.tick(spanOf(range, now).from, DAY)} – ${f.period(spanOf(range, now).to - DAY, DAY)}`;
   const choices: Range[] = [...PRESETS.map((days) => ({ kind: "last", days }) as const), { kind: "all" }];
   const choose = (range: Range) =>
@@ -63,7 +66,7 @@ export function RangePicker({ now }: { now: number }) {
 
 function Days({ range, now, onChoose }: { range: Range; now: number; onChoose: (range: Range) => void }) {
   const m = messages.value;
-  const span = spanOf(range.kind === "all" ? { kind: "last", days: 30 } : range, now);
+  const span = spanOf(range.kind === "all" ? { kind: "last", days: 30 } : range, now, isCompared(view.value));
   const [first, setFirst] = useState(dayOf(span.from));
   const [last, setLast] = useState(dayOf(span.to - DAY));
   const written = parseRange(`${first}..${last}`);

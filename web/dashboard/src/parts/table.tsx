@@ -5,15 +5,22 @@ import { format, messages } from "../i18n/index.js";
 import { DAY } from "../state/range.js";
 
 /** A cell as the page writes it. */
-export function written(cell: Cell, { kind, say }: Column): string {
+export function written(cell: Cell, column: Column): string {
+  const { kind, say } = column;
   const [m, f] = [messages.value, format.value];
   if (cell === undefined) return m.unknown;
   if (typeof cell === "boolean") return cell ? m.sure.yes : m.sure.no;
+  // Below zero such a ratio is noise, and no figure.
+  if (typeof cell === "number" && column.least !== undefined && cell < column.least) return m.unknown;
   if (typeof cell === "string") return say ? say(cell) : cell;
   if (kind === "percent") return f.percent(cell);
   if (kind === "ratio") return f.ratio(cell);
   return kind === "time" ? f.period(cell, cell % DAY === 0 ? DAY : 3_600) : f.count(cell);
 }
+
+/** The columns that tell something: one that is empty in every row takes room and says nothing. */
+const told = ({ columns, rows }: Sheet): number[] =>
+  columns.map((_, at) => at).filter((at) => at === 0 || rows.some((row) => row[at] !== undefined));
 
 const isNumber = ({ kind }: Column): boolean => kind !== "text" && kind !== "truth";
 
@@ -25,17 +32,21 @@ interface Props {
 }
 
 export function Table({ caption, sheet, pick }: Props) {
+  const shown = told(sheet);
   return (
     <div class="table-room" tabIndex={0} role="group" aria-label={caption}>
       <table>
         <caption class="unseen">{caption}</caption>
         <thead>
           <tr>
-            {sheet.columns.map((column) => (
-              <th key={column.key} scope="col" class={isNumber(column) ? "number" : ""}>
-                {column.title}
-              </th>
-            ))}
+            {shown.map((at) => {
+              const column = sheet.columns[at]!;
+              return (
+                <th key={column.key} scope="col" class={isNumber(column) ? "number" : ""}>
+                  {column.title}
+                </th>
+              );
+            })}
           </tr>
         </thead>
         <tbody>
@@ -43,9 +54,9 @@ export function Table({ caption, sheet, pick }: Props) {
             const onPick = pick?.(place);
             return (
               <tr key={place}>
-                {row.map((cell, at) => {
+                {shown.map((at) => {
                   const column = sheet.columns[at]!;
-                  const text = written(cell, column);
+                  const text = written(row[at], column);
                   if (at > 0)
                     return (
                       <td key={column.key} class={isNumber(column) ? "number" : ""}>

@@ -61,6 +61,9 @@ export const START: View = {
   form: {},
 };
 
+/** Whether figures stand beside those of another period. All of time has no other. */
+export const isCompared = ({ compare, range }: View): boolean => compare !== "none" && range.kind !== "all";
+
 /** Fields of forms are told from the others by this. */
 const FORM = "f.";
 

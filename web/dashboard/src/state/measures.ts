@@ -51,19 +51,36 @@ export function measureWith(
   );
 }
 
-/** The filters that a measure can apply, and the dimensions of those that it cannot. */
-export function applicable(measure: Measure, filters: readonly Filter[]): { applied: Filter[]; left: string[] } {
+/** What of a filter a measure could not take: these labels, or the whole dimension where none is named. */
+export interface Left {
+  readonly dimension: string;
+  readonly labels: readonly string[];
+  /** The other labels of the filter are kept to. */
+  readonly narrowed: boolean;
+}
+
+/** The filters that a measure can apply, and what of them it cannot. */
+export function applicable(measure: Measure, filters: readonly Filter[]): { applied: Filter[]; left: Left[] } {
   const applied: Filter[] = [];
-  const left: string[] = [];
+  const left: Left[] = [];
   for (const filter of filters) {
     const labels = measure.dimensions.find(
       (dimension) => dimension.name === filter.dimension && !dimension.catalogue,
     )?.labels;
+    const { dimension, exclude } = filter;
+    if (!hasDimension(measure, dimension)) {
+      left.push({ dimension, labels: [], narrowed: false });
+      continue;
+    }
     const values = labels ? filter.values.filter((value) => labels.includes(value)) : filter.values;
-    if (!hasDimension(measure, filter.dimension)) left.push(filter.dimension);
+    if (values.length) applied.push({ ...filter, values });
     // Nothing is left out by leaving out what the measure does not know.
-    else if (values.length) applied.push({ ...filter, values });
-    else if (!filter.exclude) left.push(filter.dimension);
+    if (values.length < filter.values.length && !exclude)
+      left.push({
+        dimension,
+        labels: filter.values.filter((value) => !values.includes(value)),
+        narrowed: values.length > 0,
+      });
   }
   return { applied, left };
 }
@@ -78,7 +95,9 @@ export function filterable(
   const add = (name: string, labels: readonly string[]) =>
     labels.length && found.set(name, [...new Set([...(found.get(name) ?? []), ...labels])]);
   const dimensions = measures.flatMap((measure) => measure.dimensions);
-  if (dimensions.some((dimension) => dimension.name === "channel")) add("kind", ["private", "public", "other"]);
+  const channels = dimensions.filter(({ name }) => name === "channel");
+  if (channels.length) add("kind", ["private", "public", "other"]);
+  if (channels.some(({ labels }) => labels.includes("inferred"))) add("kind", ["inferred"]);
   for (const { name, labels, catalogue } of dimensions) if (!catalogue && name !== "content") add(name, labels);
   if (publishers.length > 1) add("publisher", publishers);
   if (categories.length) add("category", categories);

@@ -3,8 +3,8 @@
 import { Event, type Measure } from "../wire/tacita/v1/manifest_pb.js";
 import type { CampaignSummary } from "../wire/tacita/v1/reporting_pb.js";
 import { Granularity, RatioKind } from "../wire/tacita/v1/reporting_pb.js";
-import type { Compare, Filter, View } from "./address.js";
-import { applicable, EVENTS, measureFor, measureWith } from "./measures.js";
+import { type Filter, isCompared, type View } from "./address.js";
+import { applicable, EVENTS, type Left, measureFor, measureWith } from "./measures.js";
 import { type Question, question } from "./question.js";
 import { grainFor, type Span, spanOf } from "./range.js";
 
@@ -20,17 +20,19 @@ export interface Scope {
 export interface Asked {
   readonly question: Question<"query">;
   readonly measure: Measure;
-  readonly left: readonly string[];
+  readonly left: readonly Left[];
 }
+
+/** The days that figures are about: compared with others, they are over. */
+export const shownSpan = ({ view, now }: Scope): Span => spanOf(view.range, now, isCompared(view));
 
 export const wireSpan = ({ from, to }: Span) => ({ from: BigInt(from), to: BigInt(to) });
 
-/** A comparison needs a range with two ends. */
-function wireCompare(compare: Compare, span: Span) {
-  if (compare === "none" || span.to === 0) return undefined;
+function wireCompare(view: View) {
+  if (!isCompared(view)) return undefined;
   return {
     period:
-      compare === "previous"
+      view.compare === "previous"
         ? { case: "previousPeriod" as const, value: true }
         : { case: "previousYear" as const, value: true },
   };
@@ -47,17 +49,16 @@ interface Shape {
 }
 
 function ofMeasure(scope: Scope, measure: Measure, shape: Shape): Asked {
-  const span = spanOf(scope.view.range, scope.now);
   const { applied, left } = applicable(measure, scope.view.filters);
   const query = {
     campaign: scope.campaign.name,
     measures: [measure.name],
-    range: wireSpan(span),
+    range: wireSpan(shownSpan(scope)),
     granularity: shape.granularity ?? Granularity.TOTAL,
     groupBy: [...(shape.groupBy ?? [])],
     filters: wireFilters(applied),
     top: shape.top ?? 0,
-    ...(shape.compare === false ? {} : { compare: wireCompare(scope.view.compare, span) }),
+    ...(shape.compare === false ? {} : { compare: wireCompare(scope.view) }),
   };
   return { question: question("query", { query, pageSize: 10_000 }), measure, left };
 }
@@ -74,25 +75,19 @@ export function byChannel(scope: Scope): Asked | undefined {
   return measure && ofMeasure(scope, measure, { groupBy: ["kind", "channel"] });
 }
 
-/** The sums of what `byChannel` tells apart; of the private channels, those with evidence alone. */
+/** The sums of what `byChannel` tells apart. */
 export function byKind(scope: Scope): Asked | undefined {
   const asked = byChannel(scope);
-  if (!asked?.measure.dimensions.some(({ name, labels }) => name === "channel" && labels.includes("inferred")))
-    return asked && ofMeasure(scope, asked.measure, { groupBy: ["kind"], compare: false });
-  const evident: Filter = { dimension: "channel", values: ["inferred"], exclude: true };
-  return ofMeasure({ ...scope, view: { ...scope.view, filters: [...scope.view.filters, evident] } }, asked.measure, {
-    groupBy: ["kind"],
-    compare: false,
-  });
+  return asked && ofMeasure(scope, asked.measure, { groupBy: ["kind"], compare: false });
 }
 
 /** Over time, in all or split by a dimension. */
 export function overTime(scope: Scope): (Asked & { seconds: number }) | undefined {
-  const { view, campaign, now } = scope;
+  const { view, campaign } = scope;
   const groupBy = view.split ? [view.split] : [];
   const measure = measureWith(campaign.measures, EVENTS[view.subject], groupBy, view.filters);
   if (!measure) return undefined;
-  const { wire, seconds } = grainFor(view.grain, spanOf(view.range, now), measure.windowSeconds);
+  const { wire, seconds } = grainFor(view.grain, shownSpan(scope), measure.windowSeconds);
   return { ...ofMeasure(scope, measure, { groupBy, granularity: wire, compare: !view.split }), seconds };
 }
 
@@ -116,7 +111,7 @@ export function contentsRatio(scope: Scope, one: string, other: string): Questio
       query: {
         campaign: scope.campaign.name,
         ratios: [{ kind: RatioKind.CUSTOM, custom }],
-        range: wireSpan(spanOf(scope.view.range, scope.now)),
+        range: wireSpan(shownSpan(scope)),
         granularity: Granularity.TOTAL,
       },
     })
@@ -137,15 +132,14 @@ export function byProfile(scope: Scope): Asked | undefined {
 
 /** One ratio. The service chooses the measures and says which is missing. */
 export function ratio(scope: Scope, kind: RatioKind): Question<"query"> {
-  const span = spanOf(scope.view.range, scope.now);
   return question("query", {
     query: {
       campaign: scope.campaign.name,
       ratios: [{ kind }],
-      range: wireSpan(span),
+      range: wireSpan(shownSpan(scope)),
       granularity: Granularity.TOTAL,
       filters: wireFilters(scope.view.filters),
-      compare: wireCompare(scope.view.compare, span),
+      compare: wireCompare(scope.view),
     },
   });
 }
@@ -153,7 +147,7 @@ export function ratio(scope: Scope, kind: RatioKind): Question<"query"> {
 export function funnel(scope: Scope): Question<"getFunnel"> {
   return question("getFunnel", {
     campaign: scope.campaign.name,
-    range: wireSpan(spanOf(scope.view.range, scope.now)),
+    range: wireSpan(shownSpan(scope)),
     filters: wireFilters(scope.view.filters),
   });
 }
@@ -161,22 +155,29 @@ export function funnel(scope: Scope): Question<"getFunnel"> {
 export function reconciliation(scope: Scope): Question<"getReconciliation"> {
   return question("getReconciliation", {
     campaign: scope.campaign.name,
-    range: wireSpan(spanOf(scope.view.range, scope.now)),
+    range: wireSpan(shownSpan(scope)),
     filters: wireFilters(scope.view.filters),
   });
 }
 
-/** All measures in total: what each report of them reveals. */
-export function everything(scope: Scope): Question<"query"> {
+/** These measures in total: what is hidden of them, whether their reports can be honest, how many had nothing to say. None: all. */
+export function evidence(scope: Scope, measures: readonly string[]): Question<"query"> {
   return question("query", {
     query: {
       campaign: scope.campaign.name,
-      range: wireSpan(spanOf(scope.view.range, scope.now)),
+      measures: [...measures],
+      range: wireSpan(shownSpan(scope)),
       granularity: Granularity.TOTAL,
     },
   });
 }
 
+/** What is guaranteed to visitors, and what is not. */
+export function guarantees(scope: Scope): Question<"getPrivacy"> {
+  return question("getPrivacy", { campaign: scope.campaign.name, range: wireSpan(shownSpan(scope)) });
+}
+
+/** Surges are of the days up to now, whatever is compared: none is told late for it. */
 export function alerts(scope: Scope): Question<"listAlerts"> {
   return question("listAlerts", {
     campaign: scope.campaign.name,

@@ -33,11 +33,14 @@ export function formatRange(range: Range): string {
   return range.kind === "last" ? `${range.days}d` : `${range.first}..${range.last}`;
 }
 
-/** The range in seconds, `now` being the present. */
-export function spanOf(range: Range, now: number): Span {
+/**
+ * The range in seconds, `now` being the present. The last days of a `whole` one are over: they end with yesterday, because a day that is
+ * not over cannot be compared with one that is.
+ */
+export function spanOf(range: Range, now: number, whole = false): Span {
   if (range.kind === "all") return { from: 0, to: 0 };
   if (range.kind === "days") return { from: dayStart(range.first) ?? 0, to: (dayStart(range.last) ?? 0) + DAY };
-  const to = (Math.floor(now / DAY) + 1) * DAY;
+  const to = (Math.floor(now / DAY) + (whole ? 0 : 1)) * DAY;
   return { from: to - range.days * DAY, to };
 }
 
