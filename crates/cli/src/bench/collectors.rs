@@ -17,6 +17,23 @@ use crate::{
     simulation::loopback::Party,
 };
 
+/// One publisher sends all that is measured, from one address, over as many streams as there may be.
+const CONFIG: &str = r#"
+listen = "127.0.0.1:0"
+
+[device]
+token-batch = 128
+
+[limits]
+connections-per-peer = 1024
+tenant-percent = 100
+"#;
+
+/// Where it listens, if the line says so.
+fn url_in(line: &str) -> Option<&str> {
+    line.split_whitespace().find_map(|word| word.strip_suffix(';')).filter(|url| url.starts_with("http"))
+}
+
 /// A running collector; killed with this value.
 pub(super) struct Collector {
     child: Child,
@@ -31,7 +48,7 @@ impl Collector {
         let vault = data.join("keys");
         let data = if number == 0 { data.to_owned() } else { scratch.join(format!("collector-{number}")) };
         let config = scratch.join("collector.toml");
-        fs::write(&config, "listen = \"127.0.0.1:0\"\n[device]\ntoken-batch = 128\n")?;
+        fs::write(&config, CONFIG)?;
         let mut child = Command::new(std::env::current_exe()?)
             .arg("collector")
             .args(["--data".as_ref(), data.as_os_str(), "--config".as_ref(), config.as_os_str()])
@@ -40,10 +57,16 @@ impl Collector {
             .stderr(Stdio::piped())
             .spawn()?;
         let mut said = BufReader::new(child.stderr.take().context("the collector has no standard error")?).lines();
-        let first = said.next().context("the collector ended before it began")??;
-        let url =
-            first.split_whitespace().find_map(|word| word.strip_suffix(';')).filter(|url| url.starts_with("http"));
-        let url = url.with_context(|| first.clone())?.to_owned();
+        let mut before = String::new();
+        let url = loop {
+            let Some(line) = said.next().transpose()? else {
+                bail!("the collector ended before it listened: {before}")
+            };
+            match url_in(&line) {
+                Some(url) => break url.to_owned(),
+                None => before.push_str(&line),
+            }
+        };
         // It must never block on a full pipe.
         thread::spawn(move || said.for_each(drop));
         Ok(Self { child, data, url })
