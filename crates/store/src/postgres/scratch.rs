@@ -141,11 +141,12 @@ impl ScratchServer {
     pub fn kill(&self) -> Result<(), ScratchError> {
         let pid_file = fs::read_to_string(self.folder.join("data/postmaster.pid"))?;
         let pid = pid_file.lines().next().unwrap_or_default().to_owned();
+        // First it stops, so that it begins no process that would be left: one that waits for a lock of those that were killed waits for ever.
+        send("-STOP", [pid.as_str()])?;
+        wait_for(&pid, &["T", "Z"]);
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-        Command::new("kill").arg("-9").arg(&pid).args(children.split_whitespace()).stderr(Stdio::null()).status()?;
-        while Path::new(&format!("/proc/{pid}/stat")).exists() && !is_zombie(&pid) {
-            thread::sleep(Duration::from_millis(5));
-        }
+        send("-KILL", children.split_whitespace().chain([pid.as_str()]))?;
+        children.split_whitespace().chain([pid.as_str()]).for_each(|pid| wait_for(pid, &["Z"]));
         Ok(())
     }
 
@@ -175,8 +176,16 @@ pub fn program(name: &str) -> Option<PathBuf> {
     programs().map(|programs| programs.join(name))
 }
 
-fn is_zombie(pid: &str) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+fn send<'a>(signal: &str, processes: impl IntoIterator<Item = &'a str>) -> io::Result<()> {
+    Command::new("kill").arg(signal).args(processes).stderr(Stdio::null()).status().map(drop)
+}
+
+/// Waits until a process is in one of these states, or gone.
+fn wait_for(pid: &str, states: &[&str]) {
+    let state = || fs::read_to_string(format!("/proc/{pid}/stat"));
+    while state().is_ok_and(|stat| !states.iter().any(|state| stat.contains(&format!(") {state} ")))) {
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn unprivileged(as_root: bool, program: &str) -> Command {
