@@ -141,6 +141,11 @@ fn may_be_heard(metadata: &Metadata<'_>) -> bool {
 
 fn parse(filter: &str) -> Result<EnvFilter, FilterError> {
     for part in filter.split(',').map(str::trim) {
+        // tracing-subscriber takes the text apart by bytes, and would panic on others (found by fuzzing `cli_arguments`).
+        if !part.is_ascii() {
+            let problem = "has characters beyond ASCII".to_owned();
+            return Err(FilterError::Part { part: part.to_owned(), problem });
+        }
         check(part).map_err(|problem| FilterError::Part { part: part.to_owned(), problem })?;
     }
     let refused = |error: tracing_subscriber::filter::ParseError| FilterError::Part {
@@ -171,6 +176,11 @@ fn check(part: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn characters_beyond_ascii_are_refused_and_no_panic() {
+        assert!(parse("\u{fffd}0\u{fffd}\u{fffd}z\u{fffd}.=").is_err());
+    }
 
     /// What was written.
     #[derive(Clone, Default)]
