@@ -2,20 +2,20 @@
 
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { CATALOGUES, format, language, messages } from "./i18n/index.js";
+import { format, language, messages } from "./i18n/index.js";
 import { Cohorts } from "./pages/cohorts.js";
 import { Contents } from "./pages/contents.js";
 import { Overview } from "./pages/overview.js";
 import { SignIn } from "./pages/sign-in.js";
 import { Analytics } from "./panels/analytics.js";
 import { Privacy } from "./panels/privacy.js";
-import { Disclosure } from "./parts/disclosure.js";
 import { Filters } from "./parts/filters.js";
-import { Icon, Mark } from "./parts/icon.js";
+import { Mark } from "./parts/icon.js";
 import { News } from "./parts/news.js";
+import { Preferences } from "./parts/preferences.js";
 import { RangePicker } from "./parts/range-picker.js";
-import { setTheme, THEMES, theme } from "./parts/theme.js";
-import { COMPARISONS, type Compare, LANGUAGES, PAGES, type Page } from "./state/address.js";
+import { Select } from "./parts/select.js";
+import { PAGES, type Page } from "./state/address.js";
 import { asOf, follow, link, revision } from "./state/live.js";
 import type { Scope } from "./state/questions.js";
 import { campaign, leave, session } from "./state/session.js";
@@ -79,20 +79,19 @@ function Dashboard() {
         <a class="brand" href={addressOf({ page: "overview" })} onClick={go("overview")}>
           <Mark /> {m.product}
         </a>
-        <label class="select campaign">
-          <span class="unseen">{m.bar.campaign}</span>
-          <select
-            value={chosen?.name ?? ""}
-            onChange={(event) => show({ campaign: event.currentTarget.value, filters: [], form: {} })}
-          >
-            {!chosen && <option value="">{m.contents.choose}</option>}
-            {campaigns.map(({ name, declaration }) => (
-              <option key={name} value={name}>
-                {declaration?.market ? `${name} · ${declaration.market}` : name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Select
+          label={m.bar.campaign}
+          unlabelled
+          look="campaign"
+          options={[
+            ...(chosen ? [] : [["", m.contents.choose] as const]),
+            ...campaigns.map(
+              ({ name, declaration }) => [name, [name, declaration?.market].filter(Boolean).join(" · ")] as const,
+            ),
+          ]}
+          chosen={chosen?.name ?? ""}
+          onChoose={(name) => show({ campaign: name, filters: [], form: {} })}
+        />
         <Live />
         <Preferences />
         <button type="button" class="plain leave" onClick={leave}>
@@ -139,20 +138,18 @@ function Narrower({ campaign }: { campaign: CampaignSummary }) {
   const m = messages.value;
   return (
     <>
-      <label class="select">
-        <span class="unseen">{m.bar.compare}</span>
-        <select
-          value={view.value.compare}
-          disabled={view.value.range.kind === "all"}
-          onChange={(event) => show({ compare: event.currentTarget.value as Compare })}
-        >
-          {COMPARISONS.map((name) => (
-            <option key={name} value={name}>
-              {{ none: m.bar.compareNone, previous: m.bar.comparePrevious, year: m.bar.compareYear }[name]}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Select
+        label={m.bar.compare}
+        unlabelled
+        options={[
+          ["none", m.bar.compareNone],
+          ["previous", m.bar.comparePrevious],
+          ["year", m.bar.compareYear],
+        ]}
+        chosen={view.value.compare}
+        disabled={view.value.range.kind === "all"}
+        onChoose={(compare) => show({ compare })}
+      />
       <Filters campaign={campaign} />
     </>
   );
@@ -196,50 +193,6 @@ function Live() {
         {updated}
       </span>
     </p>
-  );
-}
-
-function Preferences() {
-  const m = messages.value;
-  return (
-    <Disclosure
-      label={`${language.value.toUpperCase()}: ${m.languageLabel}, ${m.theme.label}`}
-      face={
-        <>
-          {language.value.toUpperCase()} <Icon name="down" />
-        </>
-      }
-      class="preferences"
-      align="end"
-    >
-      {() => (
-        <div class="preferences-sheet">
-          <fieldset>
-            <legend>{m.languageLabel}</legend>
-            {LANGUAGES.map((name) => (
-              <label key={name} class="check">
-                <input
-                  type="radio"
-                  name="language"
-                  checked={language.value === name}
-                  onChange={() => show({ language: name }, "same")}
-                />{" "}
-                <span lang={name}>{CATALOGUES[name].language}</span>
-              </label>
-            ))}
-          </fieldset>
-          <fieldset>
-            <legend>{m.theme.label}</legend>
-            {THEMES.map((name) => (
-              <label key={name} class="check">
-                <input type="radio" name="theme" checked={theme.value === name} onChange={() => setTheme(name)} />{" "}
-                <span>{m.theme[name]}</span>
-              </label>
-            ))}
-          </fieldset>
-        </div>
-      )}
-    </Disclosure>
   );
 }
 

@@ -259,9 +259,9 @@ export const scenarios = {
     const heads = await figure(page, "channels").locator(".chart-section-note").allTextContents();
     assert.equal(number(heads[0].split("±")[0]), Math.round(known.estimate.value));
     await figure(page, "channels").getByText("Perhaps private: an upper bound").waitFor();
-    assert.equal(await figure(page, "channels").locator("g.bar-maybe").count(), 1);
+    assert.equal(await figure(page, "channels").locator("g.bar.tone-maybe").count(), 1);
     await open(stage, page, "?range=90d&filter=kind:private");
-    assert.equal(await figure(page, "channels").locator("g.bar-maybe").count(), 0);
+    assert.equal(await figure(page, "channels").locator("g.bar.tone-maybe").count(), 0);
     await open(stage, page, "?range=90d&split=kind");
     await figure(page, "over-time").locator(".legend").getByText("Perhaps private, at most").waitFor();
     await page.getByRole("button", { name: "Filter", exact: true }).click();

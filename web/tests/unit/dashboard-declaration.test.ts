@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, equals } from "@bufbuild/protobuf";
-import { type Draft, draftOf, NO_CATEGORY, NO_COST, numberOf, read } from "../../dashboard/src/forms/declaration.js";
+import { type Draft, draftOf, NO_CATEGORY, NO_COST, read } from "../../dashboard/src/forms/declaration.js";
+import { numberOf } from "../../dashboard/src/forms/number.js";
 import { DeclarationSchema } from "../../dashboard/src/wire/tacita/v1/reporting_pb.js";
 
 const DAY = 86_400n;

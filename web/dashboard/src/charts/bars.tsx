@@ -2,33 +2,19 @@
 
 import { scaleLinear } from "d3-scale";
 import type { ComponentChildren } from "preact";
+import { type Drawn, extent, type Tone, Whisker } from "./estimate.js";
 import { fitted, widthOf } from "./text.js";
 
 /** One row. */
-export interface Bar {
-  readonly key: string;
-  readonly label: string;
-  /** What stands at the end of the row. */
-  readonly text: string;
-  /** Under it, or beside it. */
+export interface Bar extends Drawn {
+  /** What stands at the end of the row: under its numbers, or beside them. */
   readonly note: string;
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-  readonly aboveZero: boolean;
   /** The same row in the period compared with. */
   readonly before?: number | undefined;
   readonly tone: Tone;
   readonly onPick?: (() => void) | undefined;
   readonly picked?: boolean;
 }
-
-/** What a colour stands for. */
-export type Tone = "private" | "maybe" | "public" | "other";
-
-/** The tone of a kind of channels: what may be private for lack of evidence has its own. */
-export const toneOfKind = (kind: string): Tone =>
-  kind === "inferred" ? "maybe" : kind === "private" || kind === "public" ? kind : "other";
 
 export interface Section {
   readonly title: string;
@@ -45,7 +31,6 @@ const HEAD = 38;
 const AXIS = 26;
 /** Below this width a row's label stands above its bar. */
 const NARROW = 560;
-const CAP = 5;
 /** The least room for what stands at the very end of a row. */
 const NOTE = 62;
 const GAP = 12;
@@ -171,7 +156,7 @@ function Row({
   const taken = bar.text ? note + widthOf(bar.text) : widthOf(bar.note);
   return (
     <g
-      class={`bar bar-${bar.tone}${bar.aboveZero ? "" : " bar-unsure"}${bar.picked ? " bar-picked" : ""}${bar.onPick ? " bar-button" : ""}`}
+      class={`bar tone-${bar.tone}${bar.aboveZero ? "" : " bar-unsure"}${bar.picked ? " bar-picked" : ""}${bar.onPick ? " bar-button" : ""}`}
       transform={`translate(0 ${y})`}
       onClick={bar.onPick}
     >
@@ -195,7 +180,7 @@ function Row({
           y2={middle + thick / 2 + 3}
         />
       )}
-      <Whisker low={x(bar.low)} high={x(bar.high)} y={middle} />
+      <Whisker low={x(bar.low)} high={x(bar.high)} y={middle} cap={5} />
       <circle class="bar-point" cx={x(bar.value)} cy={middle} r={2.75} />
       {bar.text && (
         <text class="bar-value" x={width - note} y={text} text-anchor="end" dominant-baseline="central">
@@ -207,18 +192,4 @@ function Row({
       </text>
     </g>
   );
-}
-
-function Whisker({ low, high, y }: { low: number; high: number; y: number }) {
-  return <path class="whisker" d={`M${low} ${y - CAP}V${y + CAP}M${low} ${y}H${high}M${high} ${y - CAP}V${y + CAP}`} />;
-}
-
-/** From the lowest end of an interval, or 0, to a round number above the highest. */
-export function extent(
-  all: readonly { low: number; high: number; before?: number | undefined }[],
-  ticks: number,
-): [number, number] {
-  const low = Math.min(0, ...all.map((one) => one.low));
-  const high = Math.max(1, ...all.map((one) => Math.max(one.high, one.before ?? 0)));
-  return [low, scaleLinear().domain([0, high]).nice(ticks).domain()[1]!];
 }

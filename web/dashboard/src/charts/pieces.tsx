@@ -1,7 +1,7 @@
 // Totals as bars that are cut into what they were, each piece named in a list below its bar.
 
 import { scaleLinear } from "d3-scale";
-import type { Tone } from "./bars.js";
+import { type Drawn, type Tone, Whisker } from "./estimate.js";
 import { fitted, widthOf } from "./text.js";
 
 export interface Piece {
@@ -15,14 +15,7 @@ export interface Piece {
   readonly tone: Tone | undefined;
 }
 
-export interface Group {
-  readonly key: string;
-  readonly label: string;
-  readonly text: string;
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-  readonly aboveZero: boolean;
+export interface Group extends Drawn {
   readonly pieces: readonly Piece[];
 }
 
@@ -61,7 +54,7 @@ export function Pieces({ groups, width }: { groups: readonly Group[]; width: num
               {group.text}
             </text>
             <Cut pieces={group.pieces} x={x} />
-            <path class="whisker" d={`M${x(group.low)} ${HEAD + BAR + 3}v6m0 -3H${x(group.high)}m0 -3v6`} />
+            <Whisker low={x(group.low)} high={x(group.high)} y={HEAD + BAR + 6} cap={3} />
             <List pieces={group.pieces} y={HEAD + BAR + UNDER} {...{ columns, width, lines: lines(group) }} />
           </g>
         );

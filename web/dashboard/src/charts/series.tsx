@@ -4,7 +4,7 @@ import { scaleLinear, scaleTime } from "d3-scale";
 import { area, line } from "d3-shape";
 import { useState } from "preact/hooks";
 import type { Formats } from "../i18n/formats.js";
-import { extent, type Tone } from "./bars.js";
+import { extent, type Tone } from "./estimate.js";
 import { widthOf } from "./text.js";
 
 export interface Point {

@@ -1,17 +1,10 @@
 // Steps one after the other, each a bar with its interval, and between two of them what the one makes of the other.
 
 import { scaleLinear } from "d3-scale";
-import { extent } from "./bars.js";
+import { type Drawn, extent, Whisker } from "./estimate.js";
 import { widthOf } from "./text.js";
 
-export interface Step {
-  readonly key: string;
-  readonly label: string;
-  readonly text: string;
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-  readonly aboveZero: boolean;
+export interface Step extends Drawn {
   /** What stands above it: how it came of the step before. */
   readonly joint: string;
 }
@@ -66,7 +59,7 @@ export function Steps({ steps, width }: { steps: readonly Step[]; width: number 
               height={BAR}
               rx={4}
             />
-            <path class="whisker" d={`M${x(low)} ${middle - 5}v10m0 -5H${x(high)}m0 -5v10`} />
+            <Whisker low={x(low)} high={x(high)} y={middle} cap={5} />
           </g>
         );
       })}

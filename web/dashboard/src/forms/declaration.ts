@@ -3,6 +3,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { DAY, dayOf } from "../state/range.js";
 import type { Declaration, DeclarationSchema } from "../wire/tacita/v1/reporting_pb.js";
+import { numberOf } from "./number.js";
 
 export interface CostDraft {
   /** Days, as in a date input; the last one is part of it. */
@@ -122,12 +123,6 @@ function readCategories(categories: Draft["categories"], problems: Map<string, P
     for (const content of own) contents.add(content);
     return { name, contents: own };
   });
-}
-
-/** A number as people write it, with a comma or a point; undefined for what is none. */
-export function numberOf(text: string): number | undefined {
-  const plain = text.replace(/[\s\u00a0\u202f]/g, "").replace(",", ".");
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) ? Number(plain) : undefined;
 }
 
 /** https, or http to this machine. */

@@ -2,6 +2,7 @@
 
 import { type Question, question } from "../state/question.js";
 import { Event, Participation } from "../wire/tacita/v1/manifest_pb.js";
+import { numberOf } from "./number.js";
 
 export const PLAN_EVENTS = {
   arrival: Event.ARRIVAL,
@@ -12,6 +13,8 @@ export const PLAN_EVENTS = {
 /** What cells are told apart by. */
 export const PLAN_AXES = ["channel", "cohort"] as const;
 export const PLAN_WINDOWS = { hour: 3_600, day: 86_400, week: 604_800 } as const;
+
+export const keysOf = <K extends string>(table: Readonly<Record<K, unknown>>): K[] => Object.keys(table) as K[];
 
 /** The form as written; missing fields are as at the start. */
 export interface Plan {
@@ -27,7 +30,7 @@ export interface Plan {
   readonly windows: string;
 }
 
-export const PLAN: Plan = {
+const PLAN: Plan = {
   event: "arrival",
   apart: "channel",
   labels: "whatsapp 12\nmessenger 5\ntelegram 3\nemail 4\ncopy 4\nfacebook 9\nsearch 25\ninferred 18\ndirect 15\nother",
@@ -43,13 +46,13 @@ export function planOf(form: Readonly<Record<string, string>>): Plan {
   const one = <T extends string>(known: readonly T[], value: string | undefined, otherwise: T): T =>
     known.find((name) => name === value) ?? otherwise;
   return {
-    event: one(Object.keys(PLAN_EVENTS) as Plan["event"][], form.event, PLAN.event),
+    event: one(keysOf(PLAN_EVENTS), form.event, PLAN.event),
     apart: one(PLAN_AXES, form.apart, PLAN.apart),
     labels: form.labels ?? PLAN.labels,
     cohorts: form.cohorts ?? PLAN.cohorts,
     epsilon: form.epsilon ?? PLAN.epsilon,
     traffic: form.traffic ?? PLAN.traffic,
-    window: one(Object.keys(PLAN_WINDOWS) as Plan["window"][], form.window, PLAN.window),
+    window: one(keysOf(PLAN_WINDOWS), form.window, PLAN.window),
     windows: form.windows ?? PLAN.windows,
   };
 }
@@ -92,10 +95,7 @@ export function planQuestion(plan: Plan): Question<"planMeasure"> {
   });
 }
 
-/** A number as people write it; 0 for what is none. */
-function number(text: string): number {
-  const value = Number(text.replace(/[\s\u00a0\u202f]/g, "").replace(",", "."));
-  return Number.isFinite(value) ? value : 0;
-}
+/** What is no number is 0. */
+const number = (text: string): number => numberOf(text) ?? 0;
 
 const whole = (value: number, most: number): number => Math.max(0, Math.min(most, Math.round(value)));

@@ -5,15 +5,12 @@ export const en = {
   product: "Tacita",
   skip: "Skip to the figures",
   loading: "Loading…",
-  retry: "Try again",
   close: "Close",
   copy: "Copy",
   copied: "Copied",
-  none: "None",
   unknown: "–",
 
   signIn: {
-    title: "Sign in",
     lead: "How much of your direct traffic was shared in private?",
     label: "Brand’s API key",
     hint: "Begins with tacita_. The operator of this collector made it for your brand.",
@@ -46,7 +43,6 @@ export const en = {
     range: "Range",
     last: (days: number) => (days === 1 ? "Today" : days === 365 ? "Last 12 months" : `Last ${days} days`),
     all: "All time",
-    custom: "Other days…",
     from: "First day",
     to: "Last day",
     apply: "Apply",
@@ -171,7 +167,6 @@ export const en = {
     step: "Step",
     perStep: "Per step before",
     generation: "Generation",
-    kind: "Kind",
   },
 
   sure: {
@@ -186,9 +181,6 @@ export const en = {
   },
 
   change: {
-    up: (amount: string) => `${amount} more`,
-    down: (amount: string) => `${amount} less`,
-    flat: "no difference that could be told from noise",
     flatShort: "no clear change",
     points: (points: string) => `${points} points`,
     nothing: "nothing before to compare with",
@@ -332,7 +324,6 @@ export const en = {
     differ: "The difference is more than noise.",
     same: "The difference may be noise: 1 lies within the interval.",
     choose: "Choose",
-    uncategorised: "Without a category",
   },
 
   cohorts: {
@@ -386,17 +377,14 @@ export const en = {
     window: "Window",
     windows: "Windows read together",
     windowNames: { hour: "Hour", day: "Day", week: "Week" },
-    ask: "Calculate",
     smallest: "Smallest share that can be seen",
     smallestNone: "No share can be seen with this traffic: take a larger ε, more windows or fewer channels.",
-    cells: "Cells",
     share: "Expected share",
     expected: "Expected count",
     relative: "± of it",
     epsilonNeeded: "ε that would show it",
     windowsNeeded: "Windows that would show it",
     others: "Each of the others",
-    seen: "Can be seen",
     resultTitle: "What each cell will tell",
   },
 
@@ -415,7 +403,6 @@ export const en = {
     bad: "This is not a full web address: begin with https://",
     result: "Link",
     share: "Open the app’s share sheet",
-    qr: "QR code",
     qrAlt: "QR code of the link",
     short: "Short link",
     shortLead: "Put this into the relay’s links file; the relay then answers at /s/CODE and counts no single click.",

@@ -7,15 +7,12 @@ export const fr: Messages = {
   product: "Tacita",
   skip: "Aller aux chiffres",
   loading: "Chargement…",
-  retry: "Réessayer",
   close: "Fermer",
   copy: "Copier",
   copied: "Copié",
-  none: "Aucun",
   unknown: "–",
 
   signIn: {
-    title: "Connexion",
     lead: "Quelle part de votre trafic direct a été partagée en privé ?",
     label: "Clé d’API de la marque",
     hint: "Elle commence par tacita_. L’opérateur de ce collecteur l’a créée pour votre marque.",
@@ -48,7 +45,6 @@ export const fr: Messages = {
     range: "Période",
     last: (days) => (days === 1 ? "Aujourd’hui" : days === 365 ? "12 derniers mois" : `${days} derniers jours`),
     all: "Depuis le début",
-    custom: "Autres jours…",
     from: "Premier jour",
     to: "Dernier jour",
     apply: "Appliquer",
@@ -168,7 +164,6 @@ export const fr: Messages = {
     step: "Étape",
     perStep: "Par étape précédente",
     generation: "Génération",
-    kind: "Nature",
   },
 
   sure: {
@@ -183,9 +178,6 @@ export const fr: Messages = {
   },
 
   change: {
-    up: (amount) => `${amount} de plus`,
-    down: (amount) => `${amount} de moins`,
-    flat: "aucun écart discernable du bruit",
     flatShort: "pas d’écart net",
     points: (points) => `${points} points`,
     nothing: "rien avant à quoi comparer",
@@ -320,7 +312,6 @@ export const fr: Messages = {
     differ: "L’écart dépasse le bruit.",
     same: "L’écart peut n’être que du bruit : 1 est dans l’intervalle.",
     choose: "Choisir",
-    uncategorised: "Sans catégorie",
   },
 
   cohorts: {
@@ -374,18 +365,15 @@ export const fr: Messages = {
     window: "Fenêtre",
     windows: "Fenêtres lues ensemble",
     windowNames: { hour: "Heure", day: "Jour", week: "Semaine" },
-    ask: "Calculer",
     smallest: "Plus petite part visible",
     smallestNone:
       "Aucune part n’est visible avec ce trafic : prenez un ε plus grand, plus de fenêtres ou moins de canaux.",
-    cells: "Cellules",
     share: "Part attendue",
     expected: "Nombre attendu",
     relative: "± en part",
     epsilonNeeded: "ε qui la montrerait",
     windowsNeeded: "Fenêtres qui la montreraient",
     others: "Chacun des autres",
-    seen: "Visible",
     resultTitle: "Ce que dira chaque cellule",
   },
 
@@ -404,7 +392,6 @@ export const fr: Messages = {
     bad: "Ce n’est pas une adresse web complète : commencez par https://",
     result: "Lien",
     share: "Ouvrir le partage de l’application",
-    qr: "QR code",
     qrAlt: "QR code du lien",
     short: "Lien court",
     shortLead: "À placer dans le fichier de liens du relais ; il répond alors à /s/CODE sans compter aucun clic isolé.",

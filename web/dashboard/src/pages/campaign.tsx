@@ -10,13 +10,14 @@ import {
   draftOf,
   NO_CATEGORY,
   NO_COST,
-  type Problem,
   type Problems,
   read,
 } from "../forms/declaration.js";
 import { labelText, messages } from "../i18n/index.js";
 import { CopyButton } from "../parts/copy.js";
+import { Field } from "../parts/field.js";
 import { Icon } from "../parts/icon.js";
+import { Options } from "../parts/select.js";
 import type { Scope } from "../state/questions.js";
 import { declare } from "../state/session.js";
 import type { Failure } from "../wire/failure.js";
@@ -94,7 +95,7 @@ function Form({ campaign }: { campaign: CampaignSummary }) {
               />
             )}
           </Field>
-          <Field label={m.declare.currency} hint={m.declare.currencyHint} problem={problems.get("currency")}>
+          <Field label={m.declare.currency} hint={m.declare.currencyHint} problem={wrong(problems, "currency")}>
             {(aria) => (
               <input
                 {...aria}
@@ -165,7 +166,7 @@ function Costs({ draft, problems, change, channels }: Part & { channels: readonl
           name={m.declare.cost(place + 1)}
           onRemove={() => change({ costs: without(draft.costs, place) })}
         >
-          <Field label={m.bar.from} problem={problems.get(`costs.${place}.first`)}>
+          <Field label={m.bar.from} problem={wrong(problems, `costs.${place}.first`)}>
             {(aria) => (
               <input
                 {...aria}
@@ -175,7 +176,7 @@ function Costs({ draft, problems, change, channels }: Part & { channels: readonl
               />
             )}
           </Field>
-          <Field label={m.bar.to} problem={problems.get(`costs.${place}.last`)}>
+          <Field label={m.bar.to} problem={wrong(problems, `costs.${place}.last`)}>
             {(aria) => (
               <input
                 {...aria}
@@ -185,7 +186,7 @@ function Costs({ draft, problems, change, channels }: Part & { channels: readonl
               />
             )}
           </Field>
-          <Field label={m.declare.amount} problem={problems.get(`costs.${place}.amount`)}>
+          <Field label={m.declare.amount} problem={wrong(problems, `costs.${place}.amount`)}>
             {(aria) => (
               <input
                 {...aria}
@@ -202,12 +203,14 @@ function Costs({ draft, problems, change, channels }: Part & { channels: readonl
                 value={cost.channel}
                 onChange={(event) => set(place, { channel: event.currentTarget.value })}
               >
-                <option value="">{m.declare.whole}</option>
-                {[...new Set([...channels, cost.channel])].filter(Boolean).map((name) => (
-                  <option key={name} value={name}>
-                    {labelText("channel", name)}
-                  </option>
-                ))}
+                <Options
+                  of={[
+                    ["", m.declare.whole],
+                    ...[...new Set([...channels, cost.channel])]
+                      .filter(Boolean)
+                      .map((name) => [name, labelText("channel", name)] as const),
+                  ]}
+                />
               </select>
             )}
           </Field>
@@ -223,7 +226,7 @@ function Values({ draft, problems, change, buckets }: Part & { buckets: readonly
     <List title={m.declare.values} about={m.declare.valuesAbout}>
       <div class="entry-fields">
         {buckets.map((bucket) => (
-          <Field key={bucket} label={m.declare.bucket(bucket)} problem={problems.get(`values.${bucket}`)}>
+          <Field key={bucket} label={m.declare.bucket(bucket)} problem={wrong(problems, `values.${bucket}`)}>
             {(aria) => (
               <input
                 {...aria}
@@ -257,7 +260,7 @@ function Categories({ draft, problems, change }: Part) {
           look="entry-category"
           onRemove={() => change({ categories: without(draft.categories, place) })}
         >
-          <Field label={m.column.label} problem={problems.get(`categories.${place}.name`)}>
+          <Field label={m.column.label} problem={wrong(problems, `categories.${place}.name`)}>
             {(aria) => (
               <input
                 {...aria}
@@ -266,7 +269,7 @@ function Categories({ draft, problems, change }: Part) {
               />
             )}
           </Field>
-          <Field label={m.declare.contents} problem={problems.get(`categories.${place}.contents`)}>
+          <Field label={m.declare.contents} problem={wrong(problems, `categories.${place}.contents`)}>
             {(aria) => (
               <textarea
                 {...aria}
@@ -298,7 +301,7 @@ function Webhooks({ draft, problems, change, secrets }: Part & { secrets: Readon
           name={m.declare.webhook(place + 1)}
           onRemove={() => change({ webhooks: without(draft.webhooks, place) })}
         >
-          <Field label={m.declare.address} problem={problems.get(`webhooks.${place}`)} wide>
+          <Field label={m.declare.address} problem={wrong(problems, `webhooks.${place}`)} wide>
             {(aria) => (
               <input
                 {...aria}
@@ -397,39 +400,10 @@ function Entry({
   );
 }
 
-interface Described {
-  readonly id: string;
-  readonly "aria-invalid": boolean;
-  readonly "aria-describedby": string | undefined;
-}
-
-/** A field with what is wrong with it, or a hint. */
-function Field({
-  label,
-  hint,
-  problem,
-  wide = false,
-  children,
-}: {
-  label: string;
-  hint?: string;
-  problem?: Problem | undefined;
-  wide?: boolean;
-  children: (aria: Described) => ComponentChildren;
-}) {
-  const id = useId();
-  const said = problem ? messages.value.declare.problem[problem] : hint;
-  return (
-    <div class={`field${wide ? " field-wide" : ""}`}>
-      <label for={id}>{label}</label>
-      {children({ id, "aria-invalid": Boolean(problem), "aria-describedby": said ? `${id}-said` : undefined })}
-      {said && (
-        <small id={`${id}-said`} class={problem ? "problem" : ""}>
-          {said}
-        </small>
-      )}
-    </div>
-  );
+/** What is wrong with a field, in words. */
+function wrong(problems: Problems, field: string): string | undefined {
+  const problem = problems.get(field);
+  return problem && messages.value.declare.problem[problem];
 }
 
 const without = <T,>(list: readonly T[], place: number): T[] => list.filter((_, at) => at !== place);

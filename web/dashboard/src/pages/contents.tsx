@@ -1,6 +1,7 @@
 import { dimensionText, messages } from "../i18n/index.js";
 import { CompareContents } from "../panels/compare-contents.js";
 import { Ranking } from "../panels/ranking.js";
+import { Select } from "../parts/select.js";
 import { type Scope, topContents } from "../state/questions.js";
 import { show } from "../state/view.js";
 
@@ -22,14 +23,12 @@ export function Contents({ scope }: { scope: Scope }) {
         asked={topContents(scope, Number(top), "content")}
         needs={m.contents.needs}
         tools={
-          <label class="select">
-            <span>{m.contents.show}</span>
-            <select value={top} onChange={(event) => show({ form: { ...form, top: event.currentTarget.value } })}>
-              {TOPS.map((top) => (
-                <option key={top}>{top}</option>
-              ))}
-            </select>
-          </label>
+          <Select
+            label={m.contents.show}
+            options={TOPS.map((top) => [top, top])}
+            chosen={top}
+            onChoose={(top) => show({ form: { ...form, top } })}
+          />
         }
       />
       {categories > 0 && (

@@ -8,6 +8,8 @@ import { linkFormOf, linkOf, TARGETS, tagOf } from "../forms/link.js";
 import { isCode, shortLinkEntry } from "../forms/short-link.js";
 import { labelText, messages } from "../i18n/index.js";
 import { CopyButton } from "../parts/copy.js";
+import { Field } from "../parts/field.js";
+import { Options } from "../parts/select.js";
 import type { Scope } from "../state/questions.js";
 import { show } from "../state/view.js";
 
@@ -30,42 +32,40 @@ export default function Links({ scope }: { scope: Scope }) {
         <p class="about">{m.links.about}</p>
         {campaign === undefined && <p class="remark">{m.links.noCampaign}</p>}
         <div class="fields">
-          <label class="field field-wide">
-            <span>{m.links.address}</span>
-            <input
-              type="url"
-              value={form.address}
-              placeholder="https://"
-              onInput={set("address")}
-              aria-invalid={Boolean(form.address) && !link}
-              aria-describedby="address-hint"
-            />
-            <small id="address-hint">
-              {form.address && !link && campaign !== undefined ? m.links.bad : m.links.addressHint}
-            </small>
-          </label>
-          <label class="field">
-            <span>{m.links.channel}</span>
-            <select value={form.channel.name} onChange={set("channel")}>
-              {TARGETS.map((channel) => (
-                <option key={channel.name} value={channel.name}>
-                  {labelText("channel", channel.name)}
-                </option>
-              ))}
-            </select>
-          </label>
-          <label class="field">
-            <span>{m.links.cohort}</span>
-            <input type="number" min={0} max={65535} value={form.cohort} onInput={set("cohort")} />
-            <small>{m.links.cohortHint}</small>
-          </label>
-          <label class="field field-wide">
-            <span>{m.links.style}</span>
-            <select value={form.style} onChange={set("style")}>
-              <option value="fragment">{m.links.fragment}</option>
-              <option value="query">{m.links.query}</option>
-            </select>
-          </label>
+          <Field
+            label={m.links.address}
+            hint={m.links.addressHint}
+            problem={form.address && !link && campaign !== undefined ? m.links.bad : undefined}
+            wide
+          >
+            {(aria) => (
+              <input {...aria} type="url" value={form.address} placeholder="https://" onInput={set("address")} />
+            )}
+          </Field>
+          <Field label={m.links.channel}>
+            {(aria) => (
+              <select {...aria} value={form.channel.name} onChange={set("channel")}>
+                <Options of={TARGETS.map(({ name }) => [name, labelText("channel", name)])} />
+              </select>
+            )}
+          </Field>
+          <Field label={m.links.cohort} hint={m.links.cohortHint}>
+            {(aria) => (
+              <input {...aria} type="number" min={0} max={65535} value={form.cohort} onInput={set("cohort")} />
+            )}
+          </Field>
+          <Field label={m.links.style} wide>
+            {(aria) => (
+              <select {...aria} value={form.style} onChange={set("style")}>
+                <Options
+                  of={[
+                    ["fragment", m.links.fragment],
+                    ["query", m.links.query],
+                  ]}
+                />
+              </select>
+            )}
+          </Field>
           <label class="check">
             <input
               type="checkbox"
@@ -102,11 +102,13 @@ export default function Links({ scope }: { scope: Scope }) {
             <QrCode link={link} name={fileName("tacita", name, form.channel.name)} />
             <h3>{m.links.short}</h3>
             <p class="about">{m.links.shortLead}</p>
-            <label class="field">
-              <span>{m.links.code}</span>
-              <input value={form.code} onInput={set("code")} aria-invalid={Boolean(form.code) && !isCode(form.code)} />
-              <small>{m.links.shortBad}</small>
-            </label>
+            <Field
+              label={m.links.code}
+              hint={m.links.shortBad}
+              problem={form.code && !isCode(form.code) ? m.links.shortBad : undefined}
+            >
+              {(aria) => <input {...aria} value={form.code} onInput={set("code")} />}
+            </Field>
             {isCode(form.code) && (
               <>
                 <pre tabIndex={0} data-short>

@@ -1,11 +1,13 @@
 // The planner: what a measure will be able to tell, before there is one.
 
 import { type Bar, Bars, unsectioned } from "../charts/bars.js";
-import { PLAN_AXES, PLAN_EVENTS, PLAN_WINDOWS, type Plan, planOf, planQuestion } from "../forms/plan.js";
+import { keysOf, PLAN_AXES, PLAN_EVENTS, PLAN_WINDOWS, type Plan, planOf, planQuestion } from "../forms/plan.js";
 import { format, labelText, messages } from "../i18n/index.js";
+import { Field } from "../parts/field.js";
 import { Figure } from "../parts/figure.js";
+import { Options } from "../parts/select.js";
 import { useAnswer } from "../state/answer.js";
-import { withHalf } from "../state/figures.js";
+import { drawn } from "../state/figures.js";
 import type { Scope } from "../state/questions.js";
 import { show } from "../state/view.js";
 
@@ -20,19 +22,7 @@ export default function Planner({ scope }: { scope: Scope }) {
     labels.map((label) => labelText(plan.apart, label)).join(" · ") || m.planner.others;
   const bars = planned.flatMap(({ labels, expected, share }): Bar[] =>
     expected
-      ? [
-          {
-            key: labels.join() || "*",
-            label: name(labels),
-            text: withHalf(expected, f),
-            note: f.percent(share),
-            tone: "private",
-            value: expected.value,
-            low: expected.low,
-            high: expected.high,
-            aboveZero: expected.aboveZero,
-          },
-        ]
+      ? [{ ...drawn(labels.join() || "*", name(labels), expected, f), note: f.percent(share), tone: "private" }]
       : [],
   );
   return (
@@ -43,60 +33,47 @@ export default function Planner({ scope }: { scope: Scope }) {
         </header>
         <p class="about">{m.planner.about}</p>
         <div class="fields">
-          <label class="field">
-            <span>{m.planner.event}</span>
-            <select value={plan.event} onChange={set("event")}>
-              {(Object.keys(PLAN_EVENTS) as Plan["event"][]).map((event) => (
-                <option key={event} value={event}>
-                  {m.subject[event]}
-                </option>
-              ))}
-            </select>
-          </label>
-          <label class="field">
-            <span>{m.planner.window}</span>
-            <select value={plan.window} onChange={set("window")}>
-              {(Object.keys(PLAN_WINDOWS) as Plan["window"][]).map((window) => (
-                <option key={window} value={window}>
-                  {m.planner.windowNames[window]}
-                </option>
-              ))}
-            </select>
-          </label>
-          <label class="field">
-            <span>{m.planner.traffic}</span>
-            <input inputMode="numeric" value={plan.traffic} onInput={set("traffic")} />
-          </label>
-          <label class="field">
-            <span>{m.planner.windows}</span>
-            <input inputMode="numeric" value={plan.windows} onInput={set("windows")} />
-          </label>
-          <label class="field">
-            <span>{m.planner.epsilon}</span>
-            <input inputMode="decimal" value={plan.epsilon} onInput={set("epsilon")} />
-            <small>{m.planner.epsilonHint}</small>
-          </label>
-          <label class="field">
-            <span>{m.planner.apart}</span>
-            <select value={plan.apart} onChange={set("apart")}>
-              {PLAN_AXES.map((axis) => (
-                <option key={axis} value={axis}>
-                  {m.dimensions[axis]}
-                </option>
-              ))}
-            </select>
-          </label>
-          <label class="field field-tall">
-            <span>{m.planner.labels[plan.apart]}</span>
-            <textarea
-              key={plan.apart}
-              rows={10}
-              value={plan.apart === "cohort" ? plan.cohorts : plan.labels}
-              onInput={set(plan.apart === "cohort" ? "cohorts" : "labels")}
-              spellcheck={false}
-            />
-            <small>{m.planner.labelsHint[plan.apart]}</small>
-          </label>
+          <Field label={m.planner.event}>
+            {(aria) => (
+              <select {...aria} value={plan.event} onChange={set("event")}>
+                <Options of={keysOf(PLAN_EVENTS).map((event) => [event, m.subject[event]])} />
+              </select>
+            )}
+          </Field>
+          <Field label={m.planner.window}>
+            {(aria) => (
+              <select {...aria} value={plan.window} onChange={set("window")}>
+                <Options of={keysOf(PLAN_WINDOWS).map((window) => [window, m.planner.windowNames[window]])} />
+              </select>
+            )}
+          </Field>
+          <Field label={m.planner.traffic}>
+            {(aria) => <input {...aria} inputMode="numeric" value={plan.traffic} onInput={set("traffic")} />}
+          </Field>
+          <Field label={m.planner.windows}>
+            {(aria) => <input {...aria} inputMode="numeric" value={plan.windows} onInput={set("windows")} />}
+          </Field>
+          <Field label={m.planner.epsilon} hint={m.planner.epsilonHint}>
+            {(aria) => <input {...aria} inputMode="decimal" value={plan.epsilon} onInput={set("epsilon")} />}
+          </Field>
+          <Field label={m.planner.apart}>
+            {(aria) => (
+              <select {...aria} value={plan.apart} onChange={set("apart")}>
+                <Options of={PLAN_AXES.map((axis) => [axis, m.dimensions[axis]!])} />
+              </select>
+            )}
+          </Field>
+          <Field key={plan.apart} label={m.planner.labels[plan.apart]} hint={m.planner.labelsHint[plan.apart]} wide>
+            {(aria) => (
+              <textarea
+                {...aria}
+                rows={10}
+                value={plan.apart === "cohort" ? plan.cohorts : plan.labels}
+                onInput={set(plan.apart === "cohort" ? "cohorts" : "labels")}
+                spellcheck={false}
+              />
+            )}
+          </Field>
         </div>
       </section>
       <Figure

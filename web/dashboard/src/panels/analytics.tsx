@@ -1,13 +1,13 @@
 // What Google Analytics 4 would have called each visit, next to what it was.
 
-import type { Tone } from "../charts/bars.js";
+import { TONES, type Tone, toneOfKind } from "../charts/estimate.js";
 import { type Group, type Piece, Pieces } from "../charts/pieces.js";
 import { format, labelColumn, labelText, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
 import { isCompared } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
 import { useEvidence } from "../state/evidence.js";
-import { estimateCells, estimateColumns, withHalf } from "../state/figures.js";
+import { drawn, estimateCells, estimateColumns, withHalf } from "../state/figures.js";
 import { reconciliation, type Scope } from "../state/questions.js";
 import type {
   AnalyticsGroup,
@@ -49,7 +49,7 @@ export function Analytics({ scope }: { scope: Scope }) {
         draw={(width) => (
           <>
             <ul class="legend">
-              {ORDER.map((tone) => (
+              {TONES.map((tone) => (
                 <li key={tone}>
                   <span class={`swatch swatch-wash tone-${tone}`} />
                   {m.analytics.legend[tone]}
@@ -81,7 +81,7 @@ export function Analytics({ scope }: { scope: Scope }) {
     if (!arrivals) return [];
     const seen = parts
       .filter((part) => part.arrivals?.aboveZero)
-      .sort((one, other) => ORDER.indexOf(toneOf(one)) - ORDER.indexOf(toneOf(other)));
+      .sort((one, other) => TONES.indexOf(toneOf(one)) - TONES.indexOf(toneOf(other)));
     const pieces: Piece[] = seen.map(piece);
     const rest = arrivals.value - pieces.reduce((sum, { value }) => sum + value, 0);
     const others = parts.filter((part) => !seen.includes(part));
@@ -96,8 +96,7 @@ export function Analytics({ scope }: { scope: Scope }) {
         value: rest,
         tone: undefined,
       });
-    const { value, low, high, aboveZero } = arrivals;
-    return [{ key: name, label: name, text: withHalf(arrivals, f), value, low, high, aboveZero, pieces }];
+    return [{ ...drawn(name, name, arrivals, f), pieces }];
   }
 }
 
@@ -131,8 +130,5 @@ function Direct({ answer: { directConfirmed, directInferred, notices } }: { answ
 
 /** Evidence of a private channel stands out; what has none is pale. */
 function toneOf({ grade, channel, kind }: AnalyticsPart): Tone {
-  if (grade === "inferred" || channel === "inferred") return "maybe";
-  return kind === "private" || kind === "public" ? kind : "other";
+  return toneOfKind(grade === "inferred" || channel === "inferred" ? "inferred" : kind);
 }
-
-const ORDER: readonly Tone[] = ["private", "maybe", "public", "other"];

@@ -1,28 +1,17 @@
 // Which channels: private ones, public ones, and all other ways, apart.
 
-import { type Bar, Bars, type Section, type Tone, toneOfKind } from "../charts/bars.js";
-import { format, labelColumn, labelText, messages } from "../i18n/index.js";
+import { Bars, type Section } from "../charts/bars.js";
+import { TONES, type Tone, toneOfKind } from "../charts/estimate.js";
+import { format, labelColumn, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
 import { SubjectChoice } from "../parts/subject-choice.js";
 import { isCompared, toggled } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
-import {
-  beforeOf,
-  changeCells,
-  changeColumns,
-  drawn,
-  isHidden,
-  noteOf,
-  rowCells,
-  rowColumns,
-  sureNote,
-  withHalf,
-} from "../state/figures.js";
+import { largestFirst, sourceText, withHalf } from "../state/figures.js";
 import { byChannel, byKind, type Scope } from "../state/questions.js";
 import { show } from "../state/view.js";
 import type { Row } from "../wire/tacita/v1/reporting_pb.js";
-
-const KINDS: readonly Tone[] = ["private", "maybe", "public", "other"];
+import { barOf, sheetOf } from "./rows.js";
 
 export function Channels({ scope }: { scope: Scope }) {
   const [m, f] = [messages.value, format.value];
@@ -30,15 +19,12 @@ export function Channels({ scope }: { scope: Scope }) {
   const answer = useAnswer(asked?.question);
   const totals = useAnswer(byKind(scope)?.question);
   const rows = [...(answer.value?.rows ?? [])].sort(
-    (one, other) =>
-      KINDS.indexOf(kindOf(one)) - KINDS.indexOf(kindOf(other)) ||
-      (other.estimate?.value ?? 0) - (one.estimate?.value ?? 0),
+    (one, other) => TONES.indexOf(kindOf(one)) - TONES.indexOf(kindOf(other)) || largestFirst(one, other),
   );
   const picked = scope.view.filters.find((filter) => filter.dimension === "channel" && !filter.exclude)?.values ?? [];
   const pick = (channel: string) => () => show({ filters: toggled(scope.view.filters, "channel", channel) });
-  const sections = KINDS.map((kind) => section(kind)).filter(({ bars }) => bars.length);
-  const has = asked && answer.value?.measures[0];
-  const compared = isCompared(scope.view);
+  const sections = TONES.map(section).filter(({ bars }) => bars.length);
+  const measure = asked && answer.value?.measures[0];
   return (
     <Figure
       title={m.channels.title}
@@ -50,29 +36,20 @@ export function Channels({ scope }: { scope: Scope }) {
       missing={asked ? undefined : m.figure.missing(m.channels.needs)}
       tools={<SubjectChoice scope={scope} />}
       sheet={
-        answer.value && {
-          columns: [
-            labelColumn("channel"),
-            { key: "kind", title: m.column.kind, kind: "text", say: (kind) => labelText("kind", kind) },
-            ...rowColumns(m, rows),
-            { key: "share", title: m.column.share, kind: "percent" },
-            ...changeColumns(m, compared),
-          ],
-          rows: rows.map((row) => [
-            channelOf(row),
-            row.labels[0],
-            ...rowCells(row, rows),
-            isHidden(row) ? undefined : row.share,
-            ...changeCells(row, compared),
-          ]),
-        }
+        answer.value &&
+        sheetOf(
+          rows,
+          [labelColumn("channel"), labelColumn("kind")],
+          (row) => [channelOf(row), row.labels[0]],
+          isCompared(scope.view),
+        )
       }
       pick={(place) => pick(channelOf(rows[place]!))}
       draw={(width) => <Bars sections={sections} width={width} tick={f.axis} />}
       foot={
-        has && (
+        measure && (
           <>
-            {m.figure.from(has.measure?.name ?? "", f.count(Number(has.reports)))} · {m.channels.click}
+            {sourceText(measure, m, f)} · {m.channels.click}
           </>
         )
       }
@@ -82,21 +59,10 @@ export function Channels({ scope }: { scope: Scope }) {
   function section(kind: Tone): Section {
     const bars = rows
       .filter((row) => kindOf(row) === kind)
-      .flatMap((row): Bar[] => {
-        const { estimate } = row;
-        if (!estimate) return [];
+      .flatMap((row) => {
         const channel = channelOf(row);
-        const note = noteOf(estimate, sureNote(row, m, f), m, f);
-        const label = labelText("channel", channel);
-        const about = {
-          key: channel,
-          label,
-          note,
-          tone: kind,
-          onPick: pick(channel),
-          picked: picked.includes(channel),
-        };
-        return [{ ...about, ...drawn(estimate, beforeOf(row.compared), f) }];
+        const look = { tone: kind, onPick: pick(channel), picked: picked.includes(channel) };
+        return barOf(row, "channel", channel, look);
       });
     const total = totals.value?.rows.find((row) => row.labels[0] === (kind === "maybe" ? "inferred" : kind));
     return {

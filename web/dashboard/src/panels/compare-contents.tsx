@@ -1,7 +1,9 @@
 // Two contents beside each other: is the difference more than noise? A ratio of the service's: its interval holds 1, or not.
 
 import { format, labelText, messages } from "../i18n/index.js";
+import { Field } from "../parts/field.js";
 import { Refusal } from "../parts/refusal.js";
+import { type Option, Options } from "../parts/select.js";
 import { isCompared } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
 import { contentsRatio, type Scope, topContents } from "../state/questions.js";
@@ -17,18 +19,22 @@ export function CompareContents({ scope, top }: { scope: Scope; top: number }) {
   if (labels.length < 2) return null;
   const ratio = answer.value?.ratios[0]?.estimate;
   const differ = ratio?.low !== undefined && ratio.high !== undefined && (ratio.low > 1 || ratio.high < 1);
+  const options = (chosen: string): Option[] => [
+    ["", m.contents.choose],
+    ...[...new Set([...labels, chosen])].filter(Boolean).map((label) => [label, labelText("content", label)] as const),
+  ];
   const choice = (field: string, label: string, chosen: string) => (
-    <label class="field">
-      <span>{label}</span>
-      <select value={chosen} onChange={(event) => show({ form: { ...form, [field]: event.currentTarget.value } })}>
-        <option value="">{m.contents.choose}</option>
-        {[...new Set([...labels, chosen])].filter(Boolean).map((label) => (
-          <option key={label} value={label}>
-            {labelText("content", label)}
-          </option>
-        ))}
-      </select>
-    </label>
+    <Field label={label}>
+      {(aria) => (
+        <select
+          {...aria}
+          value={chosen}
+          onChange={(event) => show({ form: { ...form, [field]: event.currentTarget.value } })}
+        >
+          <Options of={options(chosen)} />
+        </select>
+      )}
+    </Field>
   );
   return (
     <section class="figure figure-wide" aria-labelledby="compare-contents">

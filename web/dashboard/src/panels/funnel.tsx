@@ -7,7 +7,16 @@ import { hiddenShort } from "../parts/notices.js";
 import { isCompared } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
 import { useEvidence } from "../state/evidence.js";
-import { drawn, estimateCells, estimateColumns, noteOf, ratioCells, ratioText, withHalf } from "../state/figures.js";
+import {
+  drawn,
+  estimateCells,
+  estimateColumns,
+  noteOf,
+  ratioCells,
+  ratioColumns,
+  ratioText,
+  withHalf,
+} from "../state/figures.js";
 import { funnel, type Scope } from "../state/questions.js";
 import type { Estimate, RatioEstimate } from "../wire/tacita/v1/reporting_pb.js";
 
@@ -77,9 +86,7 @@ export function Funnel({ scope }: { scope: Scope }) {
               say: (step) => steps.find(({ key }) => key === step)?.label ?? step,
             },
             ...estimateColumns(m),
-            { key: "ratio", title: m.column.perStep, kind: "ratio", least: 0 },
-            { key: "ratio_low", title: m.column.low, kind: "ratio" },
-            { key: "ratio_high", title: m.column.high, kind: "ratio" },
+            ...ratioColumns("ratio", m.column.perStep, m),
           ],
           rows: steps.map(({ key, measure, estimate, ratio }) => [
             key,
@@ -95,7 +102,7 @@ export function Funnel({ scope }: { scope: Scope }) {
             if (!estimate) return [];
             const hidden = hiddenOf(measure);
             const text = hidden ? hiddenShort(hidden) : noteOf(estimate, withHalf(estimate, f), m, f);
-            return [{ key, label, ...drawn(estimate, undefined, f), text, joint: ratio ? joint(ratio, per) : "" }];
+            return [{ ...drawn(key, label, estimate, f), text, joint: ratio ? joint(ratio, per) : "" }];
           })}
         />
       )}

@@ -6,7 +6,16 @@ import { Figure } from "../parts/figure.js";
 import { isCompared } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
 import { useEvidence } from "../state/evidence.js";
-import { drawn, estimateCells, estimateColumns, noteOf, ratioCells, ratioText, withHalf } from "../state/figures.js";
+import {
+  drawn,
+  estimateCells,
+  estimateColumns,
+  noteOf,
+  ratioCells,
+  ratioColumns,
+  ratioText,
+  withHalf,
+} from "../state/figures.js";
 import { measureFor } from "../state/measures.js";
 import { funnel, type Scope } from "../state/questions.js";
 import { Event } from "../wire/tacita/v1/manifest_pb.js";
@@ -41,12 +50,8 @@ export function Generations({ scope }: { scope: Scope }) {
                   say: (generation) => name(Number(generation)),
                 },
                 ...estimateColumns(m),
-                { key: "growth", title: m.generations.growth, kind: "ratio", least: 0 },
-                { key: "growth_low", title: m.column.low, kind: "ratio" },
-                { key: "growth_high", title: m.column.high, kind: "ratio" },
-                { key: "reshares_per_arrival", title: m.generations.reshares, kind: "ratio", least: 0 },
-                { key: "reshares_per_arrival_low", title: m.column.low, kind: "ratio" },
-                { key: "reshares_per_arrival_high", title: m.column.high, kind: "ratio" },
+                ...ratioColumns("growth", m.generations.growth, m),
+                ...ratioColumns("reshares_per_arrival", m.generations.reshares, m),
               ],
               rows: generations.map((one) => [
                 String(one.generation),
@@ -64,9 +69,7 @@ export function Generations({ scope }: { scope: Scope }) {
             arrivals
               ? [
                   {
-                    key: String(generation),
-                    label: name(generation),
-                    ...drawn(arrivals, undefined, f),
+                    ...drawn(String(generation), name(generation), arrivals, f),
                     text: noteOf(arrivals, withHalf(arrivals, f), m, f),
                     joint: place > 0 ? joint(generations[place - 1]!) : "",
                   },

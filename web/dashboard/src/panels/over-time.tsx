@@ -1,16 +1,17 @@
 // How it went: estimates over time with their band, and the surges that were found.
 
-import { toneOfKind } from "../charts/bars.js";
+import { toneOfKind } from "../charts/estimate.js";
 import { type Line, type Mark, Series } from "../charts/series.js";
 import { dimensionText, format, labelColumn, labelText, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
 import { hiddenShort } from "../parts/notices.js";
+import { Select } from "../parts/select.js";
 import { isCompared } from "../state/address.js";
 import { useAnswer } from "../state/answer.js";
-import { beforeOf, changeCells, changeColumns, isHidden, rowCells, rowColumns } from "../state/figures.js";
+import { beforeOf, changeCells, changeColumns, isHidden, rowCells, rowColumns, sourceText } from "../state/figures.js";
 import { EVENTS, measureFor } from "../state/measures.js";
 import { alerts, overTime, type Scope } from "../state/questions.js";
-import { GRAINS, type Grain } from "../state/range.js";
+import { GRAINS } from "../state/range.js";
 import { show } from "../state/view.js";
 import type { Row } from "../wire/tacita/v1/reporting_pb.js";
 
@@ -58,27 +59,18 @@ export function OverTime({ scope }: { scope: Scope }) {
       missing={asked ? undefined : m.figure.missing(m.series.needs)}
       tools={
         <>
-          <label class="select">
-            <span>{m.series.split}</span>
-            <select value={view.split} onChange={(event) => show({ split: event.currentTarget.value })}>
-              <option value="">{m.series.splitNone}</option>
-              {able.map((name) => (
-                <option key={name} value={name}>
-                  {dimensionText(name)}
-                </option>
-              ))}
-            </select>
-          </label>
-          <label class="select">
-            <span>{m.series.by}</span>
-            <select value={view.grain} onChange={(event) => show({ grain: event.currentTarget.value as Grain })}>
-              {GRAINS.map((grain) => (
-                <option key={grain} value={grain}>
-                  {m.series.grain[grain]}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Select
+            label={m.series.split}
+            options={[["", m.series.splitNone], ...able.map((name) => [name, dimensionText(name)] as const)]}
+            chosen={view.split}
+            onChoose={(split) => show({ split })}
+          />
+          <Select
+            label={m.series.by}
+            options={GRAINS.map((grain) => [grain, m.series.grain[grain]])}
+            chosen={view.grain}
+            onChoose={(grain) => show({ grain })}
+          />
         </>
       }
       sheet={
@@ -100,7 +92,7 @@ export function OverTime({ scope }: { scope: Scope }) {
         }
       }
       draw={drawn}
-      foot={measure && m.figure.from(measure.measure?.name ?? "", f.count(Number(measure.reports)))}
+      foot={measure && sourceText(measure, m, f)}
     />
   );
 
@@ -134,7 +126,7 @@ export function OverTime({ scope }: { scope: Scope }) {
 }
 
 /** The rows as lines: the largest, if there are too many. */
-export function linesOf(rows: readonly Row[], split: string): Line[] {
+function linesOf(rows: readonly Row[], split: string): Line[] {
   const byLabel = new Map<string, Row[]>();
   for (const row of rows) {
     const label = split ? (row.labels[0] ?? "") : "";

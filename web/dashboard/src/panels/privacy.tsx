@@ -1,14 +1,19 @@
 // What one report reveals, and to whom, in plain words; and what is not guaranteed. The numbers are the service's statement.
 
+import { type ComponentChildren, Fragment } from "preact";
+import { useId } from "preact/hooks";
 import { format, messages } from "../i18n/index.js";
 import { Figure } from "../parts/figure.js";
 import { useAnswer } from "../state/answer.js";
 import { withHalf } from "../state/figures.js";
 import { evidence, guarantees, type Scope } from "../state/questions.js";
+import { DAY } from "../state/range.js";
 import { Participation } from "../wire/tacita/v1/manifest_pb.js";
 import type { Estimate, GetPrivacyResponse, MeasurePrivacy } from "../wire/tacita/v1/reporting_pb.js";
 
-const DAY = 86_400;
+/** What is explained of each measure, in this order. */
+const TERMS = ["local", "amplified", "device", "none"] as const;
+type Term = (typeof TERMS)[number];
 
 export function Privacy({ scope }: { scope: Scope }) {
   const m = messages.value;
@@ -64,14 +69,12 @@ export function Privacy({ scope }: { scope: Scope }) {
         )}
         foot={
           <dl class="glossary">
-            <dt>{m.privacy.local}</dt>
-            <dd>{m.privacy.localAbout}</dd>
-            <dt>{m.privacy.amplified}</dt>
-            <dd>{m.privacy.amplifiedAbout}</dd>
-            <dt>{m.privacy.device}</dt>
-            <dd>{m.privacy.deviceAbout}</dd>
-            <dt>{m.privacy.none}</dt>
-            <dd>{m.privacy.noneAbout}</dd>
+            {TERMS.map((term) => (
+              <Fragment key={term}>
+                <dt>{m.privacy[term]}</dt>
+                <dd>{m.privacy[`${term}About`]}</dd>
+              </Fragment>
+            ))}
           </dl>
         }
       />
@@ -86,42 +89,24 @@ function Facts({ of: told, none }: { of: MeasurePrivacy; none: Estimate | undefi
   const { measure, privacy, deviceEpsilon } = told;
   if (!privacy) return null;
   const { epsilon, amplifiedEpsilon, amplifiedOver } = privacy;
-  const fact = (title: string, value: number) => (
+  const fact = (term: Term, value: string, note = "") => (
     <div>
-      <dt>{title}</dt>
+      <dt>{m.privacy[term]}</dt>
       <dd>
-        <strong>{m.privacy.factor(factorOf(value))}</strong> <span>{m.privacy.epsilon(f.ratio(value))}</span>
+        <strong>{value}</strong> {note && <span>{note}</span>}
       </dd>
     </div>
   );
+  const written = (value: number) => m.privacy.epsilon(f.ratio(value));
+  const crowd = m.privacy.crowd(f.count(Number(amplifiedOver)));
   return (
     <li>
       <h3>{measure}</h3>
       <dl>
-        {fact(m.privacy.local, epsilon)}
-        <div>
-          <dt>{m.privacy.amplified}</dt>
-          <dd>
-            <strong>{m.privacy.factor(factorOf(amplifiedEpsilon))}</strong>{" "}
-            <span>
-              {m.privacy.epsilon(f.ratio(amplifiedEpsilon))}, {m.privacy.crowd(f.count(Number(amplifiedOver)))}
-            </span>
-          </dd>
-        </div>
-        <div>
-          <dt>{m.privacy.device}</dt>
-          <dd>
-            <strong>{m.privacy.epsilon(f.ratio(deviceEpsilon))}</strong>
-          </dd>
-        </div>
-        {none && (
-          <div>
-            <dt>{m.privacy.none}</dt>
-            <dd>
-              <strong>{withHalf(none, f)}</strong>
-            </dd>
-          </div>
-        )}
+        {fact("local", m.privacy.factor(factorOf(epsilon)), written(epsilon))}
+        {fact("amplified", m.privacy.factor(factorOf(amplifiedEpsilon)), `${written(amplifiedEpsilon)}, ${crowd}`)}
+        {fact("device", written(deviceEpsilon))}
+        {none && fact("none", withHalf(none, f))}
       </dl>
       <small>{privacy.mechanism}</small>
     </li>
@@ -155,16 +140,7 @@ function PlainWords({
     m.privacy.apart,
     m.privacy.budget(f.ratio(ledgerBoundMicro / 1e6), f.ratio(campaign), f.count(Number(budgetSeconds) / DAY)),
   ];
-  return (
-    <section class="plain-words" aria-labelledby="plain-words">
-      <h2 id="plain-words">{m.privacy.plainTitle}</h2>
-      <ol>
-        {lines.map((line) => (
-          <li key={line}>{line}</li>
-        ))}
-      </ol>
-    </section>
-  );
+  return <Sentences title={m.privacy.plainTitle} list="ol" lines={lines} />;
 }
 
 /** In the page's words, with the service's numbers; the service's own statement stands behind, so that nothing of it is lost. */
@@ -182,13 +158,7 @@ function NotGuaranteed({ statement }: { statement: GetPrivacyResponse }) {
     m.privacy.not.quantum,
   ];
   return (
-    <section class="plain-words" aria-labelledby="not-guaranteed">
-      <h2 id="not-guaranteed">{m.privacy.notTitle}</h2>
-      <ul>
-        {lines.map((line) => (
-          <li key={line}>{line}</li>
-        ))}
-      </ul>
+    <Sentences title={m.privacy.notTitle} list="ul" lines={lines}>
       <details class="statement">
         <summary>{m.privacy.full}</summary>
         <div lang="en">
@@ -206,6 +176,32 @@ function NotGuaranteed({ statement }: { statement: GetPrivacyResponse }) {
           ))}
         </div>
       </details>
+    </Sentences>
+  );
+}
+
+/** Sentences under a title, and what stands behind them. */
+function Sentences({
+  title,
+  list: List,
+  lines,
+  children,
+}: {
+  title: string;
+  list: "ol" | "ul";
+  lines: readonly string[];
+  children?: ComponentChildren;
+}) {
+  const id = useId();
+  return (
+    <section class="plain-words" aria-labelledby={id}>
+      <h2 id={id}>{title}</h2>
+      <List>
+        {lines.map((line) => (
+          <li key={line}>{line}</li>
+        ))}
+      </List>
+      {children}
     </section>
   );
 }

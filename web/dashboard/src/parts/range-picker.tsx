@@ -6,6 +6,7 @@ import { isCompared } from "../state/address.js";
 import { DAY, dayOf, formatRange, PRESETS, parseRange, type Range, spanOf } from "../state/range.js";
 import { show, view } from "../state/view.js";
 import { Disclosure } from "./disclosure.js";
+import { Field } from "./field.js";
 import { Icon } from "./icon.js";
 
 export function RangePicker({ now }: { now: number }) {
@@ -78,14 +79,22 @@ function Days({ range, now, onChoose }: { range: Range; now: number; onChoose: (
         if (written) onChoose(written);
       }}
     >
-      <label class="field">
-        <span>{m.bar.from}</span>
-        <input type="date" value={first} onInput={(event) => setFirst(event.currentTarget.value)} />
-      </label>
-      <label class="field">
-        <span>{m.bar.to}</span>
-        <input type="date" value={last} min={first} onInput={(event) => setLast(event.currentTarget.value)} />
-      </label>
+      <Field label={m.bar.from}>
+        {(aria) => (
+          <input {...aria} type="date" value={first} onInput={(event) => setFirst(event.currentTarget.value)} />
+        )}
+      </Field>
+      <Field label={m.bar.to}>
+        {(aria) => (
+          <input
+            {...aria}
+            type="date"
+            value={last}
+            min={first}
+            onInput={(event) => setLast(event.currentTarget.value)}
+          />
+        )}
+      </Field>
       <button type="submit" class="button" disabled={!written}>
         {m.bar.apply}
       </button>

@@ -14,7 +14,7 @@ export const PAGES = [
 ] as const;
 export type Page = (typeof PAGES)[number];
 
-export const COMPARISONS = ["none", "previous", "year"] as const;
+const COMPARISONS = ["none", "previous", "year"] as const;
 export type Compare = (typeof COMPARISONS)[number];
 
 export const SUBJECTS = ["arrival", "share", "conversion", "reach"] as const;

@@ -1,9 +1,17 @@
 // Estimates in words and as columns of a sheet.
 
+import type { Drawn } from "../charts/estimate.js";
 import type { Cell, Column } from "../export/sheet.js";
 import type { Messages } from "../i18n/en.js";
 import type { Formats } from "../i18n/formats.js";
-import type { Change, ComparedRow, Estimate, RatioEstimate, Row } from "../wire/tacita/v1/reporting_pb.js";
+import type {
+  Change,
+  ComparedRow,
+  Estimate,
+  MeasureAnswer,
+  RatioEstimate,
+  Row,
+} from "../wire/tacita/v1/reporting_pb.js";
 
 /** An estimate with half its interval: 12,340 ± 410. */
 export const withHalf = (estimate: Estimate, f: Formats): string =>
@@ -113,6 +121,13 @@ export const changeCells = ({ compared: other }: Row, compared: boolean): Cell[]
 export const beforeOf = (compared: ComparedRow | undefined): number | undefined =>
   compared?.reports ? compared.estimate?.value : undefined;
 
+/** The columns of a ratio of counts. */
+export const ratioColumns = (key: string, title: string, m: Messages): Column[] => [
+  { key, title, kind: "ratio", least: 0 },
+  { key: `${key}_low`, title: m.column.low, kind: "ratio" },
+  { key: `${key}_high`, title: m.column.high, kind: "ratio" },
+];
+
 export const ratioCells = (ratio: RatioEstimate | undefined): Cell[] => [ratio?.value, ratio?.low, ratio?.high];
 
 /** A ratio of counts with its interval, after a sign. Below zero there is no such ratio: what is there is noise, and is not written as a figure. */
@@ -130,14 +145,15 @@ export function ratioText(
   return `${sign}${write(value)} (${m.sure.interval(write(low), write(high))})`;
 }
 
-/** An estimate as a bar: its numbers are written only where it can be told from zero. */
-export const drawn = (estimate: Estimate, before: number | undefined, f: Formats) => ({
+/** An estimate as drawings take it. */
+export const drawn = (key: string, label: string, estimate: Estimate, f: Formats): Drawn => ({
+  key,
+  label,
+  text: withHalf(estimate, f),
   value: estimate.value,
   low: estimate.low,
   high: estimate.high,
   aboveZero: estimate.aboveZero,
-  before,
-  text: estimate.aboveZero ? withHalf(estimate, f) : "",
 });
 
 /** How a row changed, where it is compared; else its share. */
@@ -152,3 +168,10 @@ export function noteOf(estimate: Estimate, sure: string, m: Messages, f: Formats
   const needed = estimate.reportsNeeded;
   return needed === undefined ? m.sure.no : m.sure.needsShort(f.compact(Number(needed)));
 }
+
+/** Where a figure's numbers come from. */
+export const sourceText = ({ measure, reports }: MeasureAnswer, m: Messages, f: Formats): string =>
+  m.figure.from(measure?.name ?? "", f.count(Number(reports)));
+
+/** For sorting. */
+export const largestFirst = (one: Row, other: Row): number => (other.estimate?.value ?? 0) - (one.estimate?.value ?? 0);

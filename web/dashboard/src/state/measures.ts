@@ -14,13 +14,13 @@ export const EVENTS: Record<Subject, Event> = {
 const DERIVED: Record<string, string> = { kind: "channel", category: "content" };
 
 /** Whether a measure can tell this dimension apart. */
-export function hasDimension(measure: Measure, name: string): boolean {
+function hasDimension(measure: Measure, name: string): boolean {
   const own = DERIVED[name] ?? name;
   return name === "publisher" || measure.dimensions.some((dimension) => dimension.name === own);
 }
 
 /** Cells without `none`: the fewer, the narrower the intervals. */
-export const cellsOf = (measure: Measure): number =>
+const cellsOf = (measure: Measure): number =>
   measure.dimensions.reduce(
     (cells, { labels, catalogue }) => cells * (catalogue ? catalogue.contents + catalogue.tail : labels.length),
     1,

@@ -26,7 +26,7 @@ export interface Asked {
 /** The days that figures are about: compared with others, they are over. */
 export const shownSpan = ({ view, now }: Scope): Span => spanOf(view.range, now, isCompared(view));
 
-export const wireSpan = ({ from, to }: Span) => ({ from: BigInt(from), to: BigInt(to) });
+const wireSpan = ({ from, to }: Span) => ({ from: BigInt(from), to: BigInt(to) });
 
 function wireCompare(view: View) {
   if (!isCompared(view)) return undefined;
