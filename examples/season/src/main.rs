@@ -59,6 +59,9 @@ struct Args {
     /// Besides, so many sessions now that come by a channel: `whatsapp=200`.
     #[arg(long, value_name = "CHANNEL=N", value_parser = surge_of)]
     surge: Option<(String, u64)>,
+    /// Besides, so many times the very same reports now, of one session that comes by a channel: made up, and not randomized: `sms=200`.
+    #[arg(long, value_name = "CHANNEL=N", value_parser = surge_of)]
+    forged: Option<(String, u64)>,
 }
 
 fn surge_of(text: &str) -> Result<(String, u64), String> {
@@ -66,6 +69,7 @@ fn surge_of(text: &str) -> Result<(String, u64), String> {
     surge.ok_or_else(|| format!("'{text}': write CHANNEL=N, for example whatsapp=200"))
 }
 
+const NOBODY: &str = "nobody arrives by this channel";
 const DAY: u64 = 86_400;
 /// Batches under way.
 const WORKERS: usize = 4;
@@ -105,8 +109,13 @@ async fn main() -> Result<()> {
         }
     }
     if let Some((channel, sessions)) = &args.surge {
-        let surging = surge(channel, *sessions, &contents, &mut rng).context("nobody arrives by this channel")?;
+        let surging = surge(channel, *sessions, &contents, &mut rng).context(NOBODY)?;
         reports.extend(surging.iter().flat_map(|session| stage.reports(session, now, &mut rng)));
+    }
+    if let Some((channel, copies)) = &args.forged {
+        let sessions = surge(channel, 1, &contents, &mut rng).context(NOBODY)?;
+        let original: Vec<_> = sessions.iter().flat_map(|session| stage.reports(session, now, &mut rng)).collect();
+        reports.extend((0..*copies).flat_map(|_| original.clone()));
     }
     let total = reports.len();
     let mut workers = tokio::task::JoinSet::new();

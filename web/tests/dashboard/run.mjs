@@ -1,6 +1,8 @@
 // The dashboard's browser tests: real Chromium, a real collector that serves the page, reports that it counted; and screenshots.
 import { attempt, failed } from "../attempt.mjs";
-import { newAnalyst, photograph, scenarios } from "./scenarios.mjs";
+import { newAnalyst } from "./analyst.mjs";
+import { photograph } from "./photographs.mjs";
+import { scenarios } from "./scenarios.mjs";
 import { SCREENS, setStage } from "./stage.mjs";
 
 const only = process.argv[2];

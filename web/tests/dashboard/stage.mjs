@@ -49,6 +49,8 @@ const MEASURES = {
   devices: ["--event", "reach", "--epsilon", "3", "--dimension", `channel=${CHANNELS}`],
   sharers: ["--event", "sharer-profile", "--epsilon", "3", "--window", "7d"],
 };
+/** How many reports a publisher made up, beside few that are honest. */
+const [FORGED, HONEST] = [1_000, 100];
 /** Of a campaign whose policy shows a window from 340 reports on: not every day has so many visits, and none so many shares. */
 const QUIET = 340;
 const QUIET_MEASURES = { visits: MEASURES.arrivals, passed: MEASURES.shares };
@@ -99,7 +101,8 @@ class Collector {
     this.log = `${folder}/collector.log`;
   }
 
-  async start(maxAge = "2days") {
+  /** As an operator runs it, unless told otherwise: how old a report may be, and how long tallies are kept. */
+  async start({ maxAge = "2days", tallies = "1000days" } = {}) {
     const { folder, port, log } = this;
     writeFileSync(
       `${folder}/collector.toml`,
@@ -113,7 +116,7 @@ max-age = ${JSON.stringify(maxAge)}
 step = "2s"
 loopback-webhooks = true
 [retention]
-tallies = "1000days"
+tallies = ${JSON.stringify(tallies)}
 `,
     );
     const words = [
@@ -148,7 +151,8 @@ tallies = "1000days"
  * what it expects.
  */
 const plantSurge = (season, service) => async (channel) => {
-  const found = async () => (await service.listAlerts({})).alerts.some(({ label }) => label === channel);
+  const found = async () =>
+    (await service.listAlerts({ campaign: "acme/spring" })).alerts.some(({ label }) => label === channel);
   for (const end = Date.now() + PATIENCE; !(await found()); ) {
     if (Date.now() > end) throw new Error(`the collector found no surge of ${channel}`);
     season("--days", "1", "--sessions", "0", "--surge", `${channel}=120`);
@@ -163,7 +167,7 @@ export async function setStage({ days = 60, sessions = 400 } = {}) {
   const url = `http://127.0.0.1:${port}`;
   const collector = new Collector(folder, port);
   // A season is of windows long past; afterwards the collector is as an operator runs it, and those windows are settled.
-  await collector.start("400days");
+  await collector.start({ maxAge: "400days" });
   if ((await (await fetch(url)).text()) !== readFileSync(at("../../dashboard/dist/index.html"), "utf8")) {
     await collector.stop();
     throw new Error(`${tacitaBinary()} has another dashboard than dashboard/dist, or none: cargo build again`);
@@ -173,11 +177,14 @@ export async function setStage({ days = 60, sessions = 400 } = {}) {
       encoding: "utf8",
     }).trim();
   admin("publisher", "create", "daily-news");
+  admin("publisher", "create", "weekly-post");
   admin("brand", "create", "acme");
   admin("brand", "create", "globex");
   for (const campaign of ["acme/spring", "acme/autumn", "globex/launch"])
     admin("campaign", "create", campaign, "--publisher", "daily-news");
   admin("campaign", "create", "acme/quiet", "--publisher", "daily-news", "--reports-per-window", String(QUIET));
+  admin("campaign", "create", "acme/doubtful", "--publisher", "weekly-post");
+  admin("measure", "create", "acme/doubtful", "visits", ...MEASURES.arrivals);
   for (const [name, words] of Object.entries(MEASURES)) admin("measure", "create", "acme/spring", name, ...words);
   for (const [name, words] of Object.entries(QUIET_MEASURES)) admin("measure", "create", "acme/quiet", name, ...words);
   writeFileSync(`${folder}/contents.txt`, CONTENTS.join("\n"));
@@ -195,20 +202,26 @@ export async function setStage({ days = 60, sessions = 400 } = {}) {
     "--tail",
     "4",
   );
-  const [publisherKey, key, otherKey] = [
+  const [publisherKey, forgerKey, key, otherKey] = [
     ["publisher", "daily-news"],
+    ["publisher", "weekly-post"],
     ["brand", "acme"],
     ["brand", "globex"],
   ].map(([role, subject]) => admin("key", "create", "--role", role, "--subject", subject).split("\n").at(-1).trim());
 
-  const season = (...words) =>
-    execFileSync(seasonBinary(), ["--collector", url, "--contents", `${folder}/contents.txt`, ...words], {
-      encoding: "utf8",
-      env: { ...process.env, TACITA_KEY: publisherKey },
-    });
+  const seasonOf =
+    (publisher, key) =>
+    (...words) =>
+      execFileSync(
+        seasonBinary(),
+        ["--collector", url, "--publisher", publisher, "--contents", `${folder}/contents.txt`, ...words],
+        { encoding: "utf8", env: { ...process.env, TACITA_KEY: key } },
+      );
+  const season = seasonOf("1", publisherKey);
   console.log(season("--days", String(days), "--sessions", String(sessions)).trim());
+  seasonOf("2", forgerKey)("--days", "1", "--sessions", String(HONEST), "--forged", `sms=${FORGED}`);
   await collector.stop();
-  await collector.start("2days");
+  await collector.start();
   const client = await serviceClient(folder, url, key);
   const surge = plantSurge(season, client.service);
   await surge("whatsapp");
