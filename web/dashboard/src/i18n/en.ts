@@ -9,6 +9,8 @@ export const en = {
   copy: "Copy",
   copied: "Copied",
   unknown: "–",
+  /** Between a name and what it names. */
+  colon: ": ",
 
   signIn: {
     lead: "How much of your direct traffic was shared in private?",
@@ -77,6 +79,7 @@ export const en = {
   figure: {
     menu: (title: string) => `Export and details: ${title}`,
     table: "Show as table",
+    tableOf: (title: string) => `Table: ${title}`,
     chart: "Show as chart",
     csv: "CSV",
     json: "JSON (the answer as it came)",

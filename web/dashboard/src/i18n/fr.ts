@@ -11,6 +11,7 @@ export const fr: Messages = {
   copy: "Copier",
   copied: "Copié",
   unknown: "–",
+  colon: " : ",
 
   signIn: {
     lead: "Quelle part de votre trafic direct a été partagée en privé ?",
@@ -78,6 +79,7 @@ export const fr: Messages = {
   figure: {
     menu: (title) => `Export et détails : ${title}`,
     table: "Voir le tableau",
+    tableOf: (title) => `Tableau : ${title}`,
     chart: "Voir le graphique",
     csv: "CSV",
     json: "JSON (la réponse telle quelle)",

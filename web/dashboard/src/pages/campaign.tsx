@@ -393,7 +393,12 @@ function Entry({
     <fieldset class="entry">
       <legend>{name}</legend>
       <div class={`entry-fields ${look}`}>{children}</div>
-      <button type="button" class="button entry-remove" aria-label={`${m.declare.remove}: ${name}`} onClick={onRemove}>
+      <button
+        type="button"
+        class="button entry-remove"
+        aria-label={`${m.declare.remove}${m.colon}${name}`}
+        onClick={onRemove}
+      >
         <Icon name="close" /> {m.declare.remove}
       </button>
     </fieldset>

@@ -96,8 +96,9 @@ export default function Links({ scope }: { scope: Scope }) {
               )}
             </div>
             <p class="about">
-              {m.links.tag}: {labelText("channel", form.channel.name)}, {m.dimensions.cohort} {form.cohort},{" "}
-              {m.dimensions.generation} 0 · <code>{encodeTag(tagOf(form, campaign!))}</code>
+              {m.links.tag + m.colon}
+              {labelText("channel", form.channel.name)}, {m.dimensions.cohort} {form.cohort}, {m.dimensions.generation}{" "}
+              0 · <code>{encodeTag(tagOf(form, campaign!))}</code>
             </p>
             <QrCode link={link} name={fileName("tacita", name, form.channel.name)} />
             <h3>{m.links.short}</h3>
@@ -138,7 +139,7 @@ function QrCode({ link, name }: { link: string; name: string }) {
       <svg
         viewBox={`0 0 ${size} ${size}`}
         role="img"
-        aria-label={`${m.links.qrAlt}: ${link}`}
+        aria-label={`${m.links.qrAlt}${m.colon}${link}`}
         shape-rendering="crispEdges"
       >
         <rect width={size} height={size} class="qr-paper" />

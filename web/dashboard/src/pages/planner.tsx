@@ -119,7 +119,8 @@ export default function Planner({ scope }: { scope: Scope }) {
             m.planner.smallestNone
           ) : (
             <>
-              {m.planner.smallest}: <strong>{f.percent(answer.value.smallestShare, 1)}</strong>
+              {m.planner.smallest + m.colon}
+              <strong>{f.percent(answer.value.smallestShare, 1)}</strong>
             </>
           ))
         }

@@ -191,14 +191,14 @@ function Known({ scope, name, unit, answer, lead = false, hidden }: KnownProps) 
         {...ends(unit, figures)}
       />
       <p class="card-range">
-        <span class="unseen">{m.sure.ninetyFive}: </span>
+        <span class="unseen">{m.sure.ninetyFive + m.colon}</span>
         {m.sure.interval(writer.value(figures.low), writer.value(figures.high))}
       </p>
       {figures.moved && (
         <p class={`card-moved moved-${merit(figures.moved)}`}>
           {arrow(figures.moved, m)} {lead && figures.moved.direction !== "flat" && <span>{than}</span>}
           <small>
-            <span class="unseen">{m.sure.ninetyFive}: </span>
+            <span class="unseen">{m.sure.ninetyFive + m.colon}</span>
             {figures.moved.range}
           </small>
         </p>

@@ -166,7 +166,7 @@ function NotGuaranteed({ statement }: { statement: GetPrivacyResponse }) {
             <p key={what}>
               {what}
               <small>
-                {m.privacy.against}: {against}. {m.privacy.restsOn}: {restsOn}.
+                {m.privacy.against + m.colon + against}. {m.privacy.restsOn + m.colon + restsOn}.
               </small>
             </p>
           ))}

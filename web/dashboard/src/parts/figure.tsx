@@ -158,7 +158,7 @@ function Body({ title, about, sheet, told, pick, draw, blank: nothing, width }: 
   if (!draw) return <Table caption={title} sheet={sheet} pick={pick} />;
   return (
     <>
-      <p class="unseen">{`${about} ${m.figure.table}: ${m.figure.menu(title)}.`}</p>
+      <p class="unseen">{`${about} ${m.figure.table}${m.colon}${m.figure.menu(title)}.`}</p>
       {width > 0 && draw(width)}
     </>
   );

@@ -12,7 +12,7 @@ export function Preferences() {
   const m = messages.value;
   return (
     <Disclosure
-      label={`${language.value.toUpperCase()}: ${m.languageLabel}, ${m.theme.label}`}
+      label={`${language.value.toUpperCase()}${m.colon}${m.languageLabel}, ${m.theme.label}`}
       face={
         <>
           {language.value.toUpperCase()} <Icon name="down" />

@@ -25,7 +25,7 @@ export function RangePicker({ now }: { now: number }) {
     show({ range, ...(range.kind === "all" && compare !== "none" ? { compare: "none" } : {}) });
   return (
     <Disclosure
-      label={`${m.bar.range}: ${text(range)}`}
+      label={`${m.bar.range}${m.colon}${text(range)}`}
       face={
         <>
           {text(range)} <Icon name="down" />

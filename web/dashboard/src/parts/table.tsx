@@ -34,7 +34,7 @@ interface Props {
 export function Table({ caption, sheet, pick }: Props) {
   const shown = told(sheet);
   return (
-    <div class="table-room" tabIndex={0} role="group" aria-label={caption}>
+    <div class="table-room" tabIndex={0} role="region" aria-label={messages.value.figure.tableOf(caption)}>
       <table>
         <caption class="unseen">{caption}</caption>
         <thead>

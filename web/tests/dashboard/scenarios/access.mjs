@@ -70,6 +70,30 @@ export const access = {
     }
   },
 
+  async "no page is wider than a phone's screen: a wide table scrolls by itself, by the keyboard too"(stage, page) {
+    await page.setViewportSize({ width: 390, height: 844 });
+    const languages = ["en", "fr"];
+    for (const language of languages) {
+      await page.goto(`${stage.url}/?lang=${language}`);
+      await page.locator('input[name="key"]').waitFor();
+      await fits(page, `${language}: signing in`);
+    }
+    for (const language of languages) {
+      for (const query of EVERY_PAGE) {
+        await open(stage, page, `${query}&lang=${language}`);
+        await fits(page, `${language} ${query}`);
+        for (const button of await page.locator(".disclosure > button").all()) {
+          await button.click();
+          await fits(page, `${language} ${query}: ${await button.getAttribute("aria-label")}`);
+          await page.keyboard.press("Escape");
+        }
+        await showTables(page, { en: "Show as table", fr: "Voir le tableau" }[language]);
+        await fits(page, `${language} ${query} as tables`);
+        for (const room of await page.locator(".table-room").all()) await scrolls(room);
+      }
+    }
+  },
+
   async "axe finds nothing serious, on any page, light or dark, wide or narrow"(stage, page) {
     const found = [];
     for (const [colorScheme, width] of [
@@ -89,6 +113,35 @@ export const access = {
     assert.deepEqual(found, []);
   },
 };
+
+/** The page does not scroll sideways. */
+async function fits(page, what) {
+  const excess = await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.scrollingElement;
+    return scrollWidth - clientWidth;
+  });
+  assert.ok(excess <= 0, `${what} is ${excess} pixels wider than the screen`);
+}
+
+/** Every figure that can be a table is one, by the entry of its menu. */
+async function showTables(page, entry) {
+  for (const menu of await page.locator("[data-figure] .figure-tools .disclosure > button").all()) {
+    await menu.click();
+    const choice = page.getByRole("button", { name: entry, exact: true });
+    if (await choice.count()) await choice.click();
+    else await page.keyboard.press("Escape");
+  }
+}
+
+/** A table that is wider than its room is read by the keyboard all the same. */
+async function scrolls(room) {
+  if (await room.evaluate(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)) return;
+  assert.equal(await room.getAttribute("role"), "region");
+  assert.ok(await room.getAttribute("aria-label"));
+  await room.focus();
+  await room.press("ArrowRight");
+  await room.page().waitForFunction((element) => element.scrollLeft > 0, await room.elementHandle());
+}
 
 /** By Playwright's own evaluation, which the page's policy does not bind. */
 async function violations(page) {
