@@ -60,19 +60,6 @@ pub(crate) fn exhausted(name: &str, value: impl ToString, message: impl Into<Str
     Status::with_error_details(Code::ResourceExhausted, message, details)
 }
 
-/// The limit of a call's headers.
-pub(crate) const HEADER_BYTES: &str = "header_bytes";
-
-/// A call's headers are too long.
-pub(crate) fn long_headers(limit: Limit) -> Status {
-    let Limit { name, value } = limit;
-    exhausted(
-        name,
-        value,
-        format!("the headers of a call are longer than {value} bytes, the most they may be ({name})"),
-    )
-}
-
 /// A limit as programs read it.
 fn named(name: &str, value: impl ToString) -> HashMap<String, String> {
     HashMap::from([("limit".into(), name.into()), ("value".into(), value.to_string())])

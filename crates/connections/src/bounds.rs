@@ -31,8 +31,8 @@ pub struct Bounds {
     pub grace: Option<Duration>,
     /// Calls at once over HTTP/2. More wait.
     pub streams: u32,
-    /// Bytes of the names and values of all headers of a call. Past four times as many none is read to its end.
-    pub head: Limit,
+    /// Bytes of the headers of a call that is served ([`heads`](crate::heads)). Past four times as many none is read to its end.
+    pub head: usize,
     /// Whether the windows of HTTP/2 grow with the line, for long messages of callers that are known.
     pub adaptive_window: bool,
 }

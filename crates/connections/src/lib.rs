@@ -7,7 +7,7 @@
 //! | `standing` | what is known of a connection: whether it was admitted, when it last had a call |
 //! | `beginnings` | where calls begin |
 //! | `conversation` | one connection, from its first byte to its end |
-//! | `heads` | the headers of its calls |
+//! | [`heads`] | the headers of its calls |
 //! | `server` | accepting, the drain |
 //! | `metrics` | connections, counted |
 //!
@@ -16,7 +16,7 @@
 mod beginnings;
 mod bounds;
 mod conversation;
-mod heads;
+pub mod heads;
 mod metrics;
 mod places;
 mod server;

@@ -141,7 +141,7 @@ mod tests {
             age: time,
             grace: None,
             streams: 1,
-            head: limit("head", 1),
+            head: 1,
             adaptive_window: false,
         })
     }

@@ -24,6 +24,7 @@ use tacita_protocol::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::doors::REFUSING;
 pub use self::running::RunningCollector;
 use self::{foundation::Foundation, operator_key::ensure_operator_key};
 use crate::{CollectorConfig, CollectorError, readiness};
@@ -63,7 +64,8 @@ impl Collector {
         let work = foundation.work.clone();
         let verifying_key = foundation.signing_key.verifying_key();
         // The last that can fail: what is spawned after it would go on, and hold the store.
-        let app = foundation.routes(readiness.health())?.into_axum_router();
+        let metrics = foundation.metrics.clone();
+        let app = doors::bounded(foundation.routes(readiness.health())?.into_axum_router(), &metrics);
         let alerts = tokio::spawn({
             let drain = drain.clone();
             async move { alerts.keep(drain).await }
