@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use tacita_connections::Limit;
 use tacita_observability::LogFilter;
 use tacita_protocol::{
     epoch::EpochSchedule,
@@ -335,6 +336,11 @@ impl Limits {
     /// The part of `most` places that one tenant may have.
     pub(crate) fn share_of(&self, most: usize) -> usize {
         most.saturating_mul(self.tenant_percent).div_ceil(100)
+    }
+
+    /// Of a message to every service but the operators'.
+    pub(crate) fn message(&self) -> Limit {
+        Limit { name: "message_bytes", value: self.message_bytes }
     }
 }
 

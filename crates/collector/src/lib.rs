@@ -28,7 +28,6 @@
 //! | `quota` | tokens of an epoch: what a publisher may still be issued here |
 //! | `places` | what one tenant may hold of what all share |
 //! | `pool` | threads for opening and issuing |
-//! | `limits` | refusals of long messages, with the name of their limit |
 //! | `receipts` | what became of a batch, signed |
 //! | `record` | what became of a publisher's reports, period by period |
 //! | `pages` | who may ask from a page |
@@ -56,7 +55,6 @@ pub mod fuzzing;
 mod guard;
 mod ingest;
 mod keys;
-mod limits;
 mod metrics;
 #[cfg(test)]
 mod model;

@@ -2,14 +2,7 @@
 
 use std::time::Duration;
 
-/// A limit, as it is named to whoever meets it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limit {
-    /// What it is called in refusals, in metrics and in `spec/limits.md`, which says the setting that it has, if it has one.
-    pub name: &'static str,
-    /// How many there may be, or how much.
-    pub value: usize,
-}
+use crate::Limit;
 
 /// What the connections of a listener are held to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,9 +3,9 @@
 use axum::{Router, response::Response};
 use http::{HeaderMap, StatusCode, header};
 use tacita_connections::{Bounds, Limit, Server, heads};
-use tonic::Status;
+use tonic::{Code, Status};
 
-use crate::{CollectorConfig, CollectorError, config::Limits, metrics::Metrics, pool::Overload, refusal};
+use crate::{CollectorConfig, CollectorError, config::Limits, metrics::Metrics, pool::Overload};
 
 const CONNECTIONS: &str = "connections";
 const PER_PEER: &str = "connections_per_peer";
@@ -51,7 +51,7 @@ pub(super) fn bounded(app: Router, metrics: &Metrics) -> Router {
 fn long_headers() -> Status {
     let Limit { name, value } = HEAD;
     let message = format!("the headers of a call are longer than {value} bytes, the most they may be ({name})");
-    refusal::exhausted(name, value, message)
+    HEAD.refuse(Code::ResourceExhausted, message)
 }
 
 /// A gRPC status, which gRPC-Web reads too; to pages of plain HTTP, the words.

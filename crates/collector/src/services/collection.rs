@@ -3,6 +3,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
+use tacita_connections::messages;
 use tacita_proto::v1::{self, collection_service_server::CollectionService};
 use tacita_protocol::{id::PublisherId, outcome::Outcome};
 use tokio_util::sync::CancellationToken;
@@ -12,7 +13,6 @@ use crate::{
     config::Limits,
     guard::Caller,
     ingest::{Answered, Ingest, IngestError, Leave},
-    limits,
     places::Places,
     pool::Limit,
     receipts::Receipts,
@@ -25,6 +25,7 @@ pub(crate) struct Collection {
     ingest: Arc<Ingest>,
     receipts: Arc<Receipts>,
     streams: Places,
+    message: Limit,
     batches_per_stream: usize,
     idle: Duration,
     work: Work,
@@ -43,7 +44,16 @@ impl Collection {
     ) -> Self {
         let receipts = Arc::new(receipts);
         let &Limits { batches_per_stream, upload_idle, .. } = limits;
-        Self { ingest, receipts, streams, batches_per_stream, idle: upload_idle, work, drain }
+        Self {
+            ingest,
+            receipts,
+            streams,
+            message: limits.message(),
+            batches_per_stream,
+            idle: upload_idle,
+            work,
+            drain,
+        }
     }
 }
 
@@ -90,7 +100,7 @@ async fn admitted(
     publisher: PublisherId,
     request: Result<v1::UploadReportsRequest, Status>,
 ) -> Result<(v1::UploadReportsRequest, Leave), Status> {
-    let request = request.map_err(limits::of_message)?;
+    let request = request?;
     let leave = ingest.enter_in_turn(publisher, request.envelopes.len()).await?;
     Ok((request, leave))
 }
@@ -133,12 +143,13 @@ impl CollectionService for Collection {
         let publisher = caller.publisher()?;
         let stream = self.streams.enter(caller.principal.tenant())?;
         let (ingest, receipts) = (self.ingest.clone(), self.receipts.clone());
-        let (door, work) = (ingest.clone(), self.work.clone());
+        let (door, work, message) = (ingest.clone(), self.work.clone(), self.message);
         // What was taken in before the key ended is answered; the reason comes after it.
         // Nor does one without batches keep its place: whoever has one again opens another.
         let batches = tokio_stream::StreamExt::timeout(caller.while_admitted(request.into_inner()), self.idle);
         let answers = tokio_stream::StreamExt::map_while(batches, Result::ok)
             .take_until(self.drain.clone().cancelled_owned())
+            .map(move |request| request.map_err(|status| messages::named(status, message)))
             .then(move |request| admitted(door.clone(), publisher, request))
             // What was admitted goes on, and makes room, also where the caller does not read its answers.
             .map(move |admitted| work.to_its_end(answer(ingest.clone(), receipts.clone(), publisher, admitted)))
