@@ -4,7 +4,10 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
 use tacita_connections::messages;
-use tacita_proto::v1::{self, collection_service_server::CollectionService};
+use tacita_proto::{
+    SUBMIT_REPORTS,
+    v1::{self, collection_service_server::CollectionService},
+};
 use tacita_protocol::{id::PublisherId, outcome::Outcome};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming, body::Body};
@@ -57,18 +60,15 @@ impl Collection {
     }
 }
 
-/// The method that is refused by its head where the collector is full. A stream waits instead.
-const SUBMIT: &str = "/tacita.v1.CollectionService/SubmitReports";
-
 impl Collection {
-    /// The check of a call's head, behind the guard.
+    /// The check of a call's head, behind the guard: a single call is refused where the collector is full. A stream waits instead.
     pub(crate) fn door<B>(
         &self,
     ) -> impl Fn(&http::Request<B>) -> Option<http::Response<Body>> + Clone + Send + Sync + use<B> {
         let ingest = self.ingest.clone();
         let check = move |caller: &Caller| Ok::<_, Status>(ingest.check_room(caller.publisher()?)?);
         move |request| {
-            let caller = request.extensions().get::<Caller>().filter(|_| request.uri().path() == SUBMIT)?;
+            let caller = request.extensions().get::<Caller>().filter(|_| request.uri().path() == SUBMIT_REPORTS)?;
             check(caller).err().map(Status::into_http)
         }
     }

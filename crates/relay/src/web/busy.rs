@@ -6,13 +6,11 @@
 use axum::{extract::Request, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tacita_observability::Ending;
+use tacita_proto::SUBMIT_REPORTS;
 use tonic::transport::server::TcpConnectInfo;
 
 use super::{Origins, media_type};
-use crate::{
-    submissions::{SUBMIT, Submissions},
-    visitor::TrustedProxies,
-};
+use crate::{submissions::Submissions, visitor::TrustedProxies};
 
 const GRPC_WEB: HeaderValue = HeaderValue::from_static("application/grpc-web+proto");
 
@@ -38,7 +36,7 @@ impl Busy {
 
     /// `None` where the request goes on: there is room, or it is no submission.
     pub(super) fn refuse(&self, request: &Request) -> Option<Response> {
-        if request.uri().path() != SUBMIT {
+        if request.uri().path() != SUBMIT_REPORTS {
             return None;
         }
         let (peer, media) =
