@@ -30,6 +30,7 @@
 //! | `pool` | threads for opening and issuing |
 //! | `receipts` | what became of a batch, signed |
 //! | `record` | what became of a publisher's reports, period by period |
+//! | `page_size` | how much a page of an answer may have |
 //! | `pages` | who may ask from a page |
 //! | `services` | the gRPC methods |
 //! | `opening` | the store and the vault, and whether they belong together |
@@ -59,6 +60,7 @@ mod metrics;
 #[cfg(test)]
 mod model;
 mod opening;
+mod page_size;
 mod pages;
 mod places;
 mod pool;
