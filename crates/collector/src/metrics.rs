@@ -1,5 +1,6 @@
-//! What is counted and timed, where it happens. The table of all of it is in `spec/observability.md`, and a test holds the two to each
-//! other. Labels are of closed sets and publishers' numbers: nothing here can hold a visitor or a brand.
+//! What is counted and timed, where it happens. The table of all of it is in `spec/observability.md`, and a test holds
+//! the two to each other. Labels are of closed sets and publishers' numbers: nothing here can hold a visitor or a
+//! brand.
 
 mod look;
 

@@ -1,4 +1,5 @@
-//! What the collector does as its callers see it, one module a matter, in one program: to link each by itself takes longer than to run it.
+//! What the collector does as its callers see it, one module a matter, in one program: to link each by itself takes
+//! longer than to run it.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 

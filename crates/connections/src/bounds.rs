@@ -13,8 +13,8 @@ pub struct Bounds {
     pub per_peer: Limit,
     /// Open at once of one tenant, where callers say who they are.
     pub per_tenant: Option<Limit>,
-    /// How long one may be open before its first admitted call; then it takes no more, and ends within as much again. None: nobody has
-    /// to be admitted.
+    /// How long one may be open before its first admitted call; then it takes no more, and ends within as much again.
+    /// None: nobody has to be admitted.
     pub stranger: Option<Duration>,
     /// How long one may be silent before its first call and between calls, and how long the head of one may take over HTTP/1.
     pub idle: Duration,

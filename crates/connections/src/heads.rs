@@ -10,7 +10,8 @@ use http::HeaderMap;
 
 use crate::{Connections, Limit};
 
-/// `app`, which no call reaches whose headers are longer than `limit`: such a call is counted, and answered with what `refuse` gives.
+/// `app`, which no call reaches whose headers are longer than `limit`: such a call is counted, and answered with what
+/// `refuse` gives.
 pub fn bounded(
     app: Router,
     limit: Limit,

@@ -1,5 +1,5 @@
-//! Refusals: a gRPC status with a reason for programs (`google.rpc.ErrorInfo`) beside the message for people. Where the reason is a
-//! limit, they name it, with its value (`spec/limits.md`).
+//! Refusals: a gRPC status with a reason for programs (`google.rpc.ErrorInfo`) beside the message for people. Where the
+//! reason is a limit, they name it, with its value (`spec/limits.md`).
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -10,7 +10,8 @@ pub const DOMAIN: &str = "tacita.v1";
 /// The reason where a limit is one.
 pub const LIMIT_REACHED: &str = "LIMIT_REACHED";
 
-/// A limit, as it is named to whoever meets it. `V` is what it is counted in: places and bytes in memory unless it is told otherwise.
+/// A limit, as it is named to whoever meets it. `V` is what it is counted in: places and bytes in memory unless it is
+/// told otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limit<V = usize> {
     /// What it is called in refusals, in metrics and in `spec/limits.md`, which says the setting that it has, if it has one.

@@ -49,8 +49,8 @@ use self::busy::Busy;
 pub(crate) use self::{links::ShortLinks, origins::Origins};
 use crate::{config::RequestLimit, refusal::Cause, sdk::Sdk, services::Services};
 
-/// All that is served. The door stands before everything but the counting: what is refused there passes nothing else. Limits stand inside
-/// CORS, so that a page may read which one it broke.
+/// All that is served. The door stands before everything but the counting: what is refused there passes nothing else.
+/// Limits stand inside CORS, so that a page may read which one it broke.
 pub(crate) fn app(
     services: Arc<Services>,
     requests: RequestLimit,

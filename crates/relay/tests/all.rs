@@ -1,5 +1,5 @@
-//! What the relay does as its callers see it, one module a matter, in one program: to link each by itself takes longer than to run it.
-//! `kill` stands by itself, since it starts its own program again.
+//! What the relay does as its callers see it, one module a matter, in one program: to link each by itself takes longer
+//! than to run it. `kill` stands by itself, since it starts its own program again.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

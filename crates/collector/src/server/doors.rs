@@ -1,4 +1,5 @@
-//! The doors: how many connections there may be and how long, how long the headers of a call, and what whoever goes beyond is told.
+//! The doors: how many connections there may be and how long, how long the headers of a call, and what whoever goes
+//! beyond is told.
 
 use axum::{Router, response::Response};
 use http::{HeaderMap, StatusCode, header};

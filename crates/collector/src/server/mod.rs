@@ -36,8 +36,8 @@ pub struct Collector;
 impl Collector {
     /// Opens the store, publishes the epochs that are due, and answers on `listener`.
     ///
-    /// The first collector of a store makes an operator's API key and writes it to `operator.key` in its data directory, readable by
-    /// this user alone.
+    /// The first collector of a store makes an operator's API key and writes it to `operator.key` in its data
+    /// directory, readable by this user alone.
     ///
     /// # Errors
     /// [`CollectorError`] names what is amiss and the remedy. Nothing is left running then.

@@ -28,8 +28,8 @@ use crate::{
     services::{Admin, Audit, Backups, Collection, Manifests, Reporting, Tokens, Transparency},
 };
 
-/// The largest message from an operator, and read from no one else: a measure's contents, 100,000 ids of up to 256 bytes each, and some
-/// to spare.
+/// The largest message from an operator, and read from no one else: a measure's contents, 100,000 ids of up to 256
+/// bytes each, and some to spare.
 const ADMIN_MESSAGE: Limit = Limit { name: "admin_message_bytes", value: 32 << 20 };
 
 /// The service whose messages may be longer than others'.

@@ -61,7 +61,8 @@ impl Collection {
 }
 
 impl Collection {
-    /// The check of a call's head, behind the guard: a single call is refused where the collector is full. A stream waits instead.
+    /// The check of a call's head, behind the guard: a single call is refused where the collector is full. A stream
+    /// waits instead.
     pub(crate) fn door<B>(
         &self,
     ) -> impl Fn(&http::Request<B>) -> Option<http::Response<Body>> + Clone + Send + Sync + use<B> {
@@ -93,8 +94,9 @@ fn to_wire(outcomes: Vec<Outcome>) -> Vec<i32> {
     outcomes.into_iter().map(Outcome::to_wire).collect()
 }
 
-/// A batch of a stream, and leave to take it in. It waits for its turn: meanwhile the stream is not read, and the sender is held back by
-/// HTTP/2. So each stream has one batch that waits, and one publisher's many batches do not come before another's.
+/// A batch of a stream, and leave to take it in. It waits for its turn: meanwhile the stream is not read, and the
+/// sender is held back by HTTP/2. So each stream has one batch that waits, and one publisher's many batches do not come
+/// before another's.
 async fn admitted(
     ingest: Arc<Ingest>,
     publisher: PublisherId,

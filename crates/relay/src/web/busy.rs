@@ -1,7 +1,7 @@
 //! Submissions that would be answered late, refused by their heads before anything else is done with them.
 //!
-//! In a flood refusals are nearly all that a relay does, and what one costs is what is left for the others. So the answer is written once,
-//! and no layer but the counting stands before it.
+//! In a flood refusals are nearly all that a relay does, and what one costs is what is left for the others. So the
+//! answer is written once, and no layer but the counting stands before it.
 
 use axum::{extract::Request, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -57,7 +57,8 @@ impl Busy {
     }
 }
 
-/// The media type of the answer to a submission. It has its status in the headers and no body: gRPC and both kinds of gRPC-Web read it.
+/// The media type of the answer to a submission. It has its status in the headers and no body: gRPC and both kinds of
+/// gRPC-Web read it.
 fn answered_as(headers: &HeaderMap) -> Option<HeaderValue> {
     match media_type(headers)? {
         media if media.starts_with("application/grpc") => media.try_into().ok(),
