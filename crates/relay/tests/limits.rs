@@ -24,6 +24,7 @@ use tonic::{
     Code, Status,
     transport::{Channel, Endpoint, server::TcpConnectInfo},
 };
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 use tower::ServiceExt as _;
 
@@ -399,6 +400,8 @@ async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
     meet(submit(&device, envelopes(1)).await.unwrap_err(), "visitor.envelopes", 128);
     meet(submit(&device, envelopes(129)).await.unwrap_err(), "envelopes-per-request", 128);
     meet(submit(&device, vec![vec![0; 70_000]]).await.unwrap_err(), "requests.message-bytes", 65_536);
+    let health = HealthCheckRequest { service: "x".repeat(70_000) };
+    meet(HealthClient::new(device).check(health).await.unwrap_err(), "requests.message-bytes", 65_536);
 
     let web = "content-type: application/grpc-web+proto\r\n";
     let long = "a".repeat(9_000);
