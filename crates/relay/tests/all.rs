@@ -6,6 +6,7 @@
 mod catalogues;
 mod draining;
 mod issuance;
+mod kept;
 mod limits;
 mod links;
 mod manifest;
