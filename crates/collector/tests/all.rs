@@ -14,6 +14,7 @@ mod draining;
 mod epochs;
 mod estimates;
 mod key_ends;
+mod leaving;
 mod limits;
 mod permissions;
 mod postgres;
