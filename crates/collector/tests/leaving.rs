@@ -30,11 +30,9 @@ use tonic::{service::interceptor::InterceptedService, transport::Channel};
 
 use crate::{
     server::Fresh,
-    support::{Bearer, Cast, House, NOON, cells, get, limit_of, seal},
+    support::{Bearer, Cast, House, NOON, PATIENCE, cells, get, limit_of, seal},
 };
 
-/// Long enough for a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// So often a trial is made that may take too long.
 const TRIALS: usize = 12;
 

@@ -209,7 +209,7 @@ impl Catalogue {
         }
     }
 
-    /// The change that makes `policy` the policy of all manifests, and this program's form theirs, unless it is so already.
+    /// The change that makes `policy` the policy of all manifests, and this program's form theirs, unless it is so.
     pub(crate) fn propose_device_policy(&self, policy: DevicePolicy) -> Result<Change, Refused> {
         if self.device_policy == Some(policy) && self.form == FORM {
             return Err(Refused::AlreadySo);
