@@ -17,6 +17,7 @@ mod estimates;
 #[path = "../../../tests/support/files.rs"]
 mod files;
 mod key_ends;
+mod leaving;
 mod limits;
 #[path = "../../../tests/support/limits_page.rs"]
 mod limits_page;

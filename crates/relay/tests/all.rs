@@ -8,6 +8,7 @@ mod draining;
 #[path = "../../../tests/support/files.rs"]
 mod files;
 mod issuance;
+mod kept;
 mod limits;
 #[path = "../../../tests/support/limits_page.rs"]
 mod limits_page;

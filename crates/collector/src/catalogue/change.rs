@@ -79,6 +79,9 @@ pub(crate) enum Change {
     DevicePolicySet {
         token_batch: u32,
         ledger_bound_micro: u32,
+        /// The form that manifests have from here on. Entries of before there were forms say none.
+        #[serde(default)]
+        form: u32,
     },
     /// Tokens that one collector may issue to a publisher: its share of the quota, set aside before it issues any of
     /// them. No manifest says anything of it, so no revision grows by it.
@@ -175,6 +178,14 @@ pub enum LogFault {
         /// Its version.
         version: u32,
     },
+    /// From it on manifests are said as a newer program says them.
+    #[error("entry {index} of the change log begins manifests of form {form}: a newer Tacita wrote it; run that one")]
+    Form {
+        /// Its place in the log.
+        index: u64,
+        /// The form.
+        form: u32,
+    },
     /// It, or one before it, is not as it was written.
     #[error("the change log is altered: {0}")]
     Altered(Broken),
@@ -192,7 +203,7 @@ impl LogFault {
     /// What to do for a store that has such a log.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
-            Self::Version { .. } => "",
+            Self::Version { .. } | Self::Form { .. } => "",
             _ => "; restore a backup (deploy/RUNBOOK.md, section 4)",
         }
     }
