@@ -8,7 +8,7 @@ use tacita_proto::v1;
 use tacita_protocol::time::UnixTime;
 
 use super::Refused;
-use crate::{alerts::check_host, pool::Limit};
+use crate::{outside::check_host, pool::Limit};
 
 /// The most costs of a campaign.
 const MAX_COSTS: Limit = Limit { name: "declared_costs", value: 1_000 };
