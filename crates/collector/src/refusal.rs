@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use tacita_protocol::policy::Broken;
+use tacita_protocol::policy::Violation;
 use tacita_store::StoreError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -87,8 +87,8 @@ pub(crate) fn invalid_because(reason: &str, field: &str, problem: impl Into<Stri
 }
 
 /// A rule of the policy forbids it.
-fn policy_broken(field: &str, broken: Broken, problem: &str) -> Status {
-    let Broken { rule, asked, limit } = broken;
+fn policy_broken(field: &str, broken: Violation, problem: &str) -> Status {
+    let Violation { rule, asked, limit } = broken;
     let metadata = HashMap::from([
         ("rule".into(), rule.name().into()),
         ("limit".into(), rule.written(limit)),

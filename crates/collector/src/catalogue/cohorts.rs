@@ -4,7 +4,7 @@ use tacita_dp::{Confidence, planner};
 use tacita_protocol::{
     domain::{Dimension, Values},
     measure::Measure,
-    policy::{Broken, Rule},
+    policy::{Rule, Violation},
 };
 
 use super::Refused;
@@ -41,7 +41,7 @@ impl Cohorts {
                         "cohort '{label}' has {people} people: the policy's rule people-per-cohort asks for at least {least}, \
                          since a cohort is never one person; join it with others"
                     );
-                    let broken = Broken { rule: Rule::PeoplePerCohort, asked: *people, limit: least.into() };
+                    let broken = Violation { rule: Rule::PeoplePerCohort, asked: *people, limit: least.into() };
                     return Err(Refused::Rule { field: "cohorts", broken, problem });
                 }
                 Some(_) => {}

@@ -1,6 +1,6 @@
 //! Why a wish is not granted.
 
-use tacita_protocol::{epoch::EpochId, measure::InvalidMeasure, policy::Broken, profile::Profile};
+use tacita_protocol::{epoch::EpochId, measure::InvalidMeasure, policy::Violation, profile::Profile};
 
 use crate::pool::Limit;
 
@@ -21,7 +21,7 @@ pub(crate) enum Refused {
     AlreadySo,
     /// A rule of the policy forbids it.
     #[error("{field}: {problem}")]
-    Rule { field: &'static str, broken: Broken, problem: String },
+    Rule { field: &'static str, broken: Violation, problem: String },
     /// A limit forbids it.
     #[error("{field}: {problem}")]
     Beyond { field: &'static str, limit: Limit, problem: String },
@@ -47,7 +47,7 @@ impl Refused {
         Self::Field { field, problem: problem.to_string() }
     }
 
-    pub(crate) fn broken(field: &'static str, broken: Broken) -> Self {
+    pub(crate) fn broken(field: &'static str, broken: Violation) -> Self {
         Self::Rule { field, broken, problem: broken.to_string() }
     }
 
