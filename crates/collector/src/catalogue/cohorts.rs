@@ -3,6 +3,7 @@
 use tacita_dp::{Confidence, planner};
 use tacita_protocol::{
     domain::{Dimension, Values},
+    excerpt,
     measure::Measure,
     policy::{Rule, Violation},
 };
@@ -29,7 +30,7 @@ impl Cohorts {
         let labels = labels(measure);
         let refuse = |problem: String| Err(Refused::Field { field: "cohorts", problem });
         if let Some((label, _)) = self.sizes.iter().find(|(label, _)| !labels.contains(&label.as_str())) {
-            return refuse(format!("'{}' is no cohort of this measure", label.chars().take(80).collect::<String>()));
+            return refuse(format!("'{}' is no cohort of this measure", excerpt(label)));
         }
         for label in &labels {
             match self.sizes.iter().find(|(known, _)| known == label) {

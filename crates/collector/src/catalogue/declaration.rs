@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 use tacita_proto::v1;
-use tacita_protocol::time::UnixTime;
+use tacita_protocol::{excerpt, time::UnixTime};
 
 use super::Refused;
 use crate::{outside::check_host, pool::Limit};
@@ -73,7 +73,7 @@ impl Declaration {
         check_number("bucket_values", bucket_values.len(), MAX_BUCKETS)?;
         bucket_values.iter().try_for_each(|(bucket, _)| check_text("bucket_values: a bucket", bucket))?;
         if let Some((bucket, _)) = bucket_values.iter().find(|(_, value)| !value.is_finite()) {
-            return refuse(format!("bucket_values: '{}' must be a number", short(bucket)));
+            return refuse(format!("bucket_values: '{}' must be a number", excerpt(bucket)));
         }
         let webhooks = wire.webhooks.into_iter().map(|webhook| webhook.url).collect::<Vec<_>>();
         check_number("webhooks", webhooks.len(), MAX_WEBHOOKS)?;
@@ -138,7 +138,7 @@ fn categories(wire: Vec<v1::Category>) -> Result<Vec<Category>, Refused> {
         for content in &category.contents {
             check_text("categories: a content", content)?;
             if let Some(other) = of_content.insert(content, &category.name) {
-                let content = short(content);
+                let content = excerpt(content);
                 return refuse(format!("categories: '{content}' is in '{other}' and '{}': choose one", category.name));
             }
         }
@@ -177,10 +177,10 @@ fn check_webhook(url: &str, loopback: bool) -> Result<(), Refused> {
     match holds {
         true if is_inside => refuse(format!(
             "webhooks: '{}' is an address of the collector's own network: name one that the Internet knows",
-            short(url)
+            excerpt(url)
         )),
         true => Ok(()),
-        false => refuse(format!("webhooks: '{}' is no https address", short(url))),
+        false => refuse(format!("webhooks: '{}' is no https address", excerpt(url))),
     }
 }
 
@@ -190,10 +190,6 @@ fn check_text(what: &str, text: &str) -> Result<(), Refused> {
         true => refuse(format!("{what} has no control characters")),
         false => Ok(()),
     }
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 #[cfg(test)]

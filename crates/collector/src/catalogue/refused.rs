@@ -1,6 +1,6 @@
 //! Why a wish is not granted.
 
-use tacita_protocol::{epoch::EpochId, measure::InvalidMeasure, policy::Violation, profile::Profile};
+use tacita_protocol::{epoch::EpochId, excerpt, measure::InvalidMeasure, policy::Violation, profile::Profile};
 
 use crate::pool::Limit;
 
@@ -51,9 +51,9 @@ impl Refused {
         Self::Rule { field, broken, problem: broken.to_string() }
     }
 
-    /// There is none of this name; what was written is told, up to 80 characters of it.
+    /// There is none of this name; what was written is told in part.
     pub(super) fn unknown(field: &'static str, what: &'static str, name: &str, remedy: &'static str) -> Self {
-        Self::Unknown { field, what, name: name.chars().take(80).collect(), remedy }
+        Self::Unknown { field, what, name: excerpt(name), remedy }
     }
 
     /// Names the request's field. The messages of [`InvalidMeasure`] begin with the measure's own word for it.
