@@ -86,7 +86,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) slices: HashMap<MeasureId, Slices>,
     pub(crate) compared: HashMap<MeasureId, Slices>,
     pub(super) evidence: &'a Evidence,
-    pub(super) whole: Period,
+    /// With both its ends.
+    pub(super) range: Period,
     /// By measure, found when first asked for: which publishers' reports can be honest.
     fits: RefCell<HashMap<MeasureId, Vec<v1::PublisherFit>>>,
     state: String,
@@ -100,8 +101,8 @@ impl<'a> Answer<'a> {
         amplification: &'a Amplification,
         abandoned: &'a AtomicBool,
     ) -> Result<Self, Unanswered> {
-        let whole = whole(question, evidence);
-        let periods = question.granularity.cut(whole, MAX_PERIODS).ok_or_else(too_many_rows)?;
+        let range = range(question, evidence);
+        let periods = question.granularity.cut(range, MAX_PERIODS).ok_or_else(too_many_rows)?;
         // Nothing can have been counted in a period that has not begun, but for clocks that differ.
         let begun = |period: &Period| periods.len() == 1 || period.from <= evidence.now;
         let periods: Vec<Period> = periods.iter().copied().filter(begun).collect();
@@ -123,7 +124,7 @@ impl<'a> Answer<'a> {
         }
         let state = state(question, evidence);
         let fits = RefCell::default();
-        Ok(Self { question, amplification, abandoned, periods, slices, compared, evidence, whole, fits, state })
+        Ok(Self { question, amplification, abandoned, periods, slices, compared, evidence, range, fits, state })
     }
 
     /// Fails when nobody waits any more.
@@ -216,7 +217,7 @@ impl<'a> Answer<'a> {
         let found = match self.evidence.series.get(&id) {
             Some(series) => {
                 let least = self.question.campaign.policy.reports_per_window;
-                fit::of_publishers(counted, series, self.whole, &self.question.publishers, least)?
+                fit::of_publishers(counted, series, self.range, &self.question.publishers, least)?
             }
             None => Vec::new(),
         };
@@ -245,7 +246,7 @@ impl<'a> Answer<'a> {
 }
 
 /// The range with both ends: where it is open, from the first to the last window that holds reports.
-fn whole(question: &Question, evidence: &Evidence) -> Period {
+fn range(question: &Question, evidence: &Evidence) -> Period {
     let mut hull: Option<Period> = None;
     for counted in question.needed() {
         let length = counted.measure.window;

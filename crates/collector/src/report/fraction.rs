@@ -1,10 +1,13 @@
 //! The rows of a ratio: by period, then by publisher, then by group; only groups that both sides have.
 
-use std::{cmp::Ordering, collections::HashMap, ops::Range};
+use std::{collections::HashMap, ops::Range};
 
 use tacita_dp::{CellIndex, Estimate, Leverage, fieller_correlated};
 use tacita_proto::v1;
-use tacita_protocol::{domain::Dimension, id::PublisherId};
+use tacita_protocol::{
+    domain::Dimension,
+    id::{MeasureId, PublisherId},
+};
 
 use super::{
     answer::{Answer, Unanswered},
@@ -93,11 +96,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    fn histograms<'s>(
-        &self,
-        all: &'s HashMap<tacita_protocol::id::MeasureId, Slices>,
-        period: usize,
-    ) -> Option<Histograms<'s>>
+    fn histograms<'s>(&self, all: &'s HashMap<MeasureId, Slices>, period: usize) -> Option<Histograms<'s>>
     where
         'a: 's,
     {
@@ -193,7 +192,7 @@ impl<'a> Fractions<'a> {
         let mut without_cost = Vec::new();
         if ratio.is_of_cost() {
             groups.retain(|(labels, ..)| {
-                let known = costs::spent(answer.question, labels, answer.whole).is_some();
+                let known = costs::spent(answer.question, labels, answer.range).is_some();
                 if !known {
                     without_cost.push(labels.join(" × "));
                 }
@@ -252,8 +251,8 @@ impl<'a> Fractions<'a> {
             })
             .collect::<Result<Vec<_>, _>>()?;
         if self.answer.question.top.is_some() {
-            let value = |row: &v1::RatioRow| row.estimate.as_ref().and_then(|ratio| ratio.value);
-            rows.sort_by(|a, b| value(b).partial_cmp(&value(a)).unwrap_or(Ordering::Equal));
+            let value = |row: &v1::RatioRow| row.estimate.and_then(|ratio| ratio.value).unwrap_or(f64::NEG_INFINITY);
+            rows.sort_by(|a, b| value(b).total_cmp(&value(a)));
             rows = rows.drain(part).collect();
         }
         Ok(rows)
@@ -264,7 +263,7 @@ impl<'a> Fractions<'a> {
         page: &mut Page<'_>,
         period: usize,
         publisher: Option<PublisherId>,
-        (labels, above, below): &(Vec<String>, usize, usize),
+        (labels, above, below): &Pair,
     ) -> Result<v1::RatioRow, Unanswered> {
         let whole = self.answer.periods[period];
         let (this, numerator, denominator) = self.at(&mut page.now, whole, publisher, labels, *above, *below)?;
@@ -337,7 +336,7 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn new(fractions: &'a Fractions<'a>, period: usize) -> Self {
         let answer = fractions.answer;
-        let sides = |all: &'a HashMap<_, Slices>| Sides {
+        let sides = |all: &'a HashMap<MeasureId, Slices>| Sides {
             numerator: fractions.numerator.histograms(all, period),
             denominator: fractions.denominator.histograms(all, period),
         };

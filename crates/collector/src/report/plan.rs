@@ -4,6 +4,7 @@ use tacita_dp::{Epsilon, Error, Estimate, Mechanism, planner};
 use tacita_proto::v1;
 use tacita_protocol::{
     domain::{Domain, Values},
+    excerpt,
     id::MeasureId,
     measure::{Event, InvalidMeasure, Measure},
     policy::CampaignPolicy,
@@ -101,7 +102,7 @@ fn shares(measure: &Measure, named: &[v1::ExpectedShare]) -> Result<Vec<(Vec<Str
             if let Values::Labels(known) = &dimension.values
                 && !known.contains(label)
             {
-                let (label, name) = (label.chars().take(80).collect::<String>(), &dimension.name);
+                let (label, name) = (excerpt(label), &dimension.name);
                 let message = format!("'{label}' is no {name}: there are {}", known.join(", "));
                 return Err(refusal::not_found("NO_SUCH_LABEL", message));
             }

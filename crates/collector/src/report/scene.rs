@@ -20,7 +20,7 @@ use super::{
 };
 use crate::catalogue::{Catalogue, Cohorts, Declaration, NewCampaign, NewMeasure, Rules};
 
-/// 1970-01-01 plus 20,000 days: a Monday… of the test's own calendar, at midnight.
+/// 2024-10-04, a Friday, at midnight: 20,000 days after 1970-01-01.
 pub(super) const MIDNIGHT: u64 = 20_000 * 86_400;
 pub(super) const DAY: u64 = 86_400;
 const CAMPAIGN: &str = "acme/spring";
