@@ -24,6 +24,9 @@ const MAX_BYTES: Limit = Limit { name: "declaration_bytes", value: 64 << 10 };
 /// The most bytes of a market, a bucket, a content, a category's name or a webhook's address.
 const MAX_TEXT: Limit = Limit { name: "declared_text_bytes", value: 256 };
 
+/// The most of an amount, or of a value either way: what is made of a thousand of them, and of any count, is still a number.
+const MAX_MONEY: f64 = 1e15;
+
 /// The declared part of a campaign. Nothing of it goes to devices.
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Declaration {
@@ -72,8 +75,8 @@ impl Declaration {
         let bucket_values = wire.bucket_values.into_iter().map(|one| (one.bucket, one.value)).collect::<Vec<_>>();
         check_number("bucket_values", bucket_values.len(), MAX_BUCKETS)?;
         bucket_values.iter().try_for_each(|(bucket, _)| check_text("bucket_values: a bucket", bucket))?;
-        if let Some((bucket, _)) = bucket_values.iter().find(|(_, value)| !value.is_finite()) {
-            return refuse(format!("bucket_values: '{}' must be a number", excerpt(bucket)));
+        if let Some((bucket, _)) = bucket_values.iter().find(|(_, value)| !(-MAX_MONEY..=MAX_MONEY).contains(value)) {
+            return refuse(format!("bucket_values: '{}' must be a number, of 10^15 at most", excerpt(bucket)));
         }
         let webhooks = wire.webhooks.into_iter().map(|webhook| webhook.url).collect::<Vec<_>>();
         check_number("webhooks", webhooks.len(), MAX_WEBHOOKS)?;
@@ -117,8 +120,8 @@ fn costs(wire: Vec<v1::Cost>) -> Result<Vec<Cost>, Refused> {
         if from >= to {
             return refuse("costs: each has a range whose 'to' is after its 'from'");
         }
-        if !(cost.amount.is_finite() && cost.amount >= 0.0) {
-            return refuse("costs: an amount is a number that is not negative");
+        if !(0.0..=MAX_MONEY).contains(&cost.amount) {
+            return refuse("costs: an amount is a number that is not negative, of 10^15 at most");
         }
         check_text("costs: a channel", &cost.channel)?;
         let channel = (!cost.channel.is_empty()).then_some(cost.channel);
@@ -234,7 +237,13 @@ mod tests {
         assert!(refusal(|d| d.currency.clear()).contains("ISO 4217"));
         assert!(refusal(|d| d.costs[0].range = None).contains("costs"));
         assert!(refusal(|d| d.costs[0].amount = -1.0).contains("not negative"));
-        assert!(refusal(|d| d.bucket_values[0].value = f64::NAN).contains("bucket_values"));
+        for no_value in [f64::NAN, f64::NEG_INFINITY, -1e16] {
+            let mut wire = full();
+            wire.bucket_values[0].value = no_value;
+            assert!(Declaration::read(wire, false).unwrap_err().to_string().contains("bucket_values"), "{no_value}");
+        }
+        // A thousand of them would be no number any more, and no ratio of them either.
+        assert!(refusal(|d| d.costs[0].amount = 1e308).contains("10^15 at most"));
         assert!(refusal(|d| d.webhooks[0].url = "http://acme.example/".into()).contains("https"));
         assert!(refusal(|d| d.webhooks[0].url = "ftp://x".into()).contains("https"));
         assert!(

@@ -61,7 +61,8 @@ impl Found {
     fn told(&self) -> v1::Estimate {
         match self.leverage {
             Some(leverage) => number::total(self.estimate, self.reports, leverage),
-            None => number::estimate(self.estimate, self.reports),
+            // A cost does not grow with the reports, as a count does.
+            None => v1::Estimate { reports_needed: None, ..number::estimate(self.estimate, self.reports) },
         }
     }
 }
@@ -179,7 +180,8 @@ fn worth(declaration: &Declaration, bucket: &str) -> f64 {
     }
     let ends = bucket.split_once("..").and_then(|(low, high)| {
         let low: f64 = low.parse().ok()?;
-        Some((low, if high.is_empty() { low } else { high.parse().ok()? }))
+        let high = if high.is_empty() { f64::INFINITY } else { high.parse().ok()? };
+        Some((low, if high.is_finite() { high } else { low }))
     });
     ends.map_or(0.0, |(low, high): (f64, f64)| (low + high) / 2.0)
 }
@@ -352,7 +354,8 @@ mod tests {
     #[test]
     fn a_bucket_is_worth_what_was_declared_or_its_middle() {
         let declared = Declaration { bucket_values: vec![("50..".into(), 80.0)], ..Declaration::default() };
-        for (bucket, value) in [("0..50", 25.0), ("50..", 80.0), ("100..", 100.0), ("other", 0.0)] {
+        for (bucket, value) in [("0..50", 25.0), ("50..", 80.0), ("100..", 100.0), ("100..inf", 100.0), ("other", 0.0)]
+        {
             assert_eq!(worth(&declared, bucket), value, "{bucket}");
         }
     }
