@@ -27,6 +27,8 @@ use crate::{catalogue::CountedMeasure, pool::Limit, refusal};
 
 /// The most rows of all pages of an answer.
 const MAX_ROWS: u64 = 1_000_000;
+/// The most rows behind a view, which has no pages.
+const MAX_VIEW_ROWS: usize = 10_000;
 /// The most periods.
 const MAX_PERIODS: usize = 100_000;
 
@@ -122,7 +124,7 @@ impl<'a> Answer<'a> {
                 compared.insert(id, merged(&evidence.compared, &shifted)?);
             }
         }
-        let state = state(question, evidence);
+        let state = state(question, evidence, &periods);
         let fits = RefCell::default();
         Ok(Self { question, amplification, abandoned, periods, slices, compared, evidence, range, fits, state })
     }
@@ -202,7 +204,24 @@ impl<'a> Answer<'a> {
         })
     }
 
-    /// Changes with every count that the answer rests on.
+    /// All rows at once, for a view.
+    ///
+    /// # Errors
+    /// `TOO_MANY_ROWS`: a view of some of them would look like one of all.
+    pub(crate) fn whole(&self) -> Result<v1::QueryResponse, Unanswered> {
+        let page = self.page(MAX_VIEW_ROWS, "")?;
+        if page.next_page_token.is_empty() {
+            return Ok(page);
+        }
+        let limit = Limit { name: "view_rows", value: MAX_VIEW_ROWS };
+        let problem = format!(
+            "the view has {} rows, of {MAX_VIEW_ROWS} at most: keep fewer labels, or group by another dimension",
+            page.total_rows
+        );
+        Err(refusal::beyond_because("TOO_MANY_ROWS", "filters", limit, problem).into())
+    }
+
+    /// Changes with all that the answer's rows follow from.
     pub(crate) fn state(&self) -> &str {
         &self.state
     }
@@ -237,7 +256,8 @@ impl<'a> Answer<'a> {
         match parsed {
             Some((offset, state)) if state == self.state => Ok(offset),
             Some(_) => {
-                let message = "reports were counted, or the query changed, since the first page: begin again with it";
+                let message = "reports were counted, something was declared, a period has begun or the query changed since the \
+                               first page: begin again with it";
                 Err(refusal::aborted("PAGES_CHANGED", message))
             }
             None => Err(refusal::invalid("page_token", "give 'next_page_token' of the page before, or nothing")),
@@ -268,10 +288,13 @@ fn range(question: &Question, evidence: &Evidence) -> Period {
     Period { from, to: span.to.unwrap_or(open_end).max(from) }
 }
 
-/// A digest of the question and of the counts that it rests on.
-fn state(question: &Question, evidence: &Evidence) -> String {
+/// A digest of the question, of what the brand has declared, of the periods that have begun, and of the counts that the answer rests on: what
+/// its rows follow from.
+fn state(question: &Question, evidence: &Evidence, periods: &[Period]) -> String {
     let mut digest = Sha256::new();
     digest.update(question.to_wire().encode_to_vec());
+    digest.update(question.campaign.declaration.to_wire().encode_to_vec());
+    digest.update((periods.len() as u64).to_be_bytes());
     for counted in question.needed() {
         digest.update(counted.measure.name.as_str());
         digest.update([0]);

@@ -151,9 +151,9 @@ impl Scene {
 
     pub(super) fn funnel(&self, asked: v1::GetFunnelRequest) -> Result<v1::GetFunnelResponse, Status> {
         let funnel = Funnel::read(&self.catalogue, &self.catalogue.campaigns()[0], asked)?;
-        let page = |question: &Question| self.answer(question, |answer| Ok(answer.page(10_000, "")?));
-        let generations = funnel.generations.as_deref().map(page).transpose()?;
-        Ok(funnel.view(page(&funnel.steps)?, generations))
+        let whole = |question: &Question| self.answer(question, |answer| Ok(answer.whole()?));
+        let generations = funnel.generations.as_deref().map(whole).transpose()?;
+        Ok(funnel.view(whole(&funnel.steps)?, generations))
     }
 
     pub(super) fn question(&self, query: v1::Query) -> Result<Question, Status> {
