@@ -127,6 +127,8 @@ fn table_json_csv_and_picture_are_one_answer() {
     let differs = estimate["low"].as_f64() > Some(1.0) || estimate["high"].as_f64() < Some(1.0);
     assert_eq!(text.contains("the difference is more than noise"), differs, "{text}");
     assert!(stage.complaint(&["--over", "channel=sms"]).contains("--measure"));
+    let of_publisher = stage.json(&[&two[..], &["--filter", "publisher=daily-news"]].concat());
+    assert_eq!(of_publisher["ratios"], stage.json(&two)["ratios"], "it is the only publisher");
     assert_eq!(stage.report(&["--alerts"]), "nothing surged\n");
     assert!(stage.report(&["--alerts", "--csv"]).starts_with("id,found_at,campaign,"));
     let undrawn = stage.complaint(&["--alerts", "--svg", path(&picture)]);
