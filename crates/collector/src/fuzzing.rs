@@ -1,5 +1,5 @@
-//! What `fuzz/` drives: the decoders of what comes from outside, each behind one function, on one fixed catalogue. No interface: nothing
-//! here is promised to anybody.
+//! What `fuzz/` drives: the decoders of what comes from outside, each behind one function, on one fixed catalogue. No
+//! interface: nothing here is promised to anybody.
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,5 @@
-//! Where a webhook may be: outside. The address is a brand's to choose, and the collector stands where brands do not: what answers in its
-//! own network, or tells a cloud's machine its credentials, is none of theirs.
+//! Where a webhook may be: outside. The address is a brand's to choose, and the collector stands where brands do not:
+//! what answers in its own network, or tells a cloud's machine its credentials, is none of theirs.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

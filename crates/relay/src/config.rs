@@ -112,8 +112,8 @@ pub struct RequestLimit {
     pub message_bytes: usize,
     /// From the end of the headers to the beginning of the answer.
     pub time: Duration,
-    /// How many milliseconds an envelope may take from its admission to the answer: as many are in work as get through in that time. None
-    /// is taken with 0.
+    /// How many milliseconds an envelope may take from its admission to the answer: as many are in work as get through
+    /// in that time. None is taken with 0.
     pub submit_millis: u64,
 }
 

@@ -40,8 +40,9 @@ pub(crate) enum Change {
         #[serde(default)]
         policy: CampaignPolicy,
     },
-    /// What the brand says of its campaign; replaces what it said before. Entries of before [`Change::DeclarationMade`], which are counted
-    /// in the revision of manifests for good: one revision is one sequence of bytes.
+    /// What the brand says of its campaign; replaces what it said before. Entries of before
+    /// [`Change::DeclarationMade`], which are counted in the revision of manifests for good: one revision is one
+    /// sequence of bytes.
     CampaignDeclared {
         campaign: CampaignId,
         declaration: Box<Declaration>,
@@ -79,8 +80,8 @@ pub(crate) enum Change {
         token_batch: u32,
         ledger_bound_micro: u32,
     },
-    /// Tokens that one collector may issue to a publisher: its share of the quota, set aside before it issues any of them. No manifest
-    /// says anything of it, so no revision grows by it.
+    /// Tokens that one collector may issue to a publisher: its share of the quota, set aside before it issues any of
+    /// them. No manifest says anything of it, so no revision grows by it.
     TokensSetAside {
         publisher: PublisherId,
         epoch: EpochId,
@@ -100,7 +101,8 @@ pub(crate) enum Change {
         at: UnixTime,
         closes_at: UnixTime,
     },
-    /// The keys in the vault may be known to others: all open epochs ended, and those that had not begun closed. Fresh ones follow.
+    /// The keys in the vault may be known to others: all open epochs ended, and those that had not begun closed. Fresh
+    /// ones follow.
     KeysCompromised {
         at: UnixTime,
         /// Reports under epochs that had begun are taken until then.
@@ -113,8 +115,8 @@ pub(crate) enum Change {
     EpochDestroyed {
         epoch: EpochId,
     },
-    /// The store was restored to what it had been before. All its epochs are closed, and numbers go on beyond any that were given out in the
-    /// time that is lost.
+    /// The store was restored to what it had been before. All its epochs are closed, and numbers go on beyond any that
+    /// were given out in the time that is lost.
     Restored {
         next_epoch: EpochId,
         next_revision: u64,

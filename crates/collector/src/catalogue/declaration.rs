@@ -18,8 +18,8 @@ const MAX_CATEGORIES: Limit = Limit { name: "declared_categories", value: 256 };
 const MAX_WEBHOOKS: Limit = Limit { name: "declared_webhooks", value: 5 };
 /// The most values of buckets.
 const MAX_BUCKETS: Limit = Limit { name: "declared_bucket_values", value: 256 };
-/// The most bytes of all of it, as it comes over the wire: it stays in the log for good. That is a cost a day for a year, a value for each
-/// bucket, and some hundreds of contents in categories.
+/// The most bytes of all of it, as it comes over the wire: it stays in the log for good. That is a cost a day for a
+/// year, a value for each bucket, and some hundreds of contents in categories.
 const MAX_BYTES: Limit = Limit { name: "declaration_bytes", value: 64 << 10 };
 /// The most bytes of a market, a bucket, a content, a category's name or a webhook's address.
 const MAX_TEXT: Limit = Limit { name: "declared_text_bytes", value: 256 };
@@ -166,8 +166,8 @@ fn at_most(what: &str, number: usize, of: &str, limit: Limit) -> Result<(), Refu
     Err(Refused::Beyond { field: "declaration", limit, problem })
 }
 
-/// https, or http to a loopback address: what is told is the brand's own, and does not travel in the clear. Never to a network of the
-/// collector's own.
+/// https, or http to a loopback address: what is told is the brand's own, and does not travel in the clear. Never to a
+/// network of the collector's own.
 fn check_webhook(url: &str, loopback: bool) -> Result<(), Refused> {
     at_most("webhooks: an address", url.len(), "bytes", MAX_TEXT)?;
     let parsed: Option<http::Uri> = url.parse().ok();

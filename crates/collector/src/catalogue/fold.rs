@@ -24,8 +24,8 @@ use super::{
 type Broken = &'static str;
 
 impl Catalogue {
-    /// The catalogue of a whole log, which is walked first: so the entry that was altered can be named, and not only the first that does
-    /// not follow.
+    /// The catalogue of a whole log, which is walked first: so the entry that was altered can be named, and not only
+    /// the first that does not follow.
     pub(crate) fn of_log(entries: &[Vec<u8>]) -> Result<Self, LogFault> {
         let links: Vec<_> = entries.iter().map(|entry| Link::read(parts(entry).0)).collect();
         walk(&links)?;

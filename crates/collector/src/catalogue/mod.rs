@@ -194,8 +194,8 @@ impl Epoch {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalogue {
     length: u64,
-    /// Grows with each entry that manifests may depend on: all but those of surges, log filters, backups, `declaration-made` and tokens set aside. An entry that the store
-    /// was restored says what it is.
+    /// Grows with each entry that manifests may depend on: all but those of surges, log filters, backups,
+    /// `declaration-made` and tokens set aside. An entry that the store was restored says what it is.
     revision: u64,
     head: Head,
     signing_key: Option<[u8; 32]>,
