@@ -25,6 +25,7 @@
 //! | `auth` | API keys |
 //! | `ingest` | the way of a batch of reports into the tallies |
 //! | `alerts` | surges: found, kept, told |
+//! | `outside` | where a webhook may be |
 //! | `report` | from a question to its answer |
 //! | `quota` | tokens of an epoch: what a publisher may still be issued here |
 //! | `places` | what one tenant may hold of what all share |
@@ -65,6 +66,7 @@ mod metrics;
 #[cfg(test)]
 mod model;
 mod opening;
+mod outside;
 mod page_size;
 mod pages;
 mod places;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tacita_connections::refusal::{LIMIT_REACHED, because, details};
-use tacita_protocol::policy::Broken;
+use tacita_protocol::policy::Violation;
 use tacita_store::StoreError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -51,8 +51,8 @@ pub(crate) fn beyond_because(reason: &str, field: &str, limit: Limit, problem: i
 }
 
 /// A rule of the policy forbids what a field of the request says.
-fn policy_broken(field: &str, broken: Broken, problem: &str) -> Status {
-    let Broken { rule, asked, limit } = broken;
+fn policy_broken(field: &str, broken: Violation, problem: &str) -> Status {
+    let Violation { rule, asked, limit } = broken;
     let told = [("rule", rule.name().to_owned()), ("limit", rule.written(limit)), ("value", rule.written(asked))];
     of_field(field, problem, details("POLICY_BROKEN", told))
 }

@@ -120,6 +120,24 @@ async fn of_requests(met: &mut Met) {
     );
 }
 
+/// A funnel has no pages: of more groups than it has room for it is refused.
+async fn of_views(met: &mut Met) {
+    let cast = Cast::with(|_| {}).await;
+    cast.house.create_campaign("acme", "autumn", &["daily"]).await;
+    let shares = v1::CreateMeasureRequest {
+        campaign: "acme/autumn".into(),
+        name: "shares".into(),
+        event: v1::Event::Share.into(),
+        dimensions: vec![v1::Dimension { name: "channel".into(), labels: labels(10_001), catalogue: None }],
+        epsilon_micro: 1_000_000,
+        ..Default::default()
+    };
+    cast.house.admin().create_measure(shares).await.unwrap();
+    let by_channel =
+        v1::GetFunnelRequest { campaign: "acme/autumn".into(), group_by: "channel".into(), ..Default::default() };
+    met.meet(&cast.house.reporting(&cast.acme).get_funnel(by_channel).await.unwrap_err(), 10_000);
+}
+
 /// Limits on what a brand leaves behind.
 async fn of_declarations(met: &mut Met) {
     let cast = Cast::with(|config| config.limits.declarations_per_day = 2).await;
@@ -323,6 +341,7 @@ async fn of_connections(met: &mut Met) {
 async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
     let mut met = Met::default();
     of_requests(&mut met).await;
+    of_views(&mut met).await;
     of_work(&mut met).await;
     of_time(&mut met).await;
     of_tokens(&mut met).await;

@@ -12,8 +12,10 @@ use tokio::sync::Semaphore;
 use ureq::unversioned::transport::DefaultConnector;
 use zeroize::Zeroizing;
 
-use super::outside::{Inside, Outside};
-use crate::metrics::{WebhookMetrics, WebhookOutcome};
+use crate::{
+    metrics::{WebhookMetrics, WebhookOutcome},
+    outside::{Inside, Outside},
+};
 
 /// Pauses before another try.
 const PAUSES: [u64; 5] = [1, 5, 25, 125, 625];

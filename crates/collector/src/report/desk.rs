@@ -69,6 +69,11 @@ impl Desk {
         self.work(place, question, move |answer| answer.page(size, &page_token)).await
     }
 
+    /// All rows of the answer, for a view.
+    pub(crate) async fn whole(&self, place: Place, question: Arc<Question>) -> Result<v1::QueryResponse, Status> {
+        self.work(place, question, |answer| answer.whole()).await
+    }
+
     /// One page of the answer, unless it is still as it was when it had the state `known`.
     pub(crate) async fn page_unless(
         &self,

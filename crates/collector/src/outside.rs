@@ -20,14 +20,14 @@ pub(crate) struct Inside;
 
 /// Finds the addresses of a host that are outside.
 #[derive(Debug)]
-pub(super) struct Outside {
+pub(crate) struct Outside {
     hosts: DefaultResolver,
     loopback: bool,
 }
 
 impl Outside {
     /// `loopback`: this machine is allowed as well, for trials.
-    pub(super) fn new(loopback: bool) -> Self {
+    pub(crate) fn new(loopback: bool) -> Self {
         Self { hosts: DefaultResolver::default(), loopback }
     }
 }
