@@ -127,6 +127,8 @@ fn table_json_csv_and_picture_are_one_answer() {
     let differs = estimate["low"].as_f64() > Some(1.0) || estimate["high"].as_f64() < Some(1.0);
     assert_eq!(text.contains("the difference is more than noise"), differs, "{text}");
     assert!(stage.complaint(&["--over", "channel=sms"]).contains("--measure"));
+    let of_publisher = stage.json(&[&two[..], &["--filter", "publisher=daily-news"]].concat());
+    assert_eq!(of_publisher["ratios"], stage.json(&two)["ratios"], "it is the only publisher");
     assert_eq!(stage.report(&["--alerts"]), "nothing surged\n");
     assert!(stage.report(&["--alerts", "--csv"]).starts_with("id,found_at,campaign,"));
     let undrawn = stage.complaint(&["--alerts", "--svg", path(&picture)]);
@@ -153,19 +155,23 @@ fn table_json_csv_and_picture_are_one_answer() {
     let of = |measures: &Value| measures[0]["privacy"]["amplified_epsilon"].as_f64().unwrap();
     assert_eq!(of(&told["measures"]), of(&stage.json(&[])["measures"]), "the same number as the report has");
 
-    let watched =
-        tacita_ok(&["watch", "--collector", &url, "--key", &stage.deployment.brand_key, "acme/spring", "--times", "1"]);
+    let watch = |more: &[&str]| {
+        let given = ["watch", "--collector", &url, "--key", &stage.deployment.brand_key, "acme/spring", "--times", "1"];
+        tacita(&[&given[..], more].concat())
+    };
+    let followed = |more: &[&str]| String::from_utf8(watch(more).stdout).unwrap();
+    let watched = followed(&[]);
     assert!(watched.contains("arrivals · arrival"), "{watched}");
-    let lines = tacita_ok(
-        &[
-            &["watch", "--collector", &url, "--key", &stage.deployment.brand_key, "acme/spring"][..],
-            &["--times", "1", "--json"],
-        ]
-        .concat(),
-    );
+    let lines = followed(&["--json"]);
     let line: Value = serde_json::from_str(lines.strip_suffix('\n').unwrap()).unwrap();
     assert!(!lines.trim_end().contains('\n') && line["at"].as_u64() > Some(0), "{lines}");
     assert_eq!(line["answer"]["measures"], stage.json(&[])["measures"]);
+    let rows = followed(&[&by_kind[..], &["--csv"]].concat());
+    assert!(rows.starts_with("at,measure,from,to,kind,"), "{rows}");
+    let without_at: String = rows.lines().map(|line| format!("{}\n", line.split_once(',').unwrap().1)).collect();
+    assert_eq!(without_at, stage.report(&[&by_kind[..], &["--csv"]].concat()));
+    let refused = String::from_utf8(watch(&["--alerts", "--by", "channel"]).stderr).unwrap();
+    assert!(refused.contains("--by: what follows surges takes no such argument"), "{refused}");
 }
 
 #[test]

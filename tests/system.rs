@@ -6,6 +6,8 @@
 mod audit;
 mod bad_input;
 mod content;
+#[path = "support/files.rs"]
+mod files;
 mod keys;
 mod life;
 mod logs;
@@ -22,11 +24,6 @@ mod transparency;
 
 #[test]
 fn every_file_here_is_run() {
-    let (here, targets) = (include_str!("system.rs"), include_str!("../crates/cli/Cargo.toml"));
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        let Some(module) = name.strip_suffix(".rs") else { continue };
-        let run = here.contains(&format!("\nmod {module};\n")) || targets.contains(&format!("/tests/{name}\""));
-        assert!(run, "tests/system.rs does not name {module}, and crates/cli/Cargo.toml has no target {name}");
-    }
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests");
+    files::assert_all_run(folder, include_str!("system.rs"), include_str!("../crates/cli/Cargo.toml"));
 }

@@ -1,4 +1,5 @@
-//! Embeds what `cargo xtask dashboard` built in `web/dashboard/dist`. Without it the crate still builds, and the page says what to do.
+//! Embeds what `cargo xtask dashboard` built in `web/dashboard/dist`. Without it the crate still builds, and the page
+//! says what to do.
 
 use std::{
     env, fs, io,

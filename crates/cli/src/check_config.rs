@@ -11,8 +11,8 @@ use crate::{
 
 /// Print the settings that a server would have, each with where it comes from; nothing is started.
 ///
-/// Takes the server's own flags, its file and its environment. Every problem is named, not only the first, and the exit code is 1 then. No
-/// password or key is printed.
+/// Takes the server's own flags, its file and its environment. Every problem is named, not only the first, and the exit
+/// code is 1 then. No password or key is printed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]

@@ -20,10 +20,11 @@ use crate::{
 
 /// Run the collector: issues tokens, counts reports, answers brands.
 ///
-/// State lives in --data (created when missing): the embedded store and the secret keys. With --store postgresql://… it lives in that
-/// database, which `tacita store init` prepares; collectors that share one share a --vault too. The first collector of a store writes an
-/// operator's API key to DATA/operator.key; `tacita admin` needs it. Every setting has a variable too: TACITA_COLLECTOR__LISTEN for `listen`,
-/// TACITA_COLLECTOR__WINDOWS__MAX_AGE for `max-age` of `[windows]`.
+/// State lives in --data (created when missing): the embedded store and the secret keys. With --store postgresql://… it
+/// lives in that database, which `tacita store init` prepares; collectors that share one share a --vault too. The first
+/// collector of a store writes an operator's API key to DATA/operator.key; `tacita admin` needs it. Every setting has a
+/// variable too: TACITA_COLLECTOR__LISTEN for `listen`, TACITA_COLLECTOR__WINDOWS__MAX_AGE for `max-age` of
+/// `[windows]`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -52,8 +53,8 @@ struct Flags {
     /// The folder for state.
     #[arg(long, value_name = "FOLDER")]
     data: Option<String>,
-    /// The engine of the store: `embedded`, or the URL of a PostgreSQL database. The environment or the file shows its password to fewer
-    /// than the command line.
+    /// The engine of the store: `embedded`, or the URL of a PostgreSQL database. The environment or the file shows its
+    /// password to fewer than the command line.
     #[arg(long, value_name = "embedded|URL")]
     store: Option<String>,
     /// The folder for secret keys; DATA/keys without it.

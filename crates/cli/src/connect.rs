@@ -147,7 +147,8 @@ async fn reach(address: &str, tls: ClientTls) -> Result<Channel> {
     server.connect().await.map_err(|error| unreached(address, error.into()))
 }
 
-/// What is said of a connection whose other end closes it at once, or speaks otherwise: which of them is a matter of who was first.
+/// What is said of a connection whose other end closes it at once, or speaks otherwise: which of them is a matter of
+/// who was first.
 const CUT_OFF: [&str; 5] = ["h2 protocol error", "http2 error", "reset by peer", "roken pipe", "connection closed"];
 
 /// Why there is no connection, and what to do.

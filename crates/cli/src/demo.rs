@@ -48,8 +48,8 @@ pub(crate) struct Args {
     serve: bool,
 }
 
-/// The windows of sharers' profiles, in seconds, and how long after its first session a device comes again: so short that reports of the
-/// window after are not too far ahead to be counted.
+/// The windows of sharers' profiles, in seconds, and how long after its first session a device comes again: so short
+/// that reports of the window after are not too far ahead to be counted.
 const PROFILE_WINDOW: u32 = 1_800;
 
 /// Runs the demo.
@@ -88,7 +88,8 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     loopback.stop().await
 }
 
-/// A measure of each kind; for servers that stay also one of arrivals by channel and grade, for whoever asks what GA4 would have said.
+/// A measure of each kind; for servers that stay also one of arrivals by channel and grade, for whoever asks what GA4
+/// would have said.
 fn measures(stay: bool) -> Vec<v1::CreateMeasureRequest> {
     let measure = |name: &str, event: v1::Event| v1::CreateMeasureRequest {
         name: name.to_owned(),

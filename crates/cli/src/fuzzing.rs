@@ -1,4 +1,5 @@
-//! What `fuzz/` drives: the readers of files and arguments that people write for `tacita`. No interface: nothing here is promised to anybody.
+//! What `fuzz/` drives: the readers of files and arguments that people write for `tacita`. No interface: nothing here
+//! is promised to anybody.
 
 use std::{fs, path::Path, sync::LazyLock};
 
@@ -94,7 +95,8 @@ pub fn argument(text: &str) {
     }
 }
 
-/// What a relay kept, a day's receipts and a head, and the record of a collector: told apart from each other, or refused with the place.
+/// What a relay kept, a day's receipts and a head, and the record of a collector: told apart from each other, or
+/// refused with the place.
 pub fn relay_verify(folder: &Path, day: &str, seen: &str, record: &[u8], pinned: &VerifyingKey) {
     const PUBLISHER: PublisherId = PublisherId(7);
     let kept = folder.join("receipts");

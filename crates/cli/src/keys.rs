@@ -38,7 +38,8 @@ enum Command {
     ///
     /// The next key was published ahead and lies in the vault already: if the vault was copied, give it up with --compromised.
     Rotate {
-        /// The vault may be known to others: give up all keys in it, end their epochs without grace, and start one with a fresh key.
+        /// The vault may be known to others: give up all keys in it, end their epochs without grace, and start one with
+        /// a fresh key.
         ///
         /// WHY is for the audit log. Tokens that devices hold are void (they fetch new ones), and reports in flight are lost.
         /// The signing key lies in the vault too: nothing changes it in place.

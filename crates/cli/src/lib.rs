@@ -1,4 +1,5 @@
-//! `tacita`: one binary for every party. The library holds the whole command, so that `fuzz/` can drive its readers; it is no interface.
+//! `tacita`: one binary for every party. The library holds the whole command, so that `fuzz/` can drive its readers; it
+//! is no interface.
 //!
 //! A file for each subcommand; what several of them need is in `configuration`, `connect`, `contents`, `logs`, `settings`,
 //! `table`, `tls` and `simulation`.

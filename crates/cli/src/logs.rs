@@ -25,8 +25,8 @@ pub(crate) struct LogArgs {
     /// How a line of the log is written: for people, or as JSON (or TACITA_LOG_FORMAT).
     #[arg(long, value_enum, value_name = "text|json")]
     log_format: Option<FormatArg>,
-    /// What is logged: levels and CRATE=LEVEL, for example info,tacita_relay=debug (or TACITA_LOG). Crates that are not Tacita's are heard
-    /// from warn on only.
+    /// What is logged: levels and CRATE=LEVEL, for example info,tacita_relay=debug (or TACITA_LOG). Crates that are not
+    /// Tacita's are heard from warn on only.
     #[arg(long = "log", value_name = "FILTER")]
     filter: Option<String>,
 }
@@ -87,8 +87,8 @@ pub(crate) fn start(log: &LogFile) -> Result<LogFilter> {
     Ok(filter)
 }
 
-/// Says on standard error what whoever started the process is to see, whatever the log's filter: a plain line, or one of the log where that
-/// is JSON, which a plain line would break for its reader.
+/// Says on standard error what whoever started the process is to see, whatever the log's filter: a plain line, or one
+/// of the log where that is JSON, which a plain line would break for its reader.
 pub(crate) fn announce(text: &str) {
     match SPEAKS_JSON.load(Ordering::Relaxed) {
         true => tracing::info!(target: ANNOUNCEMENT, "{text}"),
@@ -111,8 +111,8 @@ pub(crate) fn start_for_command() -> Result<()> {
     Ok(())
 }
 
-/// Reads the filter anew from the file of settings at each SIGHUP, until the process ends. What the file says then goes before flags and
-/// environment, which nobody can change in a process that runs.
+/// Reads the filter anew from the file of settings at each SIGHUP, until the process ends. What the file says then goes
+/// before flags and environment, which nobody can change in a process that runs.
 pub(crate) fn follow_hangups(log: LogFilter, config: Option<PathBuf>) -> Result<()> {
     /// The rest of the file is not looked at: nothing else changes while a server runs.
     #[derive(Deserialize, Default)]

@@ -1,5 +1,5 @@
-//! `tacita relay`: the publisher's edge, the totals of its short links, the hashes of the SDK that it serves, and whether what it sent was
-//! counted.
+//! `tacita relay`: the publisher's edge, the totals of its short links, the hashes of the SDK that it serves, and
+//! whether what it sent was counted.
 
 mod links;
 mod sri;

@@ -15,9 +15,10 @@ use crate::{backup::folder, configuration::own_folder};
 
 /// Make a collector's store out of a backup. Before a collector starts on it.
 ///
-/// The backup is verified first; a folder that holds a store is refused. What was counted since the backup is lost. Nothing of the epochs
-/// that were open then, or published since, can count any more, as nobody knows what was spent: they are closed, their secret keys
-/// destroyed, and the collector publishes new ones when it starts. Devices fetch new tokens by themselves.
+/// The backup is verified first; a folder that holds a store is refused. What was counted since the backup is lost.
+/// Nothing of the epochs that were open then, or published since, can count any more, as nobody knows what was spent:
+/// they are closed, their secret keys destroyed, and the collector publishes new ones when it starts. Devices fetch new
+/// tokens by themselves.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The backup's folder.

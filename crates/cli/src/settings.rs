@@ -23,7 +23,8 @@ pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
     })
 }
 
-/// A duration in a configuration file: `"90s"`, `"7d"`. Shown in days and less: a year is no number of days that an operator wrote.
+/// A duration in a configuration file: `"90s"`, `"7d"`. Shown in days and less: a year is no number of days that an
+/// operator wrote.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Span(pub(crate) Duration);
 

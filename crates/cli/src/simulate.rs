@@ -24,8 +24,9 @@ const LONGEST_AHEAD: Duration = Duration::from_secs(3_600);
 
 /// Send a made-up audience of SDK clients through a running relay.
 ///
-/// The audience's proportions are invented; what its devices do is real. Prints what was answered before noise, to be compared with
-/// `tacita report`. The relay must trust this machine as a proxy (`trusted-proxies`), since the devices all connect from here.
+/// The audience's proportions are invented; what its devices do is real. Prints what was answered before noise, to be
+/// compared with `tacita report`. The relay must trust this machine as a proxy (`trusted-proxies`), since the devices
+/// all connect from here.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The relay's address.
@@ -48,8 +49,8 @@ pub(crate) struct Args {
     /// What the audience and its noise are drawn from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How long after its first session a device comes again, by a clock of its own: an hour at most. Sharers' profiles, which tell of
-    /// the window before, need it as long as their windows.
+    /// How long after its first session a device comes again, by a clock of its own: an hour at most. Sharers'
+    /// profiles, which tell of the window before, need it as long as their windows.
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
     return_after: Duration,
     /// How long to go on when the relay does not answer.

@@ -14,7 +14,8 @@ use crate::{
 
 /// Show how a collector stands: ready or not and why, epochs, publishers, refusals, waits, its store, the signing key to pin.
 ///
-/// With --relay also a relay, by what its metrics listener tells (`tacita relay --metrics ADDRESS`); without a key then the relay alone.
+/// With --relay also a relay, by what its metrics listener tells (`tacita relay --metrics ADDRESS`); without a key then
+/// the relay alone.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -22,7 +23,8 @@ pub(crate) struct Args {
     /// A relay's metrics listener, http://HOST:PORT.
     #[arg(long, value_name = "URL", value_parser = http_address)]
     relay: Option<String>,
-    /// Ask a server's metrics listener, http://HOST:PORT, whether it is ready, and nothing else: exit code 1 if it is not. Takes no key.
+    /// Ask a server's metrics listener, http://HOST:PORT, whether it is ready, and nothing else: exit code 1 if it is
+    /// not. Takes no key.
     #[arg(long, value_name = "URL", value_parser = http_address, conflicts_with_all = ["relay", "json"])]
     ready: Option<String>,
     /// Print JSON.

@@ -23,15 +23,15 @@ enum Store {
     Restored(Restored),
 }
 
-/// Make a store fit for collectors again that was restored to an earlier instant by other tools: a database from a dump, a volume from a
-/// snapshot. Before any of them starts.
+/// Make a store fit for collectors again that was restored to an earlier instant by other tools: a database from a
+/// dump, a volume from a snapshot. Before any of them starts.
 ///
-/// What was spent since then is forgotten, so nothing of the epochs that were open may count any more: they are closed, their secret
-/// keys destroyed, and new ones follow. Without this, tokens of the time that is lost could count twice.
+/// What was spent since then is forgotten, so nothing of the epochs that were open may count any more: they are closed,
+/// their secret keys destroyed, and new ones follow. Without this, tokens of the time that is lost could count twice.
 #[derive(clap::Args)]
 struct Restored {
-    /// `embedded`, or the database: postgresql://USER:PASSWORD@HOST:PORT/DATABASE. The environment shows a password to fewer than the
-    /// command line.
+    /// `embedded`, or the database: postgresql://USER:PASSWORD@HOST:PORT/DATABASE. The environment shows a password to
+    /// fewer than the command line.
     #[arg(value_name = "embedded|URL", env = "TACITA_COLLECTOR__STORE", hide_env_values = true)]
     store: StoreText,
     /// The collector's folder for state.
@@ -47,7 +47,8 @@ struct Restored {
 /// Once for each database and version, before its collectors start. Doing it again changes nothing.
 #[derive(clap::Args)]
 struct Init {
-    /// The database: postgresql://USER:PASSWORD@HOST:PORT/DATABASE. The environment shows a password to fewer than the command line.
+    /// The database: postgresql://USER:PASSWORD@HOST:PORT/DATABASE. The environment shows a password to fewer than the
+    /// command line.
     #[arg(value_name = "URL", env = "TACITA_COLLECTOR__STORE", hide_env_values = true)]
     url: StoreText,
     /// Spread the tables over the nodes of a Citus cluster, whose coordinator the URL names.
@@ -55,8 +56,8 @@ struct Init {
     distributed: bool,
 }
 
-/// What was given as a store, as it was given. It may hold a password, so nothing prints it: clap would, in its complaint about a text
-/// that does not parse, and so it is parsed later.
+/// What was given as a store, as it was given. It may hold a password, so nothing prints it: clap would, in its
+/// complaint about a text that does not parse, and so it is parsed later.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct StoreText(String);

@@ -37,8 +37,8 @@ impl ClientTlsArgs {
 /// A server's certificate, as flags of its own.
 #[derive(clap::Args)]
 pub(crate) struct ServerTlsArgs {
-    /// The certificate and those that lead to its authority, in PEM: TLS 1.3, and nothing older. Without it: plain HTTP. A changed
-    /// file is read with the next connection.
+    /// The certificate and those that lead to its authority, in PEM: TLS 1.3, and nothing older. Without it: plain
+    /// HTTP. A changed file is read with the next connection.
     #[arg(long, value_name = "FILE")]
     tls_cert: Option<String>,
     /// Its private key, in PEM.

@@ -47,12 +47,15 @@
 //! | `slots` | opening and closing a slot: ordinal, ledger, randomizer |
 //! | `sharing` | where the device has shared: two bits a window |
 //! | `attribution` | which arrival a conversion is credited to |
-//! | `edition` | a verified manifest, and what may follow it |
+//! | `edition` | a verified manifest, made ready for use |
+//! | `seen` | which manifests were seen, and what may follow them |
 //! | `catalogues` | the contents that a manifest names by digest |
 //! | `refresh` | the manifest and the token wallet |
 //! | `flush` | sealing, sending, forgetting |
 //! | `state`, `storage` | all that a device keeps, and where |
+//! | `secret` | secret bytes there: wiped when dropped, never printed |
 //! | `transport` | how it reaches its relay |
+//! | `error` | what can go wrong, and what the caller can do |
 
 mod attribution;
 mod catalogues;

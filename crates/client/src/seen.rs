@@ -5,7 +5,6 @@
 
 use ed25519_dalek::VerifyingKey;
 use tacita_protocol::{
-    epoch::{EpochEntry, chain_after},
     id::PublisherId,
     manifest::{Directory, Manifest, SignedManifest},
 };
@@ -47,24 +46,9 @@ impl Seen {
         if offered == remembered && self.whole.as_ref().is_some_and(|whole| whole != signed) {
             return Err(ClientError::Equivocation(offered));
         }
-        match manifest.epochs.iter().find(|entry| !self.is_continued_by(entry)) {
-            Some(entry) => Err(ClientError::BrokenDirectory(entry.epoch)),
+        match self.directory.broken_by(&manifest.epochs) {
+            Some(epoch) => Err(ClientError::BrokenDirectory(epoch)),
             None => Ok(()),
-        }
-    }
-
-    /// Whether `entry` is the one that is listed under its number, or links to the end of what is listed.
-    fn is_continued_by(&self, entry: &EpochEntry) -> bool {
-        let epochs = &self.directory.epochs;
-        if let Some(known) = epochs.iter().find(|known| known.epoch == entry.epoch) {
-            return known.public_key == entry.public_key && known.chain == entry.chain;
-        }
-        match epochs.last() {
-            Some(end) if entry.epoch == end.epoch.next() => {
-                entry.chain == chain_after(&end.chain, entry.epoch, &entry.public_key)
-            }
-            Some(end) => entry.epoch > end.epoch,
-            None => true,
         }
     }
 }

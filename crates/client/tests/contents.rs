@@ -7,7 +7,7 @@ mod double;
 use std::sync::Arc;
 
 use double::*;
-use tacita_client::{ClientError, Device, DeviceConfig, FileStorage, MemoryStorage, Occurrence, Session, Visit};
+use tacita_client::{ClientError, Device, DeviceConfig, MemoryStorage, Occurrence, Session, Visit};
 use tacita_protocol::{
     catalogue::Contents,
     channel::Channel,
@@ -56,6 +56,10 @@ fn session(device: &Device) -> Session {
     }
 }
 
+fn share_of_story_7() -> Occurrence {
+    Occurrence::new(Event::ContentShare).label("content", "/story/7")
+}
+
 fn cell(recorded: &tacita_client::Recorded, measure: u32) -> usize {
     recorded.answer(MeasureId(measure)).unwrap().cell as usize
 }
@@ -84,11 +88,8 @@ async fn each_share_answers_which_content_it_was() {
 async fn a_catalogue_is_fetched_once_with_the_manifest_whatever_is_shared() {
     let (relay, contents) = relay();
     let config = DeviceConfig::new(PUBLISHER, pinned());
-    let clock = ManualClock::new(START.plus(60));
-    let open = || {
-        let clock = Arc::new(clock.clone());
-        Device::open(config.clone(), MemoryStorage::new(), relay.clone(), clock).unwrap()
-    };
+    let clock = Arc::new(ManualClock::new(START.plus(60)));
+    let open = || Device::open(config.clone(), MemoryStorage::new(), relay.clone(), clock.clone()).unwrap();
     let (sharing, silent) = (open(), open());
     sharing.refresh().await.unwrap();
     assert_eq!(relay.inside().fetched, [contents.catalogue().digest()], "before anything is shared");
@@ -113,27 +114,23 @@ async fn a_manifest_without_its_catalogue_is_not_put_in_force() {
     wrong[0] ^= 1;
     relay.inside().catalogues.insert(digest, wrong);
     assert!(matches!(device.refresh().await, Err(ClientError::Catalogue(_))));
-    let share = Occurrence::new(Event::ContentShare).label("content", "/story/7");
-    assert!(matches!(device.record(&share), Err(ClientError::NoManifest)));
+    assert!(matches!(device.record(&share_of_story_7()), Err(ClientError::NoManifest)));
     relay.inside().catalogues.insert(digest, right);
     device.refresh().await.unwrap();
-    assert_eq!(cell(&device.record(&share).unwrap(), 7), 8);
+    assert_eq!(cell(&device.record(&share_of_story_7()).unwrap(), 7), 8);
 }
 
 #[tokio::test]
 async fn a_file_keeps_the_catalogue_for_the_next_start_and_forgets_it_on_opting_out() {
     let (relay, _) = relay();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("device.redb");
-    let clock = ManualClock::new(START.plus(60));
-    let share = Occurrence::new(Event::ContentShare).label("content", "/story/7");
-    open(&relay, FileStorage::open(&path).unwrap(), &clock).refresh().await.unwrap();
-    let device = open(&relay, FileStorage::open(&path).unwrap(), &clock);
-    assert_eq!(cell(&device.record(&share).unwrap(), 7), 8, "without asking anybody");
+    let machine = Machine::new();
+    machine.device(&relay).refresh().await.unwrap();
+    let device = machine.device(&relay);
+    assert_eq!(cell(&device.record(&share_of_story_7()).unwrap(), 7), 8, "without asking anybody");
     device.opt_out().unwrap();
     assert_eq!(relay.inside().fetched.len(), 1);
     drop(device);
-    let device = open(&relay, FileStorage::open(&path).unwrap(), &clock);
+    let device = machine.device(&relay);
     device.opt_in().unwrap();
     device.refresh().await.unwrap();
     assert_eq!(relay.inside().fetched.len(), 2);
@@ -142,18 +139,15 @@ async fn a_file_keeps_the_catalogue_for_the_next_start_and_forgets_it_on_opting_
 #[tokio::test]
 async fn a_manifest_whose_catalogue_is_lost_still_holds_the_next_one_to_all_of_it() {
     let (relay, _) = relay();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("device.redb");
-    let clock = ManualClock::new(START.plus(60));
-    open(&relay, FileStorage::open(&path).unwrap(), &clock).refresh().await.unwrap();
-    let database = redb::Database::open(&path).unwrap();
+    let machine = Machine::new();
+    machine.device(&relay).refresh().await.unwrap();
+    let database = redb::Database::open(machine.path()).unwrap();
     let lost = database.begin_write().unwrap();
     assert!(lost.delete_table(redb::TableDefinition::<&[u8; 32], &[u8]>::new("catalogues")).unwrap());
     lost.commit().unwrap();
     drop(database);
-    let device = open(&relay, FileStorage::open(&path).unwrap(), &clock);
-    let share = Occurrence::new(Event::ContentShare).label("content", "/story/7");
-    assert!(matches!(device.record(&share), Err(ClientError::NoManifest)));
+    let device = machine.device(&relay);
+    assert!(matches!(device.record(&share_of_story_7()), Err(ClientError::NoManifest)));
     relay.publish(&manifest());
     assert!(matches!(device.refresh().await, Err(ClientError::Equivocation(10))));
 }

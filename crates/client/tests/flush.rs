@@ -42,10 +42,9 @@ async fn a_manifest_of_another_key_is_refused() {
 
 #[tokio::test]
 async fn a_smaller_revision_is_refused_and_the_larger_one_stays_in_force() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("device.redb");
+    let machine = Machine::new();
     let relay = Relay::new(&revision(10));
-    let (device, clock) = device_on(&relay, FileStorage::open(&path).unwrap());
+    let device = machine.device(&relay);
     device.refresh().await.unwrap();
     relay.publish(&revision(9));
     for device in [device.clone(), device] {
@@ -53,7 +52,7 @@ async fn a_smaller_revision_is_refused_and_the_larger_one_stays_in_force() {
         assert!(matches!(error, ClientError::Rollback { remembered: 10, offered: 9 }), "{error}");
         device.record(&arrival()).unwrap();
     }
-    let reopened = open(&relay, FileStorage::open(&path).unwrap(), &clock);
+    let reopened = machine.device(&relay);
     assert!(matches!(reopened.refresh().await, Err(ClientError::Rollback { .. })));
     relay.publish(&revision(11));
     reopened.refresh().await.unwrap();
@@ -61,10 +60,9 @@ async fn a_smaller_revision_is_refused_and_the_larger_one_stays_in_force() {
 
 #[tokio::test]
 async fn another_manifest_of_the_same_revision_is_refused_and_the_first_stays_in_force() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("device.redb");
+    let machine = Machine::new();
     let relay = Relay::new(&revision(10));
-    let (device, clock) = device_on(&relay, FileStorage::open(&path).unwrap());
+    let device = machine.device(&relay);
     device.refresh().await.unwrap();
     relay.publish(&Manifest { measures: vec![], ..revision(10) });
     let error = device.refresh().await.unwrap_err();
@@ -72,7 +70,7 @@ async fn another_manifest_of_the_same_revision_is_refused_and_the_first_stays_in
     assert!(error.to_string().contains("compare the manifests"));
     device.record(&arrival()).unwrap();
     drop(device);
-    let reopened = open(&relay, FileStorage::open(&path).unwrap(), &clock);
+    let reopened = machine.device(&relay);
     assert!(matches!(reopened.refresh().await, Err(ClientError::Equivocation(10))), "what it saw outlives a restart");
     relay.publish(&revision(10));
     reopened.refresh().await.unwrap();
@@ -133,14 +131,13 @@ async fn a_proof_by_another_key_leaves_the_wallet_as_it_was() {
 
 #[tokio::test]
 async fn the_wallet_survives_reopening() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("device.redb");
+    let machine = Machine::new();
     let relay = Relay::new(&manifest());
-    let (device, clock) = device_on(&relay, FileStorage::open(&path).unwrap());
+    let device = machine.device(&relay);
     device.refresh().await.unwrap();
     device.record(&arrival()).unwrap();
     drop(device);
-    let device = open(&relay, FileStorage::open(&path).unwrap(), &clock);
+    let device = machine.device(&relay);
     assert_eq!((device.tokens(), device.pending()), (8, 1));
     // The manifest too: it measures and seals before it is online.
     relay.inside().manifest_down = true;
@@ -272,32 +269,30 @@ async fn flushes_at_the_same_time_send_each_report_once() {
 
 #[tokio::test]
 async fn a_session_that_a_crash_left_open_is_answered_when_the_device_is_opened_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("device.redb");
+    let machine = Machine::new();
     let relay = Relay::new(&manifest());
-    let (device, clock) = device_on(&relay, FileStorage::open(&path).unwrap());
+    let device = machine.device(&relay);
     device.refresh().await.unwrap();
     let Visit::Person(session) = device.begin_session(&visit(STORY)).unwrap() else { panic!("a person") };
     session.share("whatsapp".parse().unwrap()).unwrap();
     assert_eq!(device.pending(), 5);
     // As a crash leaves it: a copy of the file, with the session open.
-    let crashed = folder.path().join("crashed.redb");
-    std::fs::copy(&path, &crashed).unwrap();
-    let reopened = open(&relay, FileStorage::open(&crashed).unwrap(), &clock);
+    let after = Machine::new();
+    std::fs::copy(machine.path(), after.path()).unwrap();
+    let reopened = after.device(&relay);
     assert_eq!(reopened.flush().await.delivered(), 5);
     assert_eq!(relay.counts(), [(1, 1), (2, 1), (3, 1), (5, 1), (6, 1)].into());
 }
 
 #[test]
 fn two_devices_on_one_file_and_two_publishers_on_one_device_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("device.redb");
+    let machine = Machine::new();
     let relay = Relay::new(&manifest());
-    let (device, clock) = device_on(&relay, FileStorage::open(&path).unwrap());
-    assert!(matches!(FileStorage::open(&path), Err(StorageError::InUse(_))));
+    let device = machine.device(&relay);
+    assert!(matches!(FileStorage::open(machine.path()), Err(StorageError::InUse(_))));
     drop(device);
     let other = DeviceConfig::new(PublisherId(8), pinned());
-    let error = Device::open(other, FileStorage::open(&path).unwrap(), relay, Arc::new(clock)).unwrap_err();
+    let error = Device::open(other, machine.storage(), relay, Arc::new(machine.clock)).unwrap_err();
     assert!(matches!(error, ClientError::OtherPublisher { .. }), "{error}");
 }
 

@@ -7,32 +7,30 @@
 
 mod double;
 
-use std::path::Path;
+use std::sync::Arc;
 
 use double::*;
 use ed25519_dalek::SigningKey;
 use redb::{Database, TableDefinition};
-use tacita_client::{ClientError, Device, DeviceConfig, FileStorage, LedgerLine, Occurrence};
+use tacita_client::{ClientError, Device, DeviceConfig, LedgerLine, Occurrence};
 use tacita_protocol::{
     epoch::{EpochEntry, EpochId, EpochSchedule},
     id::{BrandId, CampaignId},
     manifest::{Manifest, ManifestCampaign},
     measure::{Event, Measure, Participation},
-    time::ManualClock,
 };
 
 const STATES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("device");
 
-/// What the earlier program left, at `path`.
-fn leave(path: &Path) {
-    let database = Database::create(path).unwrap();
+/// A machine as the earlier program left it, in the second epoch.
+fn left_by_format_1() -> Machine {
+    let machine = Machine::new();
+    machine.clock.set(START.plus(7 * DAY + 120));
+    let database = Database::create(machine.path()).unwrap();
     let transaction = database.begin_write().unwrap();
     transaction.open_table(STATES).unwrap().insert(1, &include_bytes!("format-1.bin")[..]).unwrap();
     transaction.commit().unwrap();
-}
-
-fn second_epoch() -> ManualClock {
-    ManualClock::new(START.plus(7 * DAY + 120))
+    machine
 }
 
 /// What the collector says by now: the same revision, with policies.
@@ -66,12 +64,9 @@ fn spent(device: &Device) -> Vec<(BrandId, EpochId, u64)> {
 
 #[tokio::test]
 async fn a_device_of_format_1_loses_no_report_no_token_and_no_expense() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("device.redb");
-    leave(&path);
+    let machine = left_by_format_1();
     let relay = Relay::new(&bound(7_000_000));
-    let clock = second_epoch();
-    let device = open(&relay, FileStorage::open(&path).unwrap(), &clock);
+    let device = machine.device(&relay);
     let before = [(BrandId(3), EpochId(2), 6_000_000), (BrandId(1), EpochId(2), 1_000_000)];
     assert_eq!((spent(&device), device.tokens(), device.pending()), (before.to_vec(), 4, 7));
     assert_eq!(device.sharing().len(), 1);
@@ -86,18 +81,16 @@ async fn a_device_of_format_1_loses_no_report_no_token_and_no_expense() {
     };
     assert_eq!(exhausted(&device), [(1, false), (8, false)]);
     drop(device);
-    let device = open(&relay, FileStorage::open(&path).unwrap(), &clock);
+    let device = machine.device(&relay);
     assert_eq!(exhausted(&device), [(1, true), (8, false)]);
     assert_eq!(spent(&device)[0], (BrandId(3), EpochId(2), 7_000_000));
 }
 
 #[tokio::test]
 async fn a_manifest_that_no_longer_verifies_still_holds_the_next_one_to_its_revision_and_its_keys() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("device.redb");
-    leave(&path);
+    let machine = left_by_format_1();
     let relay = Relay::new(&Manifest { revision: 9, ..today() });
-    let device = open(&relay, FileStorage::open(&path).unwrap(), &second_epoch());
+    let device = machine.device(&relay);
     let error = device.refresh().await.unwrap_err();
     assert!(matches!(error, ClientError::Rollback { remembered: 10, offered: 9 }), "{error}");
 
@@ -124,14 +117,11 @@ async fn a_manifest_that_no_longer_verifies_still_holds_the_next_one_to_its_revi
 
 #[tokio::test]
 async fn a_manifest_of_another_pinned_key_holds_nobody_to_anything() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("device.redb");
-    leave(&path);
+    let machine = left_by_format_1();
     let other = SigningKey::from_bytes(&[1; 32]);
     let relay = Relay::new(&today());
     relay.inside().manifest = Manifest { revision: 1, ..today() }.sign(&other);
     let config = DeviceConfig::new(PUBLISHER, other.verifying_key());
-    let storage = FileStorage::open(&path).unwrap();
-    let device = Device::open(config, storage, relay, std::sync::Arc::new(second_epoch())).unwrap();
+    let device = Device::open(config, machine.storage(), relay, Arc::new(machine.clock)).unwrap();
     device.refresh().await.unwrap();
 }

@@ -1,9 +1,10 @@
 //! What a brand waits for: a query over gRPC to a collector with the embedded store, on loopback.
 //!
-//! `report/query/400d`: 400 days × 30 channels × 10 publishers, day by day and channel by channel (12,000 rows in two pages of which the
-//! first is asked for). `report/top100/100k`: the 100 most shared of 100,000 contents over 30 days. `tacita` is the answer as often as it
-//! is asked for: settled tallies are in memory. `floor` reads the same tallies from the store, once. The first answer after a start, which
-//! does read them, and the 99th percentile are printed besides.
+//! `report/query/400d`: 400 days × 30 channels × 10 publishers, day by day and channel by channel (12,000 rows in two
+//! pages of which the first is asked for). `report/top100/100k`: the 100 most shared of 100,000 contents over 30 days.
+//! `tacita` is the answer as often as it is asked for: settled tallies are in memory. `floor` reads the same tallies
+//! from the store, once. The first answer after a start, which does read them, and the 99th percentile are printed
+//! besides.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a measurement stops at the first surprise")]
 

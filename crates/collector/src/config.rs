@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use tacita_connections::Limit;
 use tacita_observability::LogFilter;
 use tacita_protocol::{
     epoch::EpochSchedule,
@@ -139,8 +140,8 @@ pub struct Limits {
     pub connection_idle: Duration,
     /// After this a connection takes no more calls; those under way go on.
     pub connection_age: Duration,
-    /// How much of what may be under way at once (upload streams, uploads, issuances, queries, followers) one publisher or brand may have,
-    /// in hundredths; one at least.
+    /// How much of what may be under way at once (upload streams, uploads, issuances, queries, followers) one publisher
+    /// or brand may have, in hundredths; one at least.
     pub tenant_percent: usize,
     /// How long an upload stream may be without a batch: then it is ended, in order.
     pub upload_idle: Duration,
@@ -156,8 +157,8 @@ pub struct Limits {
     pub batches_per_stream: usize,
     /// The most batches in work at once. A stream waits for its turn and is not read meanwhile; a unary call is refused.
     pub uploads_in_flight: usize,
-    /// How many milliseconds a report may take from its admission to its answer: as many are in work as get through in that time. A
-    /// stream waits for its turn, a unary call is refused.
+    /// How many milliseconds a report may take from its admission to its answer: as many are in work as get through in
+    /// that time. A stream waits for its turn, a unary call is refused.
     pub upload_millis: usize,
     /// The most issuances in work at once.
     pub issuances_in_flight: usize,
@@ -335,6 +336,11 @@ impl Limits {
     /// The part of `most` places that one tenant may have.
     pub(crate) fn share_of(&self, most: usize) -> usize {
         most.saturating_mul(self.tenant_percent).div_ceil(100)
+    }
+
+    /// Of a message to every service but the operators'.
+    pub(crate) fn message(&self) -> Limit {
+        Limit { name: "message_bytes", value: self.message_bytes }
     }
 }
 

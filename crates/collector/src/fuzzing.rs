@@ -1,11 +1,11 @@
-//! What `fuzz/` drives: the decoders of what comes from outside, each behind one function, on one fixed catalogue. No interface: nothing
-//! here is promised to anybody.
+//! What `fuzz/` drives: the decoders of what comes from outside, each behind one function, on one fixed catalogue. No
+//! interface: nothing here is promised to anybody.
 
 use std::sync::LazyLock;
 
 use prost::Message;
 use tacita_proto::v1;
-use tacita_protocol::{id::PublisherId, measure::Measure, time::UnixTime};
+use tacita_protocol::{id::PublisherId, manifest::DevicePolicy, measure::Measure, time::UnixTime};
 
 use crate::{
     auth,
@@ -173,7 +173,8 @@ pub fn log_of_everything() -> Vec<u8> {
     for counted in CATALOGUE.measures_of(CATALOGUE.campaigns()[0].id) {
         write(&mut catalogue, Change::MeasureCreated(Box::new(counted.measure.clone())));
     }
-    write(&mut catalogue, Change::DevicePolicySet { token_batch: 32, ledger_bound_micro: 8_000_000 });
+    let change = catalogue.propose_device_policy(DevicePolicy::default()).expect("granted");
+    write(&mut catalogue, change);
     log
 }
 

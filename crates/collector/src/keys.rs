@@ -1,11 +1,12 @@
 //! Epoch keys from their making to their destruction.
 //!
-//! The keeper takes a turn at the start, whenever the clock passes a boundary of an epoch, and every second to learn what other
-//! collectors appended: a look at the end of the log, which every database allows, poolers and clusters included, and which cannot
-//! be missed as a notification can. A turn publishes epochs ahead of time (the key goes into the vault first, then the public key into the
-//! log: no published epoch is without its key) and destroys the keys of closed ones (spent set, then vault, then log: after a
-//! crash between two of these the next turn does the rest, and finds by the spent set that it must, should the clock have been set back
-//! meanwhile). Nothing that is refused depends on the turn being on time: epochs are judged by the clock.
+//! The keeper takes a turn at the start, whenever the clock passes a boundary of an epoch, and every second to learn
+//! what other collectors appended: a look at the end of the log, which every database allows, poolers and clusters
+//! included, and which cannot be missed as a notification can. A turn publishes epochs ahead of time (the key goes into
+//! the vault first, then the public key into the log: no published epoch is without its key) and destroys the keys of
+//! closed ones (spent set, then vault, then log: after a crash between two of these the next turn does the rest, and
+//! finds by the spent set that it must, should the clock have been set back meanwhile). Nothing that is refused depends
+//! on the turn being on time: epochs are judged by the clock.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -110,9 +111,10 @@ pub(crate) struct Entered {
 /// Whether tokens of `epoch` are issued at `now`: while it is active, and [`CLOCK_SLACK`] (or a tenth of its length, if that is
 /// less) before and after.
 ///
-/// A device asks for the epoch that *its* clock calls active, and clocks differ. Issuing a little early or late costs nothing in
-/// privacy (the key is published, and reports of pending epochs and of epochs in grace are taken) and at worst lets somebody
-/// use two epochs' quotas within the slack; refusing would leave devices with a clock that is off without tokens at each rotation.
+/// A device asks for the epoch that *its* clock calls active, and clocks differ. Issuing a little early or late costs
+/// nothing in privacy (the key is published, and reports of pending epochs and of epochs in grace are taken) and at
+/// worst lets somebody use two epochs' quotas within the slack; refusing would leave devices with a clock that is off
+/// without tokens at each rotation.
 pub(crate) fn is_issued(epoch: &Epoch, now: UnixTime) -> bool {
     let EpochEntry { starts_at, ends_at, closes_at, .. } = epoch.entry;
     let slack = CLOCK_SLACK.min(ends_at.0.saturating_sub(starts_at.0) / 10);
@@ -170,8 +172,9 @@ impl EpochKeeper {
         Ok(self.follow_up().await)
     }
 
-    /// Gives up every key that lies in the vault, and publishes fresh ones: whoever copied the vault opens and makes nothing with what is
-    /// sealed from here on. No epoch that was open issues any more; those that had begun take reports for `grace_seconds`.
+    /// Gives up every key that lies in the vault, and publishes fresh ones: whoever copied the vault opens and makes
+    /// nothing with what is sealed from here on. No epoch that was open issues any more; those that had begun take
+    /// reports for `grace_seconds`.
     pub(crate) async fn give_up(&self, by: By, wish: &Compromise) -> Result<Entered, KeeperError> {
         let held = self.vault.list()?;
         let propose = |catalogue: &Catalogue| catalogue.propose_compromise(self.clock.now(), &held, wish);
@@ -232,7 +235,8 @@ impl EpochKeeper {
         Ok(key)
     }
 
-    /// Brings the keys of all open epochs into memory. An epoch whose destruction has begun is not open, though the clock may say so.
+    /// Brings the keys of all open epochs into memory. An epoch whose destruction has begun is not open, though the
+    /// clock may say so.
     async fn load_open(&self) -> Result<(), KeeperError> {
         let now = self.clock.now();
         for epoch in self.registry.snapshot().epochs().iter().filter(|epoch| epoch.state(now) != EpochState::Closed) {

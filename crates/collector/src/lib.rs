@@ -16,6 +16,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `config` | what an operator decides |
 //! | `catalogue` | publishers, brands, campaigns, measures, API keys, epochs: rules without I/O |
 //! | `registry` | the catalogue in memory and its log |
 //! | `keys` | epochs: published ahead, active, in grace, destroyed |
@@ -24,21 +25,26 @@
 //! | `auth` | API keys |
 //! | `ingest` | the way of a batch of reports into the tallies |
 //! | `alerts` | surges: found, kept, told |
+//! | `outside` | where a webhook may be |
 //! | `report` | from a question to its answer |
 //! | `quota` | tokens of an epoch: what a publisher may still be issued here |
 //! | `places` | what one tenant may hold of what all share |
 //! | `pool` | threads for opening and issuing |
-//! | `limits` | refusals of long messages, with the name of their limit |
 //! | `receipts` | what became of a batch, signed |
 //! | `record` | what became of a publisher's reports, period by period |
+//! | `work` | what goes on to its end, also where its caller leaves |
+//! | `page_size` | how much a page of an answer may have |
 //! | `pages` | who may ask from a page |
+//! | `refusal` | statuses with their reasons |
 //! | `services` | the gRPC methods |
+//! | `dashboard` | the brand's page beside them |
 //! | `opening` | the store and the vault, and whether they belong together |
 //! | `restoring` | what a store needs that was restored to an earlier instant |
 //! | `retention` | deleting what is past its time |
 //! | `metrics` | what is counted and timed, where it happens |
 //! | `readiness` | why the collector is not ready |
 //! | `server` | the assembly: opening the doors, closing them in order |
+//! | `error` | why a collector does not start |
 //!
 //! The wire is described in `spec/collection.md`, `spec/reporting.md` and `spec/administration.md`. How stores store is not
 //! known here, and no address of a visitor ever comes here: relays keep those.
@@ -56,11 +62,12 @@ pub mod fuzzing;
 mod guard;
 mod ingest;
 mod keys;
-mod limits;
 mod metrics;
 #[cfg(test)]
 mod model;
 mod opening;
+mod outside;
+mod page_size;
 mod pages;
 mod places;
 mod pool;

@@ -1,5 +1,6 @@
-//! What is counted and timed, where it happens. The table of all of it is in `spec/observability.md`, and a test holds the two to each
-//! other. Labels are of closed sets and publishers' numbers: nothing here can hold a visitor or a brand.
+//! What is counted and timed, where it happens. The table of all of it is in `spec/observability.md`, and a test holds
+//! the two to each other. Labels are of closed sets and publishers' numbers: nothing here can hold a visitor or a
+//! brand.
 
 mod look;
 
@@ -24,7 +25,7 @@ use tacita_store::StoreError;
 use tokio::sync::Semaphore;
 
 pub(crate) use self::look::Look;
-use crate::{pool::Limit, readiness::REASONS, refusal::HEADER_BYTES};
+use crate::{pool::Limit, readiness::REASONS, server::REFUSING};
 
 /// What is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,9 +111,6 @@ fn failure(error: &StoreError) -> &'static str {
 }
 
 const FAILURES: [&str; 3] = ["unavailable", "disk_full", "other"];
-
-/// The limits of the listener that refuse.
-const REFUSING: [&str; 3] = ["connections", "connections_per_peer", HEADER_BYTES];
 
 /// The states in which an epoch has a key.
 const STATES: [EpochState; 4] = [EpochState::Pending, EpochState::Active, EpochState::Grace, EpochState::Closed];

@@ -1,12 +1,14 @@
-//! Key rotation under a model checker (shuttle): two collectors on one log and one vault, in thousands of orders, with calls that fail before and
-//! after they were done.
+//! Key rotation under a model checker (shuttle): two collectors on one log and one vault, in thousands of orders, with
+//! calls that fail before and after they were done.
 //!
-//! Registry and keeper are those of production. The log and the vault are the model's: whoever calls them gives way first and afterwards, so that
-//! between any two steps of one collector the other may take any number.
+//! Registry and keeper are those of production. The log and the vault are the model's: whoever calls them gives way
+//! first and afterwards, so that between any two steps of one collector the other may take any number.
 //!
-//! Held, whenever a collector's catalogue is looked at: what it holds stands in the log; no two collectors name different keys for an epoch;
-//! each open epoch of the log has its key in the vault, unless its destruction had begun when the clock was set back; once a copied vault was given up, no token of a key in the copy is issued. At the end, after
-//! one turn of each that succeeds: no closed epoch has a key left, nor has one that was given up, and both know the same directory.
+//! Held, whenever a collector's catalogue is looked at: what it holds stands in the log; no two collectors name
+//! different keys for an epoch; each open epoch of the log has its key in the vault, unless its destruction had begun
+//! when the clock was set back; once a copied vault was given up, no token of a key in the copy is issued. At the end,
+//! after one turn of each that succeeds: no closed epoch has a key left, nor has one that was given up, and both know
+//! the same directory.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -55,10 +55,10 @@ pub(crate) async fn open_store(config: &CollectorConfig) -> Result<OpenStore, Co
 
 /// The key that signs manifests, if the vault is the one whose keys the store's epochs have.
 ///
-/// The signing key names the vault: the first collector of a store writes its public half into the log, and whoever comes with
-/// another one is sent away, before it issues tokens that the others cannot open. A vault that has keys already belongs to the
-/// store that they were published in: in a second one their tokens could be spent once more. Where the log has a signing key already none is
-/// made, which would lie there to be taken for the right one.
+/// The signing key names the vault: the first collector of a store writes its public half into the log, and whoever
+/// comes with another one is sent away, before it issues tokens that the others cannot open. A vault that has keys
+/// already belongs to the store that they were published in: in a second one their tokens could be spent once more.
+/// Where the log has a signing key already none is made, which would lie there to be taken for the right one.
 pub(crate) async fn fitting_signing_key(
     registry: &Registry,
     vault: &dyn SecretKeys,

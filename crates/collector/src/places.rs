@@ -1,4 +1,5 @@
-//! The places of a limit: so many in all, and of them so many for one publisher or brand, so that none of them can take what all need.
+//! The places of a limit: so many in all, and of them so many for one publisher or brand, so that none of them can take
+//! what all need.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 

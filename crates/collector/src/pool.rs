@@ -59,8 +59,8 @@ impl CryptoPool {
         self.places.enter_in_turn(tenant).await
     }
 
-    /// Runs one job of a few milliseconds at most, after those that came before. Its place is free when it has ended, and not when its
-    /// caller leaves.
+    /// Runs one job of a few milliseconds at most, after those that came before. Its place is free when it has ended,
+    /// and not when its caller leaves.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         place: Place,

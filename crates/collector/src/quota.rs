@@ -1,9 +1,9 @@
 //! How many tokens a publisher may have in an epoch, whichever of several collectors issues them.
 //!
-//! A collector sets shares of the quota aside in the change log before it issues any of them, and issues from these. So the sum that all
-//! collectors issue never passes the quota, whatever crashes; what a collector had set aside and not issued when it stopped is lost to
-//! the publisher. Therefore shares begin small and grow with what is issued: little is lost to many restarts, and few entries
-//! are written for many tokens.
+//! A collector sets shares of the quota aside in the change log before it issues any of them, and issues from these. So
+//! the sum that all collectors issue never passes the quota, whatever crashes; what a collector had set aside and not
+//! issued when it stopped is lost to the publisher. Therefore shares begin small and grow with what is issued: little
+//! is lost to many restarts, and few entries are written for many tokens.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 

@@ -1,7 +1,8 @@
 //! The record that publishers check: its periods are closed here, and its chains made.
 //!
-//! An entry is a closed period's counts, and nothing else: every collector of a store makes the same chain of the same counts, so there
-//! is nothing to agree on and nothing that could fork. A chain is gone through once for each publisher and then goes on from there.
+//! An entry is a closed period's counts, and nothing else: every collector of a store makes the same chain of the same
+//! counts, so there is nothing to agree on and nothing that could fork. A chain is gone through once for each publisher
+//! and then goes on from there.
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 

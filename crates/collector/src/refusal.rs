@@ -1,8 +1,9 @@
 //! gRPC statuses with their details: a reason for programs (`google.rpc.ErrorInfo`), a message for people.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
-use tacita_protocol::policy::Broken;
+use tacita_connections::refusal::{LIMIT_REACHED, because, details};
+use tacita_protocol::policy::Violation;
 use tacita_store::StoreError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -13,27 +14,20 @@ use crate::{
     registry::RegistryError,
 };
 
-/// Who gives the reasons.
-const DOMAIN: &str = "tacita.v1";
-
-fn status(code: Code, reason: &str, message: impl Into<String>) -> Status {
-    Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new()))
-}
-
 pub(crate) fn unauthenticated(reason: &str, message: impl Into<String>) -> Status {
-    status(Code::Unauthenticated, reason, message)
+    because(Code::Unauthenticated, reason, message)
 }
 
 pub(crate) fn permission_denied(reason: &str, message: impl Into<String>) -> Status {
-    status(Code::PermissionDenied, reason, message)
+    because(Code::PermissionDenied, reason, message)
 }
 
 pub(crate) fn not_found(reason: &str, message: impl Into<String>) -> Status {
-    status(Code::NotFound, reason, message)
+    because(Code::NotFound, reason, message)
 }
 
 pub(crate) fn failed_precondition(reason: &str, message: impl Into<String>) -> Status {
-    status(Code::FailedPrecondition, reason, message)
+    because(Code::FailedPrecondition, reason, message)
 }
 
 /// One field of the request cannot be.
@@ -41,70 +35,42 @@ pub(crate) fn invalid(field: &str, problem: impl Into<String>) -> Status {
     invalid_because("INVALID_FIELD", field, problem)
 }
 
+/// The same, for a reason that programs may want to know.
+pub(crate) fn invalid_because(reason: &str, field: &str, problem: impl Into<String>) -> Status {
+    of_field(field, problem, details(reason, []))
+}
+
 /// One field of the request goes beyond a limit.
 pub(crate) fn beyond(field: &str, limit: Limit, problem: impl Into<String>) -> Status {
-    beyond_because("LIMIT_REACHED", field, limit, problem)
+    beyond_because(LIMIT_REACHED, field, limit, problem)
 }
 
 /// The same, by a reason of its own.
 pub(crate) fn beyond_because(reason: &str, field: &str, limit: Limit, problem: impl Into<String>) -> Status {
+    of_field(field, problem, limit.details(reason))
+}
+
+/// A rule of the policy forbids what a field of the request says.
+fn policy_broken(field: &str, broken: Violation, problem: &str) -> Status {
+    let Violation { rule, asked, limit } = broken;
+    let told = [("rule", rule.name().to_owned()), ("limit", rule.written(limit)), ("value", rule.written(asked))];
+    of_field(field, problem, details("POLICY_BROKEN", told))
+}
+
+/// The refusal of a field; `why` is for programs.
+fn of_field(field: &str, problem: impl Into<String>, mut why: ErrorDetails) -> Status {
     let problem = problem.into();
-    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, named(limit.name, limit.value));
-    details.add_bad_request_violation(field, problem.as_str());
-    Status::with_error_details(Code::InvalidArgument, format!("{field}: {problem}"), details)
-}
-
-/// A limit is reached, and that is all there is to say.
-pub(crate) fn exhausted(name: &str, value: impl ToString, message: impl Into<String>) -> Status {
-    let details = ErrorDetails::with_error_info("LIMIT_REACHED", DOMAIN, named(name, value));
-    Status::with_error_details(Code::ResourceExhausted, message, details)
-}
-
-/// The limit of a call's headers.
-pub(crate) const HEADER_BYTES: &str = "header_bytes";
-
-/// A call's headers are too long.
-pub(crate) fn long_headers(limit: Limit) -> Status {
-    let Limit { name, value } = limit;
-    exhausted(
-        name,
-        value,
-        format!("the headers of a call are longer than {value} bytes, the most they may be ({name})"),
-    )
-}
-
-/// A limit as programs read it.
-fn named(name: &str, value: impl ToString) -> HashMap<String, String> {
-    HashMap::from([("limit".into(), name.into()), ("value".into(), value.to_string())])
-}
-
-/// One field of the request cannot be, for a reason that programs may want to know.
-pub(crate) fn invalid_because(reason: &str, field: &str, problem: impl Into<String>) -> Status {
-    let problem = problem.into();
-    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
-    details.add_bad_request_violation(field, problem.as_str());
-    Status::with_error_details(Code::InvalidArgument, format!("{field}: {problem}"), details)
-}
-
-/// A rule of the policy forbids it.
-fn policy_broken(field: &str, broken: Broken, problem: &str) -> Status {
-    let Broken { rule, asked, limit } = broken;
-    let metadata = HashMap::from([
-        ("rule".into(), rule.name().into()),
-        ("limit".into(), rule.written(limit)),
-        ("value".into(), rule.written(asked)),
-    ]);
-    let mut details = ErrorDetails::with_error_info("POLICY_BROKEN", DOMAIN, metadata);
-    details.add_bad_request_violation(field, problem);
-    Status::with_error_details(Code::InvalidArgument, format!("{field}: {problem}"), details)
+    let message = format!("{field}: {problem}");
+    why.add_bad_request_violation(field, problem);
+    Status::with_error_details(Code::InvalidArgument, message, why)
 }
 
 pub(crate) fn unavailable(reason: &str, message: impl Into<String>) -> Status {
-    status(Code::Unavailable, reason, message)
+    because(Code::Unavailable, reason, message)
 }
 
 pub(crate) fn aborted(reason: &str, message: impl Into<String>) -> Status {
-    status(Code::Aborted, reason, message)
+    because(Code::Aborted, reason, message)
 }
 
 /// The collector's own fault. The cause is for its log; the caller learns only that nothing is lost by trying again.
@@ -117,11 +83,9 @@ pub(crate) fn internal(cause: impl std::fmt::Display) -> Status {
 
 impl From<Overload> for Status {
     fn from(overload: Overload) -> Self {
-        let Overload(limit) = overload;
-        let named = named(limit.name, limit.value);
-        let mut details = ErrorDetails::with_error_info("LIMIT_REACHED", DOMAIN, named);
-        details.set_retry_info(Some(Duration::from_secs(1)));
-        Self::with_error_details(Code::ResourceExhausted, overload.to_string(), details)
+        let mut why = overload.0.details(LIMIT_REACHED);
+        why.set_retry_info(Some(Duration::from_secs(1)));
+        Self::with_error_details(Code::ResourceExhausted, overload.to_string(), why)
     }
 }
 
@@ -137,7 +101,7 @@ pub(crate) fn store(error: StoreError) -> Status {
         StoreError::Unavailable(_) | StoreError::DiskFull => {
             tracing::warn!(%error, "a request was sent away");
             let message = "the collector's store takes nothing just now: nothing was lost, try again";
-            status(Code::Unavailable, "STORE_UNAVAILABLE", message)
+            because(Code::Unavailable, "STORE_UNAVAILABLE", message)
         }
         error => internal(error),
     }
@@ -149,10 +113,13 @@ impl From<Refused> for Status {
         match refused {
             Refused::Field { field, problem } => invalid(field, problem),
             Refused::Beyond { field, limit, problem } => beyond(field, limit, problem),
-            Refused::Quota { quota, .. } => exhausted("tokens_per_publisher", quota, message),
-            Refused::TooOften(limit) => exhausted(limit.name, limit.value, message),
+            Refused::Quota { quota, .. } => {
+                let limit = Limit { name: "tokens_per_publisher", value: quota };
+                limit.refuse(Code::ResourceExhausted, message)
+            }
+            Refused::TooOften(limit) => limit.refuse(Code::ResourceExhausted, message),
             Refused::Rule { field, broken, problem } => policy_broken(field, broken, &problem),
-            Refused::Taken { .. } => status(Code::AlreadyExists, "NAME_TAKEN", message),
+            Refused::Taken { .. } => because(Code::AlreadyExists, "NAME_TAKEN", message),
             Refused::Unknown { .. } => not_found("UNKNOWN_REFERENCE", message),
             Refused::AlreadySo | Refused::Precondition(_) => failed_precondition("NOT_NOW", message),
         }

@@ -70,7 +70,8 @@ impl Registry {
 
     /// Makes the change that `propose` allows on the newest catalogue; gives the change and the catalogue that holds it.
     ///
-    /// The entry says that it was done `by` them. `propose` is called again when another collector was first, so that numbers and rules are always those of the log.
+    /// The entry says that it was done `by` them. `propose` is called again when another collector was first, so that
+    /// numbers and rules are always those of the log.
     pub(crate) async fn apply(
         &self,
         by: By,

@@ -1,10 +1,11 @@
 //! What must be done to a store that was restored to an earlier instant, before a collector runs on it.
 //!
-//! What was spent since that instant is forgotten, and so are the epochs that were published. A token of that time, or of an epoch that was
-//! open at the instant, could count a second time. So none of them may count at all: the log says that they are over, with numbers of epochs
-//! and revisions that go on beyond any that were given out then, so that devices and relays take what comes for newer than what they have; the
-//! spent sets are dropped, which refuses every commit to those epochs for good; and all secret keys are destroyed, which also keeps a key that was
-//! published in the time that is lost from being published again. The keys go last: a collector refuses a vault that still holds some.
+//! What was spent since that instant is forgotten, and so are the epochs that were published. A token of that time, or
+//! of an epoch that was open at the instant, could count a second time. So none of them may count at all: the log says
+//! that they are over, with numbers of epochs and revisions that go on beyond any that were given out then, so that
+//! devices and relays take what comes for newer than what they have; the spent sets are dropped, which refuses every
+//! commit to those epochs for good; and all secret keys are destroyed, which also keeps a key that was published in the
+//! time that is lost from being published again. The keys go last: a collector refuses a vault that still holds some.
 
 use std::sync::Arc;
 
@@ -21,8 +22,8 @@ use crate::{
     registry::Registry,
 };
 
-/// Numbers of epochs that are left out, beside one for each minute since the last change: an epoch lasts a minute at least, up to 64 are
-/// published ahead, and the rest is for rotations.
+/// Numbers of epochs that are left out, beside one for each minute since the last change: an epoch lasts a minute at
+/// least, up to 64 are published ahead, and the rest is for rotations.
 const EPOCHS: u64 = 1_000;
 /// Revisions that are left out, beside one for each second since the last change.
 const REVISIONS: u64 = 1_000_000;
@@ -46,10 +47,11 @@ pub fn check_log(entries: &[Vec<u8>]) -> Result<(), LogFault> {
     Catalogue::of_log(entries).map(drop)
 }
 
-/// Closes the epochs of a store that was restored, destroys the secret keys in the vault but the one that signs, and marks the log.
+/// Closes the epochs of a store that was restored, destroys the secret keys in the vault but the one that signs, and
+/// marks the log.
 ///
-/// For a store and a vault that no collector uses meanwhile. Cut short, it has changed nothing, or a collector refuses to start for the keys
-/// in the vault; and it can be done again.
+/// For a store and a vault that no collector uses meanwhile. Cut short, it has changed nothing, or a collector refuses
+/// to start for the keys in the vault; and it can be done again.
 ///
 /// # Errors
 /// [`CollectorError`] names what is amiss: the store or the vault does not open, or they do not belong together.

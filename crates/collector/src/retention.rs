@@ -1,7 +1,7 @@
 //! Deletes tallies that are past their time: of each window that ended longer ago than they are kept.
 //!
-//! The log says first up to when they are deleted, once a day at most, and from then on no answer holds them; then they are deleted, and once
-//! more by the next start of a collector, in case this one ended in between.
+//! The log says first up to when they are deleted, once a day at most, and from then on no answer holds them; then they
+//! are deleted, and once more by the next start of a collector, in case this one ended in between.
 
 use std::{sync::Arc, time::Duration};
 

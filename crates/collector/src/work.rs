@@ -1,8 +1,8 @@
 //! Work that goes on to its end, also where its caller leaves.
 //!
-//! A call that is cancelled drops its future, and what the future had begun goes on: jobs that wait for a thread, reads of the store. If the
-//! place that bounds it were dropped with the future, whoever asks and leaves at once would have any number of them under way. So
-//! the place belongs to the work.
+//! A call that is cancelled drops its future, and what the future had begun goes on: jobs that wait for a thread, reads
+//! of the store. If the place that bounds it were dropped with the future, whoever asks and leaves at once would have
+//! any number of them under way. So the place belongs to the work.
 
 use tokio_util::task::TaskTracker;
 

@@ -3,9 +3,13 @@
 
 use std::{os::unix::fs::PermissionsExt as _, sync::Arc};
 
-use tacita_collector::{Collector, CollectorError};
+use tacita_collector::{Collector, CollectorConfig, CollectorError};
 use tacita_proto::v1;
-use tacita_protocol::outcome::Outcome;
+use tacita_protocol::{outcome::Outcome, time::ManualClock};
+use tacita_store::{
+    ChangeLog as _,
+    embedded::{EmbeddedOptions, EmbeddedStore},
+};
 use tokio::net::TcpListener;
 use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
@@ -15,7 +19,7 @@ use tonic_reflection::pb::v1::{
 };
 use tonic_types::StatusExt as _;
 
-use crate::support::{self, Cast, House};
+use crate::support::{self, Cast, House, NOON};
 
 fn field_of(status: &Status) -> String {
     status.get_details_bad_request().unwrap().field_violations[0].field.clone()
@@ -191,6 +195,32 @@ async fn another_device_policy_is_another_revision() {
     let after = support::Device::of(&house, 1, "daily").await.manifest().await;
     assert_eq!(after.policy.ledger_bound_micro, 5_000_000);
     assert!(after.revision > before.revision);
+}
+
+#[tokio::test]
+async fn a_collector_that_says_manifests_in_another_form_than_the_last_one_begins_a_revision_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = EmbeddedStore::open(dir.path().join("store"), EmbeddedOptions::default()).unwrap();
+    let early = [
+        r#"{"version":1,"at":5,"change":{"publisher-created":{"id":1,"name":"daily"}}}"#,
+        r#"{"version":1,"at":5,"change":{"device-policy-set":{"token_batch":32,"ledger_bound_micro":8000000}}}"#,
+    ];
+    for (index, entry) in (0..).zip(early) {
+        store.append(index, entry.as_bytes()).await.unwrap();
+    }
+    drop(store);
+    let start = async || {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let clock = Arc::new(ManualClock::new(NOON));
+        Collector::start(CollectorConfig::new(dir.path()), listener, clock).await.unwrap().shutdown().await.unwrap();
+        let store = EmbeddedStore::open(dir.path().join("store"), EmbeddedOptions::default()).unwrap();
+        let log = store.read(0).await.unwrap();
+        let of_policies = log.iter().filter(|entry| String::from_utf8_lossy(entry).contains("device-policy-set"));
+        (of_policies.count(), log.len())
+    };
+    let (policies, entries) = start().await;
+    assert_eq!(policies, 2, "the same policy once more, said in another way");
+    assert_eq!(start().await, (policies, entries), "and not again");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! What the collector does as its callers see it, one module a matter, in one program: to link each by itself takes longer than to run it.
+//! What the collector does as its callers see it, one module a matter, in one program: to link each by itself takes
+//! longer than to run it.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -13,8 +14,13 @@ mod doors;
 mod draining;
 mod epochs;
 mod estimates;
+#[path = "../../../tests/support/files.rs"]
+mod files;
 mod key_ends;
+mod leaving;
 mod limits;
+#[path = "../../../tests/support/limits_page.rs"]
+mod limits_page;
 mod permissions;
 mod postgres;
 mod privacy;
@@ -34,9 +40,5 @@ mod upload;
 #[test]
 fn every_file_here_is_run() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        let Some(module) = name.strip_suffix(".rs").filter(|&name| name != "all") else { continue };
-        assert!(include_str!("all.rs").contains(&format!("\nmod {module};\n")), "tests/all.rs does not name {module}");
-    }
+    files::assert_all_run(folder, include_str!("all.rs"), include_str!("../Cargo.toml"));
 }

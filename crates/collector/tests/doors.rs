@@ -14,10 +14,7 @@ use tonic::{Code, Status, service::interceptor::InterceptedService, transport::C
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 
-use crate::support::{self, Bearer, Cast, House, get, limit_of};
-
-/// Long enough for a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{self, Bearer, Cast, House, PATIENCE, get, limit_of, until_free};
 
 /// How every HTTP/2 connection begins: the preface, then settings without any.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -146,12 +143,7 @@ async fn one_brand_cannot_hold_what_all_need() {
     assert_eq!((info.metadata["limit"].as_str(), info.metadata["value"].as_str()), ("connections_per_tenant", "2"));
     connect(&cast.rival).await.unwrap();
     drop(first);
-    let free_again = async {
-        while connect(&cast.acme).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, free_again).await.expect("the place was never free again");
+    until_free(async || connect(&cast.acme).await).await;
 }
 
 #[tokio::test]
@@ -202,7 +194,6 @@ async fn long_headers_are_refused_by_the_name_of_their_limit() {
     }
 }
 
-/// The limit that a refusal names, and its value.
 #[tokio::test]
 async fn one_brand_or_publisher_takes_no_place_of_anothers() {
     let cast = Cast::with(|config| {
@@ -244,10 +235,5 @@ async fn an_upload_stream_without_batches_ends_in_order_and_leaves_its_place() {
     assert_eq!(answers.message().await.unwrap().unwrap().batch, 7);
     let ended = tokio::time::timeout(PATIENCE, answers.message()).await.expect("it was borne");
     assert!(ended.unwrap().is_none(), "it ends without a fault");
-    let free_again = async {
-        while cast.weekly.collection().upload_reports(futures_util::stream::empty()).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, free_again).await.expect("the place was never free again");
+    until_free(async || cast.weekly.collection().upload_reports(futures_util::stream::empty()).await).await;
 }

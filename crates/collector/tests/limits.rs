@@ -5,7 +5,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
-    time::Duration,
 };
 
 use tacita_collector::{
@@ -19,22 +18,10 @@ use tacita_proto::v1::{
 use tonic::{Code, Request, Status, service::interceptor::InterceptedService, transport::Channel};
 use tonic_types::StatusExt as _;
 
-use crate::support::{self, Cast, House, cells, limit_of};
-
-/// Long enough for a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The limits of a section of the page, each with the code that it is refused by.
-fn written(section: &str) -> BTreeMap<String, String> {
-    let page = include_str!("../../../spec/limits.md");
-    let section = page.split("\n## ").find(|part| part.starts_with(section)).unwrap();
-    let row = |row: &str| {
-        let cells: Vec<&str> = row.strip_prefix("| `")?.split(" | ").collect();
-        let code = cells.last()?.split('`').nth(1)?;
-        Some((cells.first()?.split_once('`')?.0.to_owned(), code.to_owned()))
-    };
-    section.lines().filter_map(row).collect()
-}
+use crate::{
+    limits_page,
+    support::{self, Cast, House, cells, limit_of, until_free},
+};
 
 /// What was met: limits, each with the code of its refusal.
 #[derive(Default)]
@@ -131,6 +118,24 @@ async fn of_requests(met: &mut Met) {
         AuditServiceClient::new(cast.house.caller(&cast.house.operator)).list_audit_entries(page).await.unwrap_err(),
         10_000,
     );
+}
+
+/// A funnel has no pages: of more groups than it has room for it is refused.
+async fn of_views(met: &mut Met) {
+    let cast = Cast::with(|_| {}).await;
+    cast.house.create_campaign("acme", "autumn", &["daily"]).await;
+    let shares = v1::CreateMeasureRequest {
+        campaign: "acme/autumn".into(),
+        name: "shares".into(),
+        event: v1::Event::Share.into(),
+        dimensions: vec![v1::Dimension { name: "channel".into(), labels: labels(10_001), catalogue: None }],
+        epsilon_micro: 1_000_000,
+        ..Default::default()
+    };
+    cast.house.admin().create_measure(shares).await.unwrap();
+    let by_channel =
+        v1::GetFunnelRequest { campaign: "acme/autumn".into(), group_by: "channel".into(), ..Default::default() };
+    met.meet(&cast.house.reporting(&cast.acme).get_funnel(by_channel).await.unwrap_err(), 10_000);
 }
 
 /// Limits on what a brand leaves behind.
@@ -328,12 +333,7 @@ async fn of_connections(met: &mut Met) {
         assert_eq!(limit_of(&status).0, name);
         met.meet(&status, 2);
         drop(first);
-        let free_again = async {
-            while connected(&house).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, free_again).await.expect("the place was never free again");
+        until_free(async || connected(&house).await).await;
     }
 }
 
@@ -341,13 +341,14 @@ async fn of_connections(met: &mut Met) {
 async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
     let mut met = Met::default();
     of_requests(&mut met).await;
+    of_views(&mut met).await;
     of_work(&mut met).await;
     of_time(&mut met).await;
     of_tokens(&mut met).await;
     of_connections(&mut met).await;
     of_declarations(&mut met).await;
     of_messages(&mut met).await;
-    assert_eq!(met.0, written("Collector"));
+    assert_eq!(met.0, limits_page::written("Collector"));
 }
 
 /// What stands between `before` and the next quote, everywhere in the sources of a crate.
@@ -369,8 +370,7 @@ fn named_in(folder: &Path, before: &str) -> BTreeSet<String> {
 /// The other way round: from the code to the page.
 #[test]
 fn every_limit_of_the_code_is_on_the_page() {
-    let page = include_str!("../../../spec/limits.md");
-    let section = page.split("\n## ").find(|part| part.starts_with("Collector")).unwrap();
+    let section = limits_page::section("Collector");
     let told = format!("{:?}", Limits::default());
     let fields = told.trim_start_matches("Limits { ").split(", ").map(|field| field.split(": ").next().unwrap());
     for field in fields {
@@ -381,10 +381,8 @@ fn every_limit_of_the_code_is_on_the_page() {
         assert!(section.contains(&setting), "spec/limits.md says nothing of {setting}");
     }
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let refusing: BTreeSet<_> = ["Limit { name: \"", "exhausted(\"", "Names(\""]
-        .iter()
-        .flat_map(|&before| named_in(&sources, before))
-        .collect();
+    let refusing: BTreeSet<_> =
+        ["Limit { name: \"", "Names(\""].iter().flat_map(|&before| named_in(&sources, before)).collect();
     assert!(refusing.len() > 10, "{refusing:?}");
     for name in refusing {
         assert!(section.contains(&format!("`{name}`")), "spec/limits.md has no row for {name}");

@@ -1,4 +1,5 @@
-//! Several collectors on one PostgreSQL database: they follow each other, share the keys, and count each report once between them.
+//! Several collectors on one PostgreSQL database: they follow each other, share the keys, and count each report once
+//! between them.
 #![allow(clippy::unwrap_used)]
 
 use std::{

@@ -1,4 +1,5 @@
-//! The privacy policy over gRPC: rules that are broken are named, small windows are hidden, and what is guaranteed is told in numbers.
+//! The privacy policy over gRPC: rules that are broken are named, small windows are hidden, and what is guaranteed is
+//! told in numbers.
 #![allow(clippy::unwrap_used)]
 
 use tacita_proto::v1;

@@ -9,10 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::{Code, Request};
 use tonic_types::StatusExt as _;
 
-use crate::support::{Cast, cells, seal};
-
-/// Long enough for a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{Cast, PATIENCE, cells, seal};
 
 async fn count_one(cast: &mut Cast) {
     let arrivals = cast.arrivals.clone();

@@ -1,4 +1,5 @@
-//! Receipts and the record: what a relay is told of a batch is what the record says of its period, whoever answers and whatever came.
+//! Receipts and the record: what a relay is told of a batch is what the record says of its period, whoever answers and
+//! whatever came.
 #![allow(clippy::unwrap_used)]
 
 use std::{collections::BTreeMap, time::Duration};

@@ -1,7 +1,8 @@
 //! Where the calls of a connection begin: on the connection's own task. Only a call that waits for something becomes a task.
 //!
-//! A call that is refused at once never stands in the runtime's queue. In a flood those are nearly all: what was let in and is done
-//! would wait there behind them before it is answered. And the answers of what was read at once leave at once.
+//! A call that is refused at once never stands in the runtime's queue. In a flood those are nearly all: what was let in
+//! and is done would wait there behind them before it is answered. And the answers of what was read at once leave at
+//! once.
 
 use std::{
     collections::VecDeque,

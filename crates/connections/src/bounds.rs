@@ -2,14 +2,7 @@
 
 use std::time::Duration;
 
-/// A limit, as it is named to whoever meets it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limit {
-    /// What it is called in refusals, in metrics and in `spec/limits.md`, which says the setting that it has, if it has one.
-    pub name: &'static str,
-    /// How many there may be, or how much.
-    pub value: usize,
-}
+use crate::Limit;
 
 /// What the connections of a listener are held to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,8 +13,8 @@ pub struct Bounds {
     pub per_peer: Limit,
     /// Open at once of one tenant, where callers say who they are.
     pub per_tenant: Option<Limit>,
-    /// How long one may be open before its first admitted call; then it takes no more, and ends within as much again. None: nobody has
-    /// to be admitted.
+    /// How long one may be open before its first admitted call; then it takes no more, and ends within as much again.
+    /// None: nobody has to be admitted.
     pub stranger: Option<Duration>,
     /// How long one may be silent before its first call and between calls, and how long the head of one may take over HTTP/1.
     pub idle: Duration,
@@ -31,8 +24,8 @@ pub struct Bounds {
     pub grace: Option<Duration>,
     /// Calls at once over HTTP/2. More wait.
     pub streams: u32,
-    /// Bytes of the names and values of all headers of a call. Past four times as many none is read to its end.
-    pub head: Limit,
+    /// Bytes of the headers of a call that is served ([`heads`](crate::heads)). Past four times as many none is read to its end.
+    pub head: usize,
     /// Whether the windows of HTTP/2 grow with the line, for long messages of callers that are known.
     pub adaptive_window: bool,
 }

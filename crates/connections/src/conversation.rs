@@ -191,7 +191,7 @@ async fn version_of(stream: &TcpStream) -> Option<Version> {
 
 fn builder(version: Version, bounds: &Bounds, calls: Beginnings) -> auto::Builder<Beginnings> {
     // Past the limit of headers a head is still read, so that the refusal can name the limit.
-    let head = bounds.head.value.saturating_mul(4);
+    let head = bounds.head.saturating_mul(4);
     let mut builder = auto::Builder::new(calls);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(bounds.idle).max_buf_size(head);
     builder

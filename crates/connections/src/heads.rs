@@ -1,22 +1,27 @@
 //! The headers of a call: they are read before anybody can say whose they are, so they have a limit of the listener's own.
 
-use std::sync::Arc;
-
 use axum::{
     Router,
     extract::Request,
     middleware::{Next, from_fn},
+    response::Response,
 };
 use http::HeaderMap;
 
-use crate::{Connections, Limit, server::Farewell};
+use crate::{Connections, Limit};
 
-/// `app`, which no call reaches whose headers are longer than `limit`.
-pub(crate) fn bounded(app: Router, limit: Limit, farewell: Arc<Farewell>, metrics: Connections) -> Router {
+/// `app`, which no call reaches whose headers are longer than `limit`: such a call is counted, and answered with what
+/// `refuse` gives.
+pub fn bounded(
+    app: Router,
+    limit: Limit,
+    metrics: Connections,
+    refuse: impl Fn(&HeaderMap) -> Response + Clone + Send + Sync + 'static,
+) -> Router {
     app.layer(from_fn(move |call: Request, next: Next| {
         let refused = (bytes_of(call.headers()) > limit.value).then(|| {
             metrics.refuse(limit);
-            farewell(limit, call.headers())
+            refuse(call.headers())
         });
         async move {
             match refused {
@@ -28,6 +33,6 @@ pub(crate) fn bounded(app: Router, limit: Limit, farewell: Arc<Farewell>, metric
 }
 
 /// Of their names and values.
-fn bytes_of(headers: &HeaderMap) -> usize {
+pub fn bytes_of(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 
 use crate::{Bounds, Limit};
 
-/// An address as far as limits tell addresses apart: one of IPv4, or the /64 of one of IPv6, since one household has a whole /64. It is used
-/// for limits and for nothing else, and cannot be printed.
+/// An address as far as limits tell addresses apart: one of IPv4, or the /64 of one of IPv6, since one household has a
+/// whole /64. It is used for limits and for nothing else, and cannot be printed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Peer(IpAddr);
 
@@ -56,7 +56,8 @@ impl Places {
         Self { bounds, open: Arc::default() }
     }
 
-    /// A place for a connection from `peer`, or which limit leaves none. `None` is whoever stands for many, and counts in all alone.
+    /// A place for a connection from `peer`, or which limit leaves none. `None` is whoever stands for many, and counts
+    /// in all alone.
     pub(crate) fn take(&self, peer: Option<Peer>) -> Result<Place, Limit> {
         let Bounds { most, per_peer, .. } = self.bounds;
         let mut open = self.open.lock();
@@ -141,7 +142,7 @@ mod tests {
             age: time,
             grace: None,
             streams: 1,
-            head: limit("head", 1),
+            head: 1,
             adaptive_window: false,
         })
     }

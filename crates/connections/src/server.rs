@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Bounds, Connections, Limit,
     conversation::{converse, turn_away},
-    heads,
     places::Places,
     standing::Standing,
 };
@@ -22,8 +21,7 @@ const FAREWELLS: usize = 256;
 /// The pause after the operating system gave no connection (no descriptors are left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What is answered to a call that goes beyond a limit of the listener, with these headers: to the first one of a connection that has no place,
-/// and to one whose headers are too long.
+/// What is answered to the first call, with these headers, of a connection to which a limit leaves no place.
 pub type Farewell = dyn Fn(Limit, &HeaderMap) -> Response + Send + Sync;
 
 /// Serves the connections of a listener.
@@ -33,7 +31,6 @@ pub struct Server {
     acceptor: Option<Arc<Acceptor>>,
     shared: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
     farewell: Arc<Farewell>,
-    bounds_heads: bool,
 }
 
 impl Server {
@@ -44,7 +41,7 @@ impl Server {
         farewell: impl Fn(Limit, &HeaderMap) -> Response + Send + Sync + 'static,
     ) -> Self {
         let (shared, farewell) = (Box::new(|_| false), Arc::new(farewell));
-        Self { bounds, metrics, acceptor: None, shared, farewell, bounds_heads: true }
+        Self { bounds, metrics, acceptor: None, shared, farewell }
     }
 
     /// With TLS, if there is to be.
@@ -59,19 +56,9 @@ impl Server {
         Self { shared: Box::new(shared), ..self }
     }
 
-    /// The app itself refuses calls whose headers are beyond the limit, where it can say more of it.
-    #[must_use]
-    pub fn with_heads_bounded_by_app(self) -> Self {
-        Self { bounds_heads: false, ..self }
-    }
-
     /// Serves `app` until told to stop, then lets open calls end.
     pub async fn serve(self, listener: TcpListener, app: Router, stop: CancellationToken) {
-        let Self { bounds, metrics, acceptor, shared, farewell, bounds_heads } = self;
-        let app = match bounds_heads {
-            true => heads::bounded(app, bounds.head, farewell.clone(), metrics.clone()),
-            false => app,
-        };
+        let Self { bounds, metrics, acceptor, shared, farewell } = self;
         let (places, farewells) = (Places::new(bounds), Arc::new(Semaphore::new(FAREWELLS)));
         let mut conversations = JoinSet::new();
         loop {

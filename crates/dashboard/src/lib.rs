@@ -30,8 +30,8 @@ const HOW_TO_BUILD: File = File {
     brotli: &[],
 };
 
-/// Scripts and styles of this origin's files alone, nothing inline; no other origin is asked for anything; no other page frames it.
-/// `blob:` is for pictures that the page itself draws.
+/// Scripts and styles of this origin's files alone, nothing inline; no other origin is asked for anything; no other
+/// page frames it. `blob:` is for pictures that the page itself draws.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
                       trusted-types 'none'";

@@ -9,8 +9,8 @@ use crate::{CellIndex, Error, Mechanism, Tally};
 /// How well a tally fits its mechanism.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fit {
-    /// An upper bound of the probability that honest reports, of whatever values, look so odd: at most a share α of honest tallies
-    /// has a value of α or less. 1 where nothing is odd.
+    /// An upper bound of the probability that honest reports, of whatever values, look so odd: at most a share α of
+    /// honest tallies has a value of α or less. 1 where nothing is odd.
     pub p_value: f64,
     /// What is the oddest.
     pub oddity: Oddity,
@@ -79,15 +79,15 @@ fn frequent_report(n: u64, counters: &[u64], likeliest: f64) -> Fit {
     Fit { p_value, oddity: Oddity::ReportTooFrequent(report as u64) }
 }
 
-/// The shortfalls of all cells together: Σ z², of which each is below the square of a half-normal variable, bounded as if they were
-/// independent (Chernoff).
+/// The shortfalls of all cells together: Σ z², of which each is below the square of a half-normal variable, bounded as
+/// if they were independent (Chernoff).
 fn low_cells(mechanism: &Mechanism, n: u64, supports: &[u64]) -> Fit {
     let total: f64 = supports.iter().map(|&count| deficit(n, count, mechanism.q()).powi(2)).sum();
     Fit { p_value: half_chi_square_tail(total, supports.len() as f64), oddity: Oddity::ManyCellsTooLow }
 }
 
-/// How many standard deviations, or fewer, `count` successes lie below the expectation of Bin(n, q): P\[deficit ≥ z\] ≤ P\[N(0,1) ≥ z\],
-/// for all n and q.
+/// How many standard deviations, or fewer, `count` successes lie below the expectation of Bin(n, q): P\[deficit ≥ z\] ≤
+/// P\[N(0,1) ≥ z\], for all n and q.
 ///
 /// Zubkov and Serov, "A complete proof of universal inequalities for the distribution function of the binomial law", Theory
 /// Probab. Appl. 57(3), 2013: P\[X ≤ c\] ≤ Φ(−√(2n·D((c+1)/n ‖ q))) where (c+1)/n < q.
@@ -111,7 +111,8 @@ fn upper_tail(z: f64) -> f64 {
     if z > 0.0 { libm::erfc(z / core::f64::consts::SQRT_2) / 2.0 } else { 1.0 }
 }
 
-/// A bound of P\[Σ max(0, Zᵢ)² ≥ total\] over `cells` independent normal Zᵢ: the least of e^(−s·total)·(½ + ½(1 − 2s)^(−½))^cells.
+/// A bound of P\[Σ max(0, Zᵢ)² ≥ total\] over `cells` independent normal Zᵢ: the least of e^(−s·total)·(½ + ½(1 −
+/// 2s)^(−½))^cells.
 fn half_chi_square_tail(total: f64, cells: f64) -> f64 {
     let log_bound = |s: f64| cells * (0.5 + 0.5 / (1.0 - 2.0 * s).sqrt()).ln() - s * total;
     // Convex in s: a ternary search.

@@ -1,7 +1,8 @@
 //! What observing costs: a call through the layer beside the same call without it, and the metrics of one batch.
 //!
-//! `call/bare` is a service that answers at once; `call/counted` the same one in the layer, with the log's filter at `warn` as in service.
-//! `batch` is what a collector records for one batch of reports: two histograms, a wait, a counter of publisher and outcome.
+//! `call/bare` is a service that answers at once; `call/counted` the same one in the layer, with the log's filter at
+//! `warn` as in service. `batch` is what a collector records for one batch of reports: two histograms, a wait, a
+//! counter of publisher and outcome.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a measurement stops at the first surprise")]
 

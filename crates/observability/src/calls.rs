@@ -1,4 +1,5 @@
-//! Every call, counted where it enters and leaves the server: what any method refuses for any reason is counted without more code.
+//! Every call, counted where it enters and leaves the server: what any method refuses for any reason is counted without
+//! more code.
 
 use std::{
     collections::HashMap,

@@ -3,11 +3,9 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use tacita_connections::refusal::DOMAIN;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-
-/// Whose reasons are told apart. Those of others are not of a closed set.
-const DOMAIN: &str = "tacita.v1";
 
 /// The most bytes of a reason or of a limit's name.
 const WORD: usize = 48;
@@ -54,6 +52,7 @@ impl Ending {
             return Self::of_code(Code::Ok);
         }
         let Some(status) = Status::from_header_map(trailers) else { return Self::of_code(Code::Unknown) };
+        // Reasons of others are not of a closed set.
         let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN);
         let limit = info.as_ref().and_then(|info| info.metadata.get("limit").cloned());
         Self {

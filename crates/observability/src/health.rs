@@ -51,8 +51,8 @@ impl Health {
         }
     }
 
-    /// Says that the server is about to end, and ends the streams of those who watch, which would otherwise hold the end up. Nothing else is said
-    /// from here on.
+    /// Says that the server is about to end, and ends the streams of those who watch, which would otherwise hold the
+    /// end up. Nothing else is said from here on.
     pub async fn end(&self) {
         self.ending.cancel();
         let _telling = self.telling.lock().await;

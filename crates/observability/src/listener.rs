@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use tacita_connections::{Bounds, Connections, Limit, Server};
+use tacita_connections::{Bounds, Connections, Limit, Server, heads};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -23,11 +23,11 @@ const METRICS_MOST: &str = "metrics_connections";
 /// Of one address.
 const METRICS_PER_PEER: &str = "metrics_connections_per_peer";
 
-/// Of the headers of one request.
-const METRICS_HEADER_BYTES: &str = "metrics_header_bytes";
-
 /// The names of the limits that refuse on this listener.
-pub const METRICS_REFUSING: [&str; 3] = [METRICS_MOST, METRICS_PER_PEER, METRICS_HEADER_BYTES];
+pub const METRICS_REFUSING: [&str; 3] = [METRICS_MOST, METRICS_PER_PEER, HEAD.name];
+
+/// The most that the headers of a request may have.
+const HEAD: Limit = Limit { name: "metrics_header_bytes", value: 8 << 10 };
 
 /// Some scrapers, and the probes of a machine or a cluster: who wants more than that is none of them.
 const BOUNDS: Bounds = Bounds {
@@ -39,7 +39,7 @@ const BOUNDS: Bounds = Bounds {
     age: Duration::from_secs(3_600),
     grace: Some(Duration::from_secs(10)),
     streams: 16,
-    head: Limit { name: METRICS_HEADER_BYTES, value: 8 << 10 },
+    head: HEAD.value,
     adaptive_window: false,
 };
 
@@ -82,6 +82,7 @@ impl Bound {
             .route("/healthz", get(async || "alive\n"))
             .route("/readyz", get(ready))
             .with_state(Told { page, standing });
+        let routes = heads::bounded(routes, HEAD, connections.clone(), |_| long_headers());
         let stop = CancellationToken::new();
         let server = Server::new(BOUNDS, connections.beside(), |limit, _| farewell(limit));
         tokio::spawn(server.serve(listener, routes, stop.clone()));
@@ -119,17 +120,14 @@ impl fmt::Debug for Listener {
 }
 
 fn farewell(Limit { name, value }: Limit) -> Response {
-    let (status, told) = match name {
-        METRICS_HEADER_BYTES => {
-            let told = format!("the headers are longer than {value} bytes, the most they may be ({name})\n");
-            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, told)
-        }
-        _ => {
-            let told = format!("{value} connections for metrics are open, as many as may be ({name})\n");
-            (StatusCode::SERVICE_UNAVAILABLE, told)
-        }
-    };
-    (status, told).into_response()
+    let told = format!("{value} connections for metrics are open, as many as may be ({name})\n");
+    (StatusCode::SERVICE_UNAVAILABLE, told).into_response()
+}
+
+fn long_headers() -> Response {
+    let Limit { name, value } = HEAD;
+    let told = format!("the headers are longer than {value} bytes, the most they may be ({name})\n");
+    (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, told).into_response()
 }
 
 async fn metrics(State(told): State<Told>) -> Response {

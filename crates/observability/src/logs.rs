@@ -1,7 +1,8 @@
 //! Logs on standard error, as text or JSON, and what of them is written.
 //!
-//! Tacita's own crates write no address of a visitor, key, token, envelope, nullifier or page at any level. Those of others do: `h2`, `hyper`
-//! and `tonic` print headers and peers below `warn`. So whatever the filter says, others are heard from `warn` on only.
+//! Tacita's own crates write no address of a visitor, key, token, envelope, nullifier or page at any level. Those of
+//! others do: `h2`, `hyper` and `tonic` print headers and peers below `warn`. So whatever the filter says, others are
+//! heard from `warn` on only.
 
 use std::{
     fmt,

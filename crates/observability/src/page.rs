@@ -12,8 +12,8 @@ use prometheus_client::{encoding::text::encode, registry::Registry};
 /// The media type of the text.
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The metrics of one server. Whoever asks more often than every `grain` is given the same bytes again, so that nobody dates single
-/// events by asking all the time.
+/// The metrics of one server. Whoever asks more often than every `grain` is given the same bytes again, so that nobody
+/// dates single events by asking all the time.
 pub struct Page {
     registry: Registry,
     look: Box<dyn Fn() + Send + Sync>,

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tacita_proto::v1;
 
+use crate::excerpt;
+
 /// What precedes a content's id in its hash.
 const CONTENT_DOMAIN: &[u8] = b"tacita/content/v1";
 
@@ -256,7 +258,7 @@ impl Contents {
         }
         let unfit = |id: &String| id.is_empty() || id.len() > Self::MAX_ID || id.contains(char::is_control);
         if let Some(place) = ids.iter().position(unfit) {
-            return Err(InvalidContents::Id { place, id: ids[place].chars().take(80).collect() });
+            return Err(InvalidContents::Id { place, id: excerpt(&ids[place]) });
         }
         let bytes = ids.iter().flat_map(|id| ContentHash::of(id).entry().to_be_bytes()).collect();
         match ContentCatalogue::from_bytes(bytes) {
@@ -268,7 +270,7 @@ impl Contents {
     fn duplicate(ids: &[String]) -> InvalidContents {
         let mut known = std::collections::HashSet::new();
         let place = ids.iter().position(|id| !known.insert(ContentHash::of(id).entry())).unwrap_or(0);
-        InvalidContents::Duplicate { place, id: ids[place].chars().take(80).collect() }
+        InvalidContents::Duplicate { place, id: excerpt(&ids[place]) }
     }
 
     /// The ids in order.

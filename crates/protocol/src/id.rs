@@ -6,6 +6,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::excerpt;
+
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -67,7 +69,7 @@ impl FromStr for Name {
         if starts_with_letter && text.len() <= Self::MAX && text.bytes().all(allowed) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidName(text.chars().take(80).collect()))
+            Err(InvalidName(excerpt(text)))
         }
     }
 }
@@ -116,7 +118,7 @@ impl FromStr for CampaignName {
             let (brand, campaign) = text.split_once('/')?;
             Some(Self { brand: brand.parse().ok()?, campaign: campaign.parse().ok()? })
         };
-        parse(text).ok_or_else(|| InvalidCampaignName { text: text.chars().take(80).collect() })
+        parse(text).ok_or_else(|| InvalidCampaignName { text: excerpt(text) })
     }
 }
 

@@ -30,6 +30,7 @@ pub mod channel;
 pub mod directory;
 pub mod domain;
 pub mod epoch;
+mod excerpt;
 pub mod id;
 pub mod manifest;
 pub mod measure;
@@ -41,3 +42,5 @@ pub mod record;
 pub mod report;
 pub mod tag;
 pub mod time;
+
+pub use excerpt::excerpt;

@@ -10,7 +10,7 @@ use tacita_proto::v1;
 
 use crate::{
     catalogue::CatalogueRef,
-    epoch::{DirectoryError, EpochEntry, EpochId, EpochState, verify_chain},
+    epoch::{DirectoryError, EpochEntry, EpochId, EpochState, chain_after, verify_chain},
     id::{BrandId, CampaignId, InvalidName, MeasureId, Name, PublisherId},
     measure::{InvalidMeasure, Measure},
     policy::CampaignPolicy,
@@ -50,6 +50,28 @@ pub struct Directory {
     pub revision: u64,
     /// The published epochs, oldest first.
     pub epochs: Vec<EpochEntry>,
+}
+
+impl Directory {
+    /// The first of a later manifest's epochs by which its directory does not go on where this one stands: it is listed
+    /// here with another key or chain value, it comes before all that is listed, or it does not link to the end. What
+    /// comes after a gap, as after a long absence, cannot be checked.
+    pub fn broken_by(&self, later: &[EpochEntry]) -> Option<EpochId> {
+        later.iter().find(|entry| !self.is_continued_by(entry)).map(|entry| entry.epoch)
+    }
+
+    fn is_continued_by(&self, entry: &EpochEntry) -> bool {
+        if let Some(known) = self.epochs.iter().find(|known| known.epoch == entry.epoch) {
+            return known.public_key == entry.public_key && known.chain == entry.chain;
+        }
+        match self.epochs.last() {
+            Some(end) if entry.epoch == end.epoch.next() => {
+                entry.chain == chain_after(&end.chain, entry.epoch, &entry.public_key)
+            }
+            Some(end) => entry.epoch > end.epoch,
+            None => true,
+        }
+    }
 }
 
 /// Where the directory stands in a manifest, whatever else a version of it says: these fields never change.
@@ -453,6 +475,27 @@ mod tests {
             assert_eq!(signed.directory(&key), Ok(Some(known.directory())));
             assert_eq!(signed.directory(&stranger), Ok(None));
         }
+    }
+
+    #[test]
+    fn a_directory_goes_on_with_the_keys_that_it_lists_and_from_its_end_or_after_a_gap() {
+        let epochs = |count: usize| {
+            let mut epochs: Vec<EpochEntry> = Vec::new();
+            for _ in 0..count {
+                let key = EpochKey::generate(&mut rand::rng()).unwrap().public_key();
+                let next = EpochEntry::following(epochs.last(), key, UnixTime(1_000), &EpochSchedule::default());
+                epochs.push(next);
+            }
+            epochs
+        };
+        let (known, forged) = (epochs(5), epochs(5));
+        let directory = Directory { revision: 9, epochs: known[1..3].to_vec() };
+        for later in [&known[1..3], &known[2..4], &known[3..], &known[4..], &forged[4..], &[]] {
+            assert_eq!(directory.broken_by(later), None);
+        }
+        let broken = [&known[..3], &forged[1..3], &forged[2..4], &forged[3..]].map(|later| directory.broken_by(later));
+        assert_eq!(broken, [1, 2, 3, 4].map(|epoch| Some(EpochId(epoch))));
+        assert_eq!(Directory { revision: 9, epochs: vec![] }.broken_by(&forged), None);
     }
 
     #[test]

@@ -69,9 +69,9 @@ impl Rule {
     }
 }
 
-/// A wish breaks a rule.
+/// A wish that breaks a rule.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Broken {
+pub struct Violation {
     /// Which.
     pub rule: Rule,
     /// What was wished for; ε in millionths.
@@ -80,7 +80,7 @@ pub struct Broken {
     pub limit: u64,
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, asked, limit) = (self.rule.name(), self.rule.written(self.asked), self.rule.written(self.limit));
         match self.rule.is_of_epsilon() {
@@ -94,17 +94,17 @@ impl CampaignPolicy {
     /// This policy with the values that `asked` names (0 names none), each at least as strict.
     ///
     /// # Errors
-    /// [`Broken`] names the first that is looser.
-    pub fn tightened(self, asked: &v1::CampaignPolicy) -> Result<Self, Broken> {
+    /// [`Violation`] names the first that is looser.
+    pub fn tightened(self, asked: &v1::CampaignPolicy) -> Result<Self, Violation> {
         let at_most = |rule, asked: u32, limit: u32| match asked {
             0 => Ok(limit),
             asked if asked <= limit => Ok(asked),
-            asked => Err(Broken { rule, asked: asked.into(), limit: limit.into() }),
+            asked => Err(Violation { rule, asked: asked.into(), limit: limit.into() }),
         };
         let at_least = |rule, asked: u32, limit: u32| match asked {
             0 => Ok(limit),
             asked if asked >= limit => Ok(asked),
-            asked => Err(Broken { rule, asked: asked.into(), limit: limit.into() }),
+            asked => Err(Violation { rule, asked: asked.into(), limit: limit.into() }),
         };
         Ok(Self {
             report_epsilon_micro: at_most(Rule::ReportEpsilon, asked.report_epsilon_micro, self.report_epsilon_micro)?,
@@ -128,13 +128,13 @@ impl CampaignPolicy {
     /// Whether a measure may have this ε: that of one report, and so that a device could ever answer it.
     ///
     /// # Errors
-    /// [`Broken`] names the rule.
-    pub fn check_epsilon(&self, epsilon: Epsilon) -> Result<(), Broken> {
+    /// [`Violation`] names the rule.
+    pub fn check_epsilon(&self, epsilon: Epsilon) -> Result<(), Violation> {
         for (rule, limit) in
             [(Rule::ReportEpsilon, self.report_epsilon_micro), (Rule::DeviceEpsilon, self.device_epsilon_micro)]
         {
             if epsilon.micro() > limit {
-                return Err(Broken { rule, asked: epsilon.micro().into(), limit: limit.into() });
+                return Err(Violation { rule, asked: epsilon.micro().into(), limit: limit.into() });
             }
         }
         Ok(())

@@ -112,8 +112,8 @@ pub struct RequestLimit {
     pub message_bytes: usize,
     /// From the end of the headers to the beginning of the answer.
     pub time: Duration,
-    /// How many milliseconds an envelope may take from its admission to the answer: as many are in work as get through in that time. None
-    /// is taken with 0.
+    /// How many milliseconds an envelope may take from its admission to the answer: as many are in work as get through
+    /// in that time. None is taken with 0.
     pub submit_millis: u64,
 }
 
@@ -140,7 +140,7 @@ impl Default for ConnectionLimit {
 }
 
 impl Default for RequestLimit {
-    /// Addresses of 8 KiB, headers of 16, messages of 64 in bodies of 96, 30 s; 40 ms.
+    /// Addresses of 8 KiB, headers of 16, messages of 64 in bodies of 96, 30 s; 10 ms.
     fn default() -> Self {
         Self {
             address_bytes: 8 << 10,
@@ -148,7 +148,7 @@ impl Default for RequestLimit {
             body_bytes: 96 << 10,
             message_bytes: 64 << 10,
             time: Duration::from_secs(30),
-            submit_millis: 40,
+            submit_millis: 10,
         }
     }
 }

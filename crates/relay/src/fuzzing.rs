@@ -1,5 +1,5 @@
-//! What `fuzz/` drives: the decoders of what visitors and publishers send, each behind one function. No interface: nothing here is
-//! promised to anybody.
+//! What `fuzz/` drives: the decoders of what visitors and publishers send, each behind one function. No interface:
+//! nothing here is promised to anybody.
 
 use std::{fs, net::SocketAddr, path::Path, sync::Arc};
 

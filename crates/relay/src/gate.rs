@@ -100,8 +100,8 @@ impl Allowances {
     }
 }
 
-/// The relay's clock as the limiter wants it: one that never goes back. Else whoever was served before the clock was set back would
-/// be refused until it is there again.
+/// The relay's clock as the limiter wants it: one that never goes back. Else whoever was served before the clock was
+/// set back would be refused until it is there again.
 #[derive(Clone)]
 struct LimitClock {
     clock: Arc<dyn Clock>,

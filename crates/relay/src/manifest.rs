@@ -1,8 +1,10 @@
 //! The manifest cache: one signed manifest, the same bytes for every visitor.
 //!
-//! That sameness keeps the collector from handing one visitor a key of its own. The manifest is verified with the pinned
-//! key before it is served, never replaced by an older one, and kept on disk so that it is served while the collector is
-//! away.
+//! That sameness keeps the collector from handing one visitor a key of its own. The manifest is verified with the
+//! pinned key before it is served, never replaced by an older one or one with other keys, and kept on disk so that it
+//! is served while the collector is away, and holds the next one to what was seen.
+
+mod taken;
 
 use std::{
     fs::{self, File},
@@ -20,6 +22,7 @@ use prost::Message as _;
 use tacita_proto::v1::{self, manifest_service_client::ManifestServiceClient};
 use tacita_protocol::{
     catalogue::{CatalogueDigest, CatalogueRef, InvalidCatalogue},
+    epoch::EpochId,
     id::PublisherId,
     manifest::{ManifestError, SignedManifest},
     time::Clock,
@@ -28,6 +31,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
+use self::taken::Taken;
 use crate::{
     catalogues::{CatalogueShelf, Catalogues},
     config::RelayConfig,
@@ -55,7 +59,7 @@ pub enum CacheError {
         "the collector offers manifest revision {offered}, older than {held}; compare with other publishers' relays"
     )]
     Older {
-        /// The revision in service.
+        /// The revision that was taken last.
         held: u64,
         /// The revision offered.
         offered: u64,
@@ -63,6 +67,24 @@ pub enum CacheError {
     /// It says something else under the same number.
     #[error("the collector offers other bytes under manifest revision {0}; compare with other publishers' relays")]
     Changed(u64),
+    /// Its keys are not those of the directory that is known, or do not link to its end.
+    #[error(
+        "the collector's key directory does not go on from the one that is known (epoch {0}); compare with other \
+         publishers' relays"
+    )]
+    BrokenDirectory(EpochId),
+    /// What was taken last cannot be read.
+    #[error(
+        "the manifest that was taken last cannot be read from {}: {error}; make the file readable, or move it away, \
+         and the next one is taken by its signature alone",
+        path.display()
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        error: io::Error,
+    },
     /// It cannot be kept.
     #[error("the manifest cannot be written to {}: {error}", path.display())]
     Disk {
@@ -84,15 +106,17 @@ fn remedy(code: Code) -> &'static str {
 impl CacheError {
     /// What was offered is not to be served: an honest collector never offers it.
     fn is_refusal(&self) -> bool {
-        !matches!(self, Self::Collector(_) | Self::Disk { .. })
+        !matches!(self, Self::Collector(_) | Self::Unreadable { .. } | Self::Disk { .. })
     }
 
-    /// Trying again would not help: a setting is wrong.
+    /// Trying again would not help: a setting is wrong. What does not follow what was taken last is no setting's fault,
+    /// and the next revision may follow.
     pub(crate) fn is_lasting(&self) -> bool {
         match self {
             Self::Collector(status) => {
                 matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied | Code::NotFound)
             }
+            Self::Older { .. } | Self::Changed(_) | Self::BrokenDirectory(_) => false,
             _ => true,
         }
     }
@@ -101,25 +125,23 @@ impl CacheError {
 /// A manifest that verifies.
 #[derive(Debug)]
 struct Offered {
-    revision: u64,
+    taken: Taken,
     token_batch: u32,
     named: Vec<CatalogueRef>,
-    signed: v1::SignedManifest,
 }
 
 /// The manifest in service, and every catalogue that it names.
 #[derive(Debug)]
 struct Held {
-    revision: u64,
+    taken: Taken,
     token_batch: u32,
-    signed: v1::SignedManifest,
     catalogues: Catalogues,
 }
 
 impl Offered {
     fn with(self, catalogues: Catalogues) -> Held {
-        let Self { revision, token_batch, signed, .. } = self;
-        Held { revision, token_batch, signed, catalogues }
+        let Self { taken, token_batch, .. } = self;
+        Held { taken, token_batch, catalogues }
     }
 }
 
@@ -132,6 +154,8 @@ pub(crate) struct ManifestCache {
     collector: ManifestServiceClient<Line>,
     shelf: CatalogueShelf,
     held: RwLock<Option<Arc<Held>>>,
+    /// What an earlier process has taken last, where that cannot be served.
+    kept: Option<Taken>,
     stale: Notify,
     refused: AtomicU64,
     metrics: Arc<Metrics>,
@@ -139,33 +163,49 @@ pub(crate) struct ManifestCache {
 }
 
 impl ManifestCache {
-    /// A cache that serves what the disk holds, if that still verifies.
-    pub(crate) fn open(config: &RelayConfig, upstream: Upstream, metrics: Arc<Metrics>, clock: Arc<dyn Clock>) -> Self {
+    /// A cache that serves what the disk holds, if that still verifies and its catalogues are there; in any case it
+    /// holds the next one to it.
+    ///
+    /// # Errors
+    /// [`CacheError::Unreadable`]: to go on without would be to forget what was seen.
+    pub(crate) fn open(
+        config: &RelayConfig,
+        upstream: Upstream,
+        metrics: Arc<Metrics>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CacheError> {
         let collector = ManifestServiceClient::new(upstream.connection());
-        let cache = Self {
+        let path = config.data.join("manifest.bin");
+        let kept = Taken::read(&path, &config.signing_key, config.publisher)?;
+        let mut cache = Self {
             publisher: config.publisher,
             key: config.signing_key,
-            path: config.data.join("manifest.bin"),
+            path,
             shelf: CatalogueShelf::new(config.publisher, &config.data, upstream.clone(), collector.clone()),
             collector,
             upstream,
             held: RwLock::new(None),
+            kept: None,
             stale: Notify::new(),
             refused: AtomicU64::new(0),
             metrics,
             clock,
         };
-        match cache.read_disk() {
+        let Some(kept) = kept else { return Ok(cache) };
+        match cache.servable(&kept) {
             Ok(held) => cache.serve(held),
-            Err(reason) => tracing::info!(reason, "no manifest from disk"),
+            Err(reason) => {
+                let revision = kept.directory.revision;
+                tracing::warn!(revision, reason, "the manifest from disk is not served, and holds the next one to it");
+                cache.kept = Some(kept);
+            }
         }
-        cache
+        Ok(cache)
     }
 
-    fn read_disk(&self) -> Result<Held, String> {
-        let bytes = fs::read(&self.path).map_err(|error| error.to_string())?;
-        let signed = v1::SignedManifest::decode(bytes.as_slice()).map_err(|error| error.to_string())?;
-        let offered = self.verify(signed).map_err(|error| error.to_string())?;
+    /// What is kept, with the catalogues of the disk.
+    fn servable(&self, kept: &Taken) -> Result<Held, String> {
+        let offered = self.verify(kept.signed.clone()).map_err(|error| error.to_string())?;
         let catalogues = self.shelf.read_disk(&offered.named)?;
         Ok(offered.with(catalogues))
     }
@@ -173,9 +213,9 @@ impl ManifestCache {
     fn verify(&self, wire: v1::SignedManifest) -> Result<Offered, ManifestError> {
         let signed = SignedManifest::from(wire.clone());
         let manifest = signed.verify(&self.key, self.publisher)?;
-        let (revision, token_batch) = (manifest.revision, manifest.policy.token_batch);
+        let token_batch = manifest.policy.token_batch;
         // Devices can be newer than this relay: they ask for the catalogues of measures that it does not know.
-        Ok(Offered { revision, token_batch, named: signed.catalogues(), signed: wire })
+        Ok(Offered { taken: Taken::new(&manifest, wire), token_batch, named: signed.catalogues() })
     }
 
     fn serve(&self, held: Held) {
@@ -188,7 +228,7 @@ impl ManifestCache {
 
     /// The signed manifest, for a visitor. `None` until one was fetched.
     pub(crate) fn signed(&self) -> Option<v1::SignedManifest> {
-        self.held().map(|held| held.signed.clone())
+        self.held().map(|held| held.taken.signed.clone())
     }
 
     /// A catalogue of the manifest in service, for a visitor.
@@ -213,7 +253,7 @@ impl ManifestCache {
 
     /// The revision in service, 0 for none.
     pub(crate) fn revision(&self) -> u64 {
-        self.held().map_or(0, |held| held.revision)
+        self.held().map_or(0, |held| held.taken.directory.revision)
     }
 
     /// Fetches, verifies, keeps and serves.
@@ -230,14 +270,12 @@ impl ManifestCache {
 
     async fn try_refresh(&self) -> Result<(), CacheError> {
         let offered = self.verify(self.fetch().await?)?;
-        match self.held() {
-            Some(held) if offered.revision < held.revision => {
-                Err(CacheError::Older { held: held.revision, offered: offered.revision })
-            }
-            Some(held) if offered.revision == held.revision => match offered.signed == held.signed {
-                true => Ok(()),
-                false => Err(CacheError::Changed(held.revision)),
-            },
+        let held = self.held();
+        if let Some(last) = held.as_ref().map(|held| &held.taken).or(self.kept.as_ref()) {
+            last.check_followed_by(&offered.taken)?;
+        }
+        match held {
+            Some(held) if held.taken.signed == offered.taken.signed => Ok(()),
             held => self.replace(held.as_deref(), offered).await,
         }
     }
@@ -246,8 +284,8 @@ impl ManifestCache {
     async fn replace(&self, held: Option<&Held>, offered: Offered) -> Result<(), CacheError> {
         let in_service = held.map(|held| &held.catalogues);
         let catalogues = self.shelf.gather(&offered.named, in_service.unwrap_or(&Catalogues::new())).await?;
-        self.keep(&offered.signed).await?;
-        tracing::info!(revision = offered.revision, "serving a new manifest");
+        self.keep(&offered.taken.signed).await?;
+        tracing::info!(revision = offered.taken.directory.revision, "serving a new manifest");
         let next = offered.with(catalogues);
         self.shelf.forget_others(&next.catalogues).await;
         self.serve(next);

@@ -1,5 +1,5 @@
-//! What is counted and timed, where it happens. The table of all of it is in `spec/observability.md`, and a test holds the two to each
-//! other. Labels are of closed sets: nothing here can hold a visitor.
+//! What is counted and timed, where it happens. The table of all of it is in `spec/observability.md`, and a test holds
+//! the two to each other. Labels are of closed sets: nothing here can hold a visitor.
 
 use std::sync::{
     Arc,

@@ -1,5 +1,5 @@
-//! Ready means: a manifest is served, the queue takes envelopes, and the relay is not about to end. A collector that is away is none of
-//! its reasons: the relay queues meanwhile.
+//! Ready means: a manifest is served, the queue takes envelopes, and the relay is not about to end. A collector that is
+//! away is none of its reasons: the relay queues meanwhile.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},

@@ -1,4 +1,5 @@
-//! Receipts: the collector's signed word for what became of each batch, kept until it is compared with the record that it publishes.
+//! Receipts: the collector's signed word for what became of each batch, kept until it is compared with the record that
+//! it publishes.
 //!
 //! | module | holds |
 //! |---|---|

@@ -348,7 +348,7 @@ async fn open_manifest(
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<ManifestCache>, RelayError> {
-    let cache = Arc::new(ManifestCache::open(config, upstream, metrics, clock));
+    let cache = Arc::new(ManifestCache::open(config, upstream, metrics, clock)?);
     match cache.refresh().await {
         Ok(()) => {}
         Err(error) if error.is_lasting() && cache.signed().is_none() => return Err(error.into()),

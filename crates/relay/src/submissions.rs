@@ -8,11 +8,8 @@ use tonic::{Code, Status};
 
 use crate::{refusal::Limit, visitor::Visitor};
 
-/// So many may be in work at any pace: where an fsync takes a tenth of a second, groups of them still make 20,000 durable in a second.
-const LEAST: usize = 2_048;
-
-/// The method that is held to it.
-pub(crate) const SUBMIT: &str = "/tacita.v1.CollectionService/SubmitReports";
+/// So many may be in work at any pace: where an fsync takes a tenth of a second, groups of them still make 10,000 durable in a second.
+const LEAST: usize = 1_024;
 
 /// Whose envelopes are in work.
 #[derive(Clone)]

@@ -1,7 +1,8 @@
 //! Batches to the collector, on a connection of their own, until each is answered.
 //!
-//! A stream may break at any point. What was not answered is sent again, the same batches in the same order of envelopes: the collector
-//! counts an envelope once however often it comes, so sending again is always right and forgetting never is.
+//! A stream may break at any point. What was not answered is sent again, the same batches in the same order of
+//! envelopes: the collector counts an envelope once however often it comes, so sending again is always right and
+//! forgetting never is.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -59,8 +60,8 @@ struct Unanswered {
     since: Instant,
 }
 
-/// What became of sending a batch. A collector that counted it and whose answer was lost has it in its record: what has no receipt must be
-/// explained, so it is written down before it is sent again.
+/// What became of sending a batch. A collector that counted it and whose answer was lost has it in its record: what has
+/// no receipt must be explained, so it is written down before it is sent again.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sending {
     /// Not sent, or on the stream that is open.

@@ -5,7 +5,6 @@
 //! | `busy` | submissions that are refused by their heads |
 //! | `connections` | accepting, how many at a time, how long, the drain |
 //! | `links` | short links |
-//! | `message` | a message that is too long, told by its limit's name |
 //! | `limits` | what a request may be: address, headers, body, time |
 //! | `origins` | pages of other origins (CORS) |
 //! | `sdk` | the SDK's files |
@@ -15,7 +14,6 @@ mod busy;
 pub(crate) mod connections;
 mod limits;
 mod links;
-mod message;
 mod origins;
 mod sdk;
 mod simple;
@@ -25,11 +23,12 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::Request,
-    middleware::{from_fn, from_fn_with_state},
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode, header};
 use tacita_admission::Door;
+use tacita_connections::{Limit, messages};
 use tacita_observability::{CallLayer, Methods};
 use tacita_proto::{
     DESCRIPTORS,
@@ -50,7 +49,8 @@ use self::busy::Busy;
 pub(crate) use self::{links::ShortLinks, origins::Origins};
 use crate::{config::RequestLimit, refusal::Cause, sdk::Sdk, services::Services};
 
-/// All that is served. The door stands before everything but the counting: what is refused there passes nothing else. Limits stand inside CORS, so that a page may read which one it broke.
+/// All that is served. The door stands before everything but the counting: what is refused there passes nothing else.
+/// Limits stand inside CORS, so that a page may read which one it broke.
 pub(crate) fn app(
     services: Arc<Services>,
     requests: RequestLimit,
@@ -60,10 +60,9 @@ pub(crate) fn app(
     (health, count): (HealthReporter, CallLayer),
 ) -> Result<Router, tonic_reflection::server::Error> {
     let busy = Arc::new(Busy::new(services.submissions.clone(), services.proxies.clone(), origins.clone()));
-    let calls = grpc(services, requests.message_bytes, health)?
-        .into_axum_router()
-        .reset_fallback()
-        .layer(from_fn(message::name_limit))
+    let message = Limit { name: "requests.message-bytes", value: requests.message_bytes };
+    let calls = grpc(services, message.value, health)?.into_axum_router().reset_fallback();
+    let calls = messages::bounded(calls, move |_| message)
         .layer(GrpcWebLayer::new())
         .layer(from_fn_with_state(origins.clone(), simple::take))
         .layer(from_fn_with_state(requests, limits::hold))
@@ -81,13 +80,14 @@ fn grpc(
 ) -> Result<Routes, tonic_reflection::server::Error> {
     let reflection =
         tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
-    let health = HealthServer::new(HealthService::from_health_reporter(health));
+    let health = HealthService::from_health_reporter(health);
+    let health = HealthServer::new(health).max_decoding_message_size(message_bytes);
     let collection = CollectionServiceServer::from_arc(services.clone()).max_decoding_message_size(message_bytes);
     Ok(Routes::new(ManifestServiceServer::from_arc(services.clone()).max_decoding_message_size(message_bytes))
         .add_service(TokenServiceServer::from_arc(services).max_decoding_message_size(message_bytes))
         .add_service(collection)
         .add_service(health)
-        .add_service(reflection))
+        .add_service(reflection.max_decoding_message_size(message_bytes)))
 }
 
 /// What calls are counted by: the services' methods, and what else a path may be.

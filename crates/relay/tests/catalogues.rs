@@ -139,6 +139,28 @@ async fn catalogues_are_served_from_disk_while_the_collector_is_away() {
 }
 
 #[tokio::test]
+async fn a_manifest_whose_catalogue_is_lost_still_holds_the_next_one_to_it() {
+    let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
+    let (contents, others) = (contents(10), contents(20));
+    let named = offer(&double, 5, &contents);
+    let kept = double.state.manifest.lock().unwrap().clone().unwrap();
+    start(double.config(data.path())).await.shutdown().await;
+    std::fs::remove_dir_all(data.path().join("catalogues")).unwrap();
+
+    for (revision, contents) in [(4, &contents), (5, &others)] {
+        offer(&double, revision, contents);
+        let relay = start(double.config(data.path())).await;
+        until("it is refused", || relay.seen().manifests_refused > 0).await;
+        assert_eq!(served_revision(relay.address()).await.unwrap_err().code(), Code::Unavailable);
+        relay.shutdown().await;
+    }
+    double.offer(kept);
+    let relay = start(double.config(data.path())).await;
+    assert_eq!(served_revision(relay.address()).await.unwrap(), 5, "it is that very manifest");
+    assert!(get(relay.address(), PUBLISHER.0, &named.digest.0).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_first_start_with_a_wrong_catalogue_is_refused() {
     let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
     let named = offer(&double, 2, &contents(10));

@@ -24,12 +24,16 @@ use tonic::{
     Code, Status,
     transport::{Channel, Endpoint, server::TcpConnectInfo},
 };
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 use tower::ServiceExt as _;
 
-use crate::support::{
-    http::{answer, exchange, exchange_exactly, frame, header},
-    *,
+use crate::{
+    limits_page,
+    support::{
+        http::{answer, exchange, exchange_exactly, frame, header},
+        *,
+    },
 };
 
 const SUBMIT: &str = "POST /tacita.v1.CollectionService/SubmitReports HTTP/1.1\r\n";
@@ -371,18 +375,6 @@ async fn beyond_those_that_wait() -> Status {
     refused
 }
 
-/// The limits of the page, each with the code that it is refused by.
-fn written() -> BTreeMap<String, String> {
-    let page = include_str!("../../../spec/limits.md");
-    let section = page.split("\n## ").find(|part| part.starts_with("Relay")).unwrap();
-    let row = |row: &str| {
-        let cells: Vec<&str> = row.strip_prefix("| `")?.split(" | ").collect();
-        let code = cells.last()?.split('`').nth(1)?;
-        Some((cells.first()?.split_once('`')?.0.to_owned(), code.to_owned()))
-    };
-    section.lines().filter_map(row).collect()
-}
-
 #[tokio::test]
 async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
     let mut met = BTreeMap::new();
@@ -408,6 +400,8 @@ async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
     meet(submit(&device, envelopes(1)).await.unwrap_err(), "visitor.envelopes", 128);
     meet(submit(&device, envelopes(129)).await.unwrap_err(), "envelopes-per-request", 128);
     meet(submit(&device, vec![vec![0; 70_000]]).await.unwrap_err(), "requests.message-bytes", 65_536);
+    let health = HealthCheckRequest { service: "x".repeat(70_000) };
+    meet(HealthClient::new(device).check(health).await.unwrap_err(), "requests.message-bytes", 65_536);
 
     let web = "content-type: application/grpc-web+proto\r\n";
     let long = "a".repeat(9_000);
@@ -440,5 +434,5 @@ async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
         let second = connect(narrow.address()).await;
         meet(submit(&second, vec![]).await.unwrap_err(), name, 1);
     }
-    assert_eq!(met, written());
+    assert_eq!(met, limits_page::written("Relay"));
 }

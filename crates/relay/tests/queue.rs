@@ -149,7 +149,8 @@ async fn broken(relay: &RunningRelay) -> u64 {
     counts.map(|line| line.split(' ').nth(1).unwrap().parse::<u64>().unwrap()).sum()
 }
 
-/// A batch that is sent at the very moment when the collector ends the stream is on a stream that broke: so there may be rounds of that.
+/// A batch that is sent at the very moment when the collector ends the stream is on a stream that broke: so there may
+/// be rounds of that.
 #[tokio::test]
 async fn a_stream_that_the_collector_ends_with_nothing_on_it_is_not_broken() {
     let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());

@@ -1,6 +1,7 @@
 //! What a commit to PostgreSQL costs, durable. Prints the bytes of WAL per nullifier and how often a call was tried again.
 //!
-//! Starts a server of its own, or takes the one at `TACITA_TEST_DATABASE_URL`. `TACITA_BENCH_SPENT=1000000` spends that many first.
+//! Starts a server of its own, or takes the one at `TACITA_TEST_DATABASE_URL`. `TACITA_BENCH_SPENT=1000000` spends that
+//! many first.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! How the embedded engine holds as an epoch grows: the rate of commits at 1 million spent tokens and at many, memory, the time to drop
-//! the epoch, and the time to open again after kill -9.
+//! How the embedded engine holds as an epoch grows: the rate of commits at 1 million spent tokens and at many, memory,
+//! the time to drop the epoch, and the time to open again after kill -9.
 //!
 //! Takes many minutes, so it runs only when told to: `cargo bench -p tacita-store --bench spent -- --long [--json FILE]`, or
 //! `cargo xtask bench ingest/embedded/50m`. `TACITA_BENCH_SPENT=1000000` instead of 50,000,000 for a short look.

@@ -1,8 +1,8 @@
 //! A store as it is at one instant, handed out in parts while it goes on, and made anew from them.
 //!
-//! What is spent is not in it. Whoever restores a store cannot know what was spent after the cut, so every epoch that was open then must be
-//! closed for good (`spec/operation.md`, section 3), and of a closed epoch the spent set is dropped. So what it held before would never be
-//! asked again.
+//! What is spent is not in it. Whoever restores a store cannot know what was spent after the cut, so every epoch that
+//! was open then must be closed for good (`spec/operation.md`, section 3), and of a closed epoch the spent set is
+//! dropped. So what it held before would never be asked again.
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -35,10 +35,11 @@ pub struct Cut {
 /// An engine whose state can be handed out while commits go on.
 #[async_trait]
 pub trait Backup: Send + Sync + std::fmt::Debug {
-    /// Sends every row as it stood at one instant: each commit is in it whole or not at all, and all that had returned before the call are.
+    /// Sends every row as it stood at one instant: each commit is in it whole or not at all, and all that had returned
+    /// before the call are.
     ///
-    /// Commits go on meanwhile, and wait for nothing but the instant. Of tables that nobody reads from the channel, memory holds what the
-    /// channel holds.
+    /// Commits go on meanwhile, and wait for nothing but the instant. Of tables that nobody reads from the channel,
+    /// memory holds what the channel holds.
     ///
     /// # Errors
     /// [`StoreError::Closed`] when the receiver is gone; any fault of the store.

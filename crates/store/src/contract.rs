@@ -181,8 +181,8 @@ pub enum StoreError {
     /// The disk is full, or all but full. Calls succeed again once there is space, without a restart.
     #[error("the disk that holds the store is full: free some space; nothing that was acknowledged is lost")]
     DiskFull,
-    /// The database cannot be reached, or takes no calls just now, and was so for as long as a call waits. Calls succeed again once
-    /// it is back, without a restart.
+    /// The database cannot be reached, or takes no calls just now, and was so for as long as a call waits. Calls
+    /// succeed again once it is back, without a restart.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// The store was closed, or one of its threads ended.
@@ -211,16 +211,16 @@ pub trait TallyStore: Send + Sync + std::fmt::Debug {
     /// Spends and tallies, as one atomic and durable step; answers for each entry, in order.
     ///
     /// Guaranteed when it returns `Ok`: every nullifier of the batch is spent; the increments of exactly the entries
-    /// answered [`Verdict::Counted`] were added, once; the publisher's outcome counts grew by the verdicts, in the period that is
-    /// answered; all of it survives a kill or a loss of power at any later instant. Two entries of one batch with the same nullifier are judged in order.
-    /// Concurrent commits behave as if one came after the other.
+    /// answered [`Verdict::Counted`] were added, once; the publisher's outcome counts grew by the verdicts, in the
+    /// period that is answered; all of it survives a kill or a loss of power at any later instant. Two entries of one
+    /// batch with the same nullifier are judged in order. Concurrent commits behave as if one came after the other.
     ///
     /// On `Err` the batch may have been applied whole or not at all, never in part; the same call again is safe and counts
     /// nothing twice.
     ///
-    /// Not guaranteed: any order among concurrent commits; that a reader sees a commit before it has returned; that a batch which an
-    /// engine tried again by itself, after a lost connection, is answered [`Verdict::Counted`] rather than
-    /// [`Verdict::AlreadyCounted`] (then the outcome counts have both).
+    /// Not guaranteed: any order among concurrent commits; that a reader sees a commit before it has returned; that a
+    /// batch which an engine tried again by itself, after a lost connection, is answered [`Verdict::Counted`] rather
+    /// than [`Verdict::AlreadyCounted`] (then the outcome counts have both).
     ///
     /// All entries must belong to `partition` (checked in debug builds).
     async fn commit(&self, partition: Partition, epoch: EpochId, entries: Vec<Entry>) -> Result<Committed, StoreError>;
@@ -313,8 +313,9 @@ pub struct PeriodCounts {
 
 /// Outcome counts by period.
 ///
-/// One period is open, and every outcome is counted in the period that is open at the instant of its commit. *Which that is the store
-/// says, no clock*: collectors whose clocks differ agree on it, and a commit that took long is counted where it ended.
+/// One period is open, and every outcome is counted in the period that is open at the instant of its commit. *Which
+/// that is the store says, no clock*: collectors whose clocks differ agree on it, and a commit that took long is
+/// counted where it ended.
 ///
 /// Guaranteed: the counts of a closed period never change, whatever is still under way when it is closed; each report that
 /// [`TallyStore::outcomes`] has is in the counts of exactly one period; periods are closed in order, without a gap.
@@ -328,8 +329,8 @@ pub trait PeriodRecord: Send + Sync + std::fmt::Debug {
     /// Commits may wait for it, and it for those that are under way.
     async fn close_period(&self, closing: Closing) -> Result<(), StoreError>;
 
-    /// A publisher's counts in the closed periods from `from` on, by rising period, `most` at a time. Periods in which it had none are
-    /// left out.
+    /// A publisher's counts in the closed periods from `from` on, by rising period, `most` at a time. Periods in which
+    /// it had none are left out.
     async fn closed_periods(
         &self,
         publisher: PublisherId,

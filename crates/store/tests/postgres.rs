@@ -1,5 +1,5 @@
-//! The PostgreSQL engine keeps the contract, alone and with other collectors on the same database, and so it does when the database
-//! has every call made twice.
+//! The PostgreSQL engine keeps the contract, alone and with other collectors on the same database, and so it does when
+//! the database has every call made twice.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,8 +1,8 @@
 //! A last write that reached the disk in part: of what was acknowledged before nothing is lost, and the torn batch stands
 //! whole or not at all.
 //!
-//! A loss of power can leave any part of an unfinished write, and in its place anything. The part that the last commit added to the
-//! engine's files is cut off at random places, or overwritten from there on.
+//! A loss of power can leave any part of an unfinished write, and in its place anything. The part that the last commit
+//! added to the engine's files is cut off at random places, or overwritten from there on.
 
 #![allow(clippy::unwrap_used)]
 

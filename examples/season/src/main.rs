@@ -1,8 +1,9 @@
 //! Fills a campaign with a season of made-up reports: what the dashboard is looked at and tested with.
 //!
-//! The audience is invented; the reports are real: randomized by the measures' mechanisms, sealed under tokens that the collector
-//! issued, counted by it. They are sealed now for windows of the past, so the collector's `windows.max-age` must reach back so far
-//! (and its `retention.tallies` a day further) and the publisher's key is used as a relay uses it. `tacita simulate` goes by the SDK and by the day's date instead.
+//! The audience is invented; the reports are real: randomized by the measures' mechanisms, sealed under tokens that the
+//! collector issued, counted by it. They are sealed now for windows of the past, so the collector's `windows.max-age`
+//! must reach back so far (and its `retention.tallies` a day further) and the publisher's key is used as a relay uses
+//! it. `tacita simulate` goes by the SDK and by the day's date instead.
 
 mod audience;
 

@@ -145,8 +145,8 @@ pub(super) enum Measure {
         /// Who opens a slot: the event, or every page session (hides the event too, at about ten times the noise).
         #[arg(long, value_enum, default_value = "event")]
         participation: ParticipationArg,
-        /// NAME=LABEL,LABEL,… ; repeat for several. Without one: `channel` over the channel table, or for sharer-profile `profile`,
-        /// which tells of the window before: give it windows of a week (7d) or more.
+        /// NAME=LABEL,LABEL,… ; repeat for several. Without one: `channel` over the channel table, or for
+        /// sharer-profile `profile`, which tells of the window before: give it windows of a week (7d) or more.
         #[arg(long = "dimension", value_name = "NAME=LABELS", value_parser = dimension)]
         dimensions: Vec<v1::Dimension>,
         /// The contents that it tells apart, one id on each line: its last dimension, `content`.

@@ -5,8 +5,8 @@
 //! FOLDER/TABLE.rows       u32 length of the key, u32 length of the value, key, value; and so on
 //! ```
 //!
-//! It is made as `FOLDER.unfinished` and renamed: what has the name is whole. The hashes tell damage, not forgery: who can write the folder
-//! can write its manifest.
+//! It is made as `FOLDER.unfinished` and renamed: what has the name is whole. The hashes tell damage, not forgery: who
+//! can write the folder can write its manifest.
 
 use std::{
     collections::BTreeMap,
@@ -123,7 +123,8 @@ impl Writer {
     }
 }
 
-/// Reads a backup through: every file with its hash, every row, and the change log's chain, which is the store's own word on what it held.
+/// Reads a backup through: every file with its hash, every row, and the change log's chain, which is the store's own
+/// word on what it held.
 ///
 /// # Errors
 /// Names the first file that is not as it was written, or the entry of the log that no collector would take.

@@ -15,8 +15,9 @@ const PART_BYTES: usize = 64 << 20;
 
 /// Copy a running collector's state into a folder, as it is at one instant.
 ///
-/// Counts, catalogue and change log are in it; secret keys are not, and neither is what was spent: a restored store closes its epochs. Keep a
-/// copy of the vault's file `signing` apart, once and somewhere safe. `tacita restore` makes a store of a backup.
+/// Counts, catalogue and change log are in it; secret keys are not, and neither is what was spent: a restored store
+/// closes its epochs. Keep a copy of the vault's file `signing` apart, once and somewhere safe. `tacita restore` makes
+/// a store of a backup.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {

@@ -59,12 +59,10 @@ impl Collector {
         let mut said = BufReader::new(child.stderr.take().context("the collector has no standard error")?).lines();
         let mut before = String::new();
         let url = loop {
-            let Some(line) = said.next().transpose()? else {
-                bail!("the collector ended before it listened: {before}")
-            };
+            let Some(line) = said.next().transpose()? else { bail!("the collector ended before it listened:{before}") };
             match url_in(&line) {
                 Some(url) => break url.to_owned(),
-                None => before.push_str(&line),
+                None => before.extend(["\n", &line]),
             }
         };
         // It must never block on a full pipe.

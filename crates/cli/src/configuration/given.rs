@@ -202,7 +202,8 @@ pub(super) fn by_flags(flags: Table, set: &[String], known: &Known, problems: &m
     values
 }
 
-/// Calls `each` with every value that is a setting, or that is no table: its name, where it stands, and what it is unless no number is so large.
+/// Calls `each` with every value that is a setting, or that is no table: its name, where it stands, and what it is
+/// unless no number is so large.
 fn flatten(
     table: DeTable<'_>,
     within: &str,

@@ -35,8 +35,8 @@ pub(crate) fn writable_folder(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Makes a server's folder for state, for this user alone, and has the process make whatever it makes for this user alone. A folder that is
-/// there already is its owner's affair; it is remarked upon where others may look into it.
+/// Makes a server's folder for state, for this user alone, and has the process make whatever it makes for this user
+/// alone. A folder that is there already is its owner's affair; it is remarked upon where others may look into it.
 pub(crate) fn own_folder(path: &Path) -> Result<()> {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;

@@ -1,8 +1,9 @@
 //! The settings of a server: a flag goes before the environment, which goes before the file, which goes before the default.
 //!
-//! One mechanism for every setting of every server. What may be set is what the server's type of settings has as fields; the defaults are its
-//! example file, which is compiled in; a variable's name follows from the setting's by rule. Every value remembers where it came from, and
-//! whatever is wrong is said of all values at once, each with its place and the remedy. `spec/operation.md`, section 1.
+//! One mechanism for every setting of every server. What may be set is what the server's type of settings has as
+//! fields; the defaults are its example file, which is compiled in; a variable's name follows from the setting's by
+//! rule. Every value remembers where it came from, and whatever is wrong is said of all values at once, each with its
+//! place and the remedy. `spec/operation.md`, section 1.
 //!
 //! | module | holds |
 //! |---|---|
@@ -70,8 +71,8 @@ impl Misfit {
 pub(crate) struct Asked(pub(crate) Vec<Misfit>);
 
 impl Asked {
-    /// What was found; where it cannot be, something in its place. An error that begins with a setting's name, `setting: remedy`, is
-    /// of that one.
+    /// What was found; where it cannot be, something in its place. An error that begins with a setting's name,
+    /// `setting: remedy`, is of that one.
     pub(crate) fn take<T: Default>(&mut self, setting: &'static str, found: Result<T>) -> T {
         found.unwrap_or_else(|error| {
             let text = format!("{error:#}");

@@ -21,12 +21,13 @@ use crate::{
 
 /// Check that what relays sent was counted: their receipts against the record that the collector publishes.
 ///
-/// The record must be signed by the pinned key and go on from what was seen the last time. Every period and reason in which it has less
-/// than the receipts is named, and every one in which it has more than lost answers explain; then the exit code is 1. Relays may be at
-/// work meanwhile.
+/// The record must be signed by the pinned key and go on from what was seen the last time. Every period and reason in
+/// which it has less than the receipts is named, and every one in which it has more than lost answers explain; then the
+/// exit code is 1. Relays may be at work meanwhile.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The folders for state of all of the publisher's relays; `data` of the settings without one. The first remembers what was seen.
+    /// The folders for state of all of the publisher's relays; `data` of the settings without one. The first remembers
+    /// what was seen.
     #[arg(value_name = "FOLDER")]
     folders: Vec<PathBuf>,
     /// Print every period, and not only those that differ.

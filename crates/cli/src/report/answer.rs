@@ -6,7 +6,8 @@ use tacita_proto::v1;
 
 use super::{
     chart::{self, Panel},
-    export, text,
+    export::{self, Sheet},
+    text,
 };
 
 /// An answer.
@@ -45,17 +46,16 @@ impl Answer {
         }
     }
 
-    /// One table with a head line.
-    pub(crate) fn csv(&self) -> Result<String> {
-        let sheet = match self {
+    /// One table.
+    pub(crate) fn sheet(&self) -> Sheet {
+        match self {
             Self::Campaigns(campaigns) => export::campaigns(campaigns),
             Self::Query(answer) if asks_ratios(answer) => export::ratios(answer),
             Self::Query(answer) => export::counts(answer),
             Self::Funnel { funnel, by } => export::funnel(funnel, by),
             Self::Reconciliation(view) => export::reconciliation(view),
             Self::Alerts(found) => export::alerts(found),
-        };
-        sheet.csv()
+        }
     }
 
     /// What a picture of it shows; an error where there is nothing to draw.

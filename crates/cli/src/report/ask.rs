@@ -144,8 +144,8 @@ impl Question {
         let ratios: Vec<_> = named.chain(self.over.as_ref().map(|over| self.one_over(over)).transpose()?).collect();
         let (measures, filters) = match self.over {
             None => (self.measures.clone(), self.filter.clone()),
-            // Both are the ratio's own.
-            Some(_) => Default::default(),
+            // The ratio's own; publishers are those of both its sides.
+            Some(_) => (Vec::new(), self.filters_of_publishers(true)),
         };
         Ok(v1::Query {
             campaign: campaign.to_owned(),
@@ -175,17 +175,23 @@ impl Question {
     /// What is kept over something else of the same measure.
     fn one_over(&self, over: &v1::Filter) -> Result<v1::RatioRequest> {
         let [measure] = self.measures.as_slice() else { bail!("--over: name the one --measure that both are of") };
-        if self.filter.is_empty() {
+        let kept = self.filters_of_publishers(false);
+        if kept.is_empty() {
             bail!("--over: name with --filter what is put over it");
         }
         let selection = |filters: Vec<v1::Filter>| Some(v1::Selection { measure: measure.clone(), filters });
-        let kept: Vec<String> = self.filter.iter().map(written).collect();
+        let name = kept.iter().map(written).collect::<Vec<_>>().join(" ");
         let custom = v1::CustomRatio {
-            name: format!("{} ÷ {}", kept.join(" "), written(over)),
-            numerator: selection(self.filter.clone()),
+            name: format!("{name} ÷ {}", written(over)),
+            numerator: selection(kept),
             denominator: selection(vec![over.clone()]),
         };
         Ok(v1::RatioRequest { kind: v1::RatioKind::Custom.into(), custom: Some(custom) })
+    }
+
+    /// The filters by publisher, or all others.
+    fn filters_of_publishers(&self, are: bool) -> Vec<v1::Filter> {
+        self.filter.iter().filter(|filter| (filter.dimension == "publisher") == are).cloned().collect()
     }
 
     /// The range, if one is given.
@@ -214,7 +220,7 @@ impl Question {
         ];
         match given.iter().find(|(name, given)| *given && !takes.contains(name)) {
             None => Ok(()),
-            Some((name, _)) if takes.is_empty() => bail!("{name}: {answer} takes no such argument; name a campaign"),
+            Some((name, _)) if takes.is_empty() => bail!("{name}: {answer} takes no such argument: leave it out"),
             Some((name, _)) => bail!("{name}: {answer} goes by {} alone", takes.join(", ")),
         }
     }
@@ -255,9 +261,7 @@ async fn pages(reporting: &mut ReportingClient, query: &v1::Query) -> Result<v1:
         let whole = match &mut whole {
             None => whole.insert(page),
             Some(whole) => {
-                whole.rows.extend(page.rows);
-                whole.ratios.extend(page.ratios);
-                whole.next_page_token = page.next_page_token;
+                add_page(whole, page);
                 whole
             }
         };
@@ -265,6 +269,18 @@ async fn pages(reporting: &mut ReportingClient, query: &v1::Query) -> Result<v1:
             return Ok(std::mem::take(whole));
         }
     }
+}
+
+/// Adds the next page; its notices may be of its own rows.
+fn add_page(whole: &mut v1::QueryResponse, page: v1::QueryResponse) {
+    whole.rows.extend(page.rows);
+    whole.ratios.extend(page.ratios);
+    for notice in page.notices {
+        if !whole.notices.contains(&notice) {
+            whole.notices.push(notice);
+        }
+    }
+    whole.next_page_token = page.next_page_token;
 }
 
 /// Every cell of every measure of a campaign, all windows together.
@@ -307,6 +323,38 @@ mod tests {
         for (bad, told) in [("1795305600", "YYYY-MM-DD"), ("2026-13-01", "YYYY-MM-DD"), ("1969-12-31", "before any")] {
             assert!(day(bad).unwrap_err().contains(told), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_put_over_something_else_is_of_the_same_publishers() {
+        #[derive(clap::Parser)]
+        struct Asked {
+            #[command(flatten)]
+            question: Question,
+        }
+        let asked = |words: &[&str]| {
+            let given = ["report", "--measure", "shares", "--over", "channel=sms"];
+            let asked: Asked = clap::Parser::parse_from([&given, words].concat());
+            asked.question.query("acme/spring")
+        };
+        let query = asked(&["--filter", "channel=whatsapp", "--filter", "publisher=daily"]).unwrap();
+        let custom = query.ratios[0].custom.clone().unwrap();
+        assert_eq!((custom.name.as_str(), custom.numerator.unwrap().filters.len()), ("whatsapp ÷ sms", 1));
+        assert_eq!(query.filters, [filter("publisher=daily").unwrap()]);
+        assert!(asked(&["--filter", "publisher=daily"]).unwrap_err().to_string().contains("what is put over it"));
+    }
+
+    #[test]
+    fn a_notice_of_a_later_page_is_told_once() {
+        let page = |codes: &[&str]| v1::QueryResponse {
+            notices: codes.iter().map(|&code| v1::Notice { code: code.into(), ..Default::default() }).collect(),
+            rows: vec![v1::Row::default()],
+            ..Default::default()
+        };
+        let mut whole = page(&["NOT_SETTLED"]);
+        add_page(&mut whole, page(&["NOT_SETTLED", "COST_MISSING"]));
+        let codes: Vec<&str> = whole.notices.iter().map(|notice| notice.code.as_str()).collect();
+        assert_eq!((codes, whole.rows.len()), (vec!["NOT_SETTLED", "COST_MISSING"], 2));
     }
 
     #[test]

@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 use tacita_proto::v1;
 
-pub(crate) use self::ask::{counted, everything, name_of, rows_of};
-use self::{
+use self::ask::{Question, ask};
+pub(crate) use self::{
     answer::Answer,
-    ask::{Question, ask},
+    ask::{counted, everything, name_of, rows_of},
 };
 use crate::connect::{CollectorArgs, ReportingClient, refused};
 
@@ -61,7 +61,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     }
     match (args.json, args.csv) {
         (true, _) => println!("{}", serde_json::to_string_pretty(&answer.json()?)?),
-        (_, true) => print!("{}", answer.csv()?),
+        (_, true) => print!("{}", answer.sheet().csv()?),
         _ if drawn => {}
         _ => print!("{}", answer.text()),
     }
@@ -80,7 +80,7 @@ impl Args {
     }
 
     async fn campaigns(&self, reporting: &mut ReportingClient) -> Result<Answer> {
-        self.question.takes_only("the list of campaigns", &[])?;
+        self.question.takes_only("the list of campaigns (no campaign is named)", &[])?;
         let campaigns = reporting.list_campaigns(v1::ListCampaignsRequest {}).await.map_err(refused)?;
         Ok(Answer::Campaigns(campaigns.into_inner()))
     }

@@ -31,8 +31,8 @@ impl Clock for SimulatedClock {
     }
 }
 
-/// The clock of one simulated device: that of everybody, until the device lives through some time of its own. What it then reports is of
-/// a window ahead, which a collector counts up to an hour ahead.
+/// The clock of one simulated device: that of everybody, until the device lives through some time of its own. What it
+/// then reports is of a window ahead, which a collector counts up to an hour ahead.
 #[derive(Clone, Debug)]
 pub(crate) struct DeviceClock {
     everybody: Arc<dyn Clock>,

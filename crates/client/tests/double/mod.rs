@@ -4,11 +4,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
 };
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use tacita_client::{Device, DeviceConfig, MemoryStorage, Reply, Storage, Transport, TransportError};
+use tacita_client::{Device, DeviceConfig, FileStorage, MemoryStorage, Reply, Storage, Transport, TransportError};
 use tacita_dp::Epsilon;
 use tacita_protocol::{
     arrival::{Evidence, Navigation},
@@ -242,17 +243,39 @@ impl Transport for Relay {
 
 /// A device in memory at the beginning of the first epoch.
 pub fn device(relay: &Relay) -> (Device, ManualClock) {
-    device_on(relay, MemoryStorage::new())
-}
-
-pub fn device_on(relay: &Relay, storage: impl Storage + 'static) -> (Device, ManualClock) {
     let clock = ManualClock::new(START.plus(60));
-    (open(relay, storage, &clock), clock)
+    (open(relay, MemoryStorage::new(), &clock), clock)
 }
 
 pub fn open(relay: &Relay, storage: impl Storage + 'static, clock: &ManualClock) -> Device {
     let config = DeviceConfig::new(PUBLISHER, pinned());
     Device::open(config, storage, relay.clone(), Arc::new(clock.clone())).unwrap()
+}
+
+/// A machine that programs come and go on: a file for their state, and a clock at the beginning of the first epoch.
+pub struct Machine {
+    folder: tempfile::TempDir,
+    pub clock: ManualClock,
+}
+
+impl Machine {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), clock: ManualClock::new(START.plus(60)) }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("device.redb")
+    }
+
+    /// The file, which only one device has open at a time.
+    pub fn storage(&self) -> FileStorage {
+        FileStorage::open(self.path()).unwrap()
+    }
+
+    /// A device that goes on with what the file holds.
+    pub fn device(&self, relay: &Relay) -> Device {
+        open(relay, self.storage(), &self.clock)
+    }
 }
 
 /// A visit of a story, by a link that carries nothing but what `url` says.

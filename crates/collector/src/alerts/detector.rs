@@ -1,7 +1,8 @@
 //! When more came than the time before explains: pure arithmetic on the reports of one step after another (spec/alerts.md).
 //!
-//! A label's forecast is its share of what came before, times what came now: the rhythm of the day cancels. What came beyond it is held
-//! against σ, in which the noise of privacy is one part, and against a bound that holds for few reports too.
+//! A label's forecast is its share of what came before, times what came now: the rhythm of the day cancels. What came
+//! beyond it is held against σ, in which the noise of privacy is one part, and against a bound that holds for few
+//! reports too.
 
 use std::collections::VecDeque;
 

@@ -1,6 +1,7 @@
 //! What came between two readings of a measure's open windows.
 //!
-//! Counters only grow, and each report raises its own: the difference of two tallies of a window is the tally of the reports in between.
+//! Counters only grow, and each report raises its own: the difference of two tallies of a window is the tally of the
+//! reports in between.
 
 use std::collections::{HashMap, HashSet};
 
@@ -92,8 +93,8 @@ impl Reading {
         Ok(reading)
     }
 
-    /// Takes in what was hidden and is shown `now`, as what came before: its reports are not those of one step, and the difference to those
-    /// that were hidden would tell these.
+    /// Takes in what was hidden and is shown `now`, as what came before: its reports are not those of one step, and the
+    /// difference to those that were hidden would tell these.
     fn take_in_shown(&mut self, counted: &CountedMeasure, series: &Series, now: &Self) -> Result<(), Error> {
         let key = |one: &SeriesTally| (one.window, one.publisher);
         let was_hidden = std::mem::take(&mut self.hidden);

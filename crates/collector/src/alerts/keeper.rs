@@ -165,8 +165,8 @@ impl AlertKeeper {
     }
 }
 
-/// The measures of a campaign that are watched, with the dimension that each is watched by: of those that would tell the same surge,
-/// the one with the fewest cells.
+/// The measures of a campaign that are watched, with the dimension that each is watched by: of those that would tell
+/// the same surge, the one with the fewest cells.
 fn watched_of(catalogue: &Catalogue, campaign: CampaignId) -> Vec<(&'static str, &Arc<CountedMeasure>)> {
     let mut watched: Vec<(&'static str, &Arc<CountedMeasure>)> = Vec::new();
     for counted in catalogue.measures_of(campaign) {

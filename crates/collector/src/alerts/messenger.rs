@@ -31,7 +31,7 @@ pub(crate) struct Messenger {
     clock: Arc<dyn Clock>,
     webhooks: Arc<Webhooks>,
     started: UnixTime,
-    places: Mutex<Places>,
+    deliveries: Mutex<Deliveries>,
     tasks: TaskTracker,
     stop: CancellationToken,
     /// Itself, for its tasks.
@@ -39,7 +39,7 @@ pub(crate) struct Messenger {
 }
 
 #[derive(Default)]
-struct Places {
+struct Deliveries {
     /// Surges that this collector found, and whose webhooks are still to be told.
     ours: HashSet<u64>,
     /// Surges whose webhooks are being told.
@@ -48,7 +48,7 @@ struct Places {
 
 impl fmt::Debug for Messenger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Messenger({} under way)", self.places.lock().under_way.len())
+        write!(f, "Messenger({} under way)", self.deliveries.lock().under_way.len())
     }
 }
 
@@ -59,8 +59,8 @@ impl Messenger {
         webhooks: Arc<Webhooks>,
         stop: CancellationToken,
     ) -> Arc<Self> {
-        let (started, places, tasks) = (clock.now(), Mutex::default(), TaskTracker::new());
-        Arc::new_cyclic(|own| Self { registry, clock, webhooks, started, places, tasks, stop, own: own.clone() })
+        let (started, deliveries, tasks) = (clock.now(), Mutex::default(), TaskTracker::new());
+        Arc::new_cyclic(|own| Self { registry, clock, webhooks, started, deliveries, tasks, stop, own: own.clone() })
     }
 
     /// Ends with the last task; what is not told then is told after the next start.
@@ -71,7 +71,7 @@ impl Messenger {
 
     /// This collector's entry of the log holds the surge, so it tells.
     pub(super) fn is_ours(&self, id: u64) {
-        self.places.lock().ours.insert(id);
+        self.deliveries.lock().ours.insert(id);
     }
 
     /// Begins to tell whatever is to be told and nobody else is telling.
@@ -79,9 +79,9 @@ impl Messenger {
         let catalogue = self.registry.snapshot();
         let now = self.clock.now();
         for found in catalogue.surges().filter(|found| found.is_to_tell) {
-            let mut places = self.places.lock();
+            let mut deliveries = self.deliveries.lock();
             let is_orphan = found.surge.found_at < self.started || found.surge.found_at.plus(TAKEN_OVER) <= now;
-            if !(is_orphan || places.ours.contains(&found.id)) || !places.under_way.insert(found.id) {
+            if !(is_orphan || deliveries.ours.contains(&found.id)) || !deliveries.under_way.insert(found.id) {
                 continue;
             }
             let Some(own) = self.own.upgrade() else { return };
@@ -104,13 +104,13 @@ impl Messenger {
         if ended {
             self.mark(found.id).await;
         }
-        self.places.lock().under_way.remove(&found.id);
+        self.deliveries.lock().under_way.remove(&found.id);
     }
 
     async fn mark(&self, id: u64) {
         match self.registry.apply(By::Collector, |catalogue| catalogue.propose_surge_told(id)).await {
             Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => {
-                self.places.lock().ours.remove(&id);
+                self.deliveries.lock().ours.remove(&id);
             }
             Err(error) => tracing::warn!(%error, id, "a surge was told, and will be again: the store did not note it"),
         }

@@ -6,17 +6,14 @@
 //! | `increments` | what came between two readings of the same tallies |
 //! | `keeper` | the turns; what was found goes to the change log |
 //! | `messenger` | who tells webhooks what the log holds, and that they were told |
-//! | `outside` | where a webhook may be |
 //! | `webhook` | signed posts, tried again |
 
 mod detector;
 mod increments;
 mod keeper;
 mod messenger;
-mod outside;
 mod webhook;
 
 pub(crate) use keeper::AlertKeeper;
 pub(crate) use messenger::{Messenger, alert};
-pub(crate) use outside::check_host;
 pub(crate) use webhook::Webhooks;

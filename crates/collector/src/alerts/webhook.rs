@@ -12,8 +12,10 @@ use tokio::sync::Semaphore;
 use ureq::unversioned::transport::DefaultConnector;
 use zeroize::Zeroizing;
 
-use super::outside::{Inside, Outside};
-use crate::metrics::{WebhookMetrics, WebhookOutcome};
+use crate::{
+    metrics::{WebhookMetrics, WebhookOutcome},
+    outside::{Inside, Outside},
+};
 
 /// Pauses before another try.
 const PAUSES: [u64; 5] = [1, 5, 25, 125, 625];
@@ -91,8 +93,8 @@ impl Webhooks {
         mac(self.root.as_slice(), &[b"tacita/webhook/v1", &brand.0.to_be_bytes(), url.as_bytes()])
     }
 
-    /// Posts `body` to an address, again until it is taken. Each try is signed at its own time. The address is the brand's own, and may
-    /// hold a secret of its server: no log has it.
+    /// Posts `body` to an address, again until it is taken. Each try is signed at its own time. The address is the
+    /// brand's own, and may hold a secret of its server: no log has it.
     pub(super) async fn tell(&self, brand: BrandId, url: &str, body: &str, clock: &dyn Clock) -> Ended {
         if url.starts_with("http://") && !self.loopback {
             self.metrics.count(WebhookOutcome::NotAllowed);

@@ -40,8 +40,9 @@ pub(crate) enum Change {
         #[serde(default)]
         policy: CampaignPolicy,
     },
-    /// What the brand says of its campaign; replaces what it said before. Entries of before [`Change::DeclarationMade`], which are counted
-    /// in the revision of manifests for good: one revision is one sequence of bytes.
+    /// What the brand says of its campaign; replaces what it said before. Entries of before
+    /// [`Change::DeclarationMade`], which are counted in the revision of manifests for good: one revision is one
+    /// sequence of bytes.
     CampaignDeclared {
         campaign: CampaignId,
         declaration: Box<Declaration>,
@@ -78,9 +79,12 @@ pub(crate) enum Change {
     DevicePolicySet {
         token_batch: u32,
         ledger_bound_micro: u32,
+        /// The form that manifests have from here on. Entries of before there were forms say none.
+        #[serde(default)]
+        form: u32,
     },
-    /// Tokens that one collector may issue to a publisher: its share of the quota, set aside before it issues any of them. No manifest
-    /// says anything of it, so no revision grows by it.
+    /// Tokens that one collector may issue to a publisher: its share of the quota, set aside before it issues any of
+    /// them. No manifest says anything of it, so no revision grows by it.
     TokensSetAside {
         publisher: PublisherId,
         epoch: EpochId,
@@ -100,7 +104,8 @@ pub(crate) enum Change {
         at: UnixTime,
         closes_at: UnixTime,
     },
-    /// The keys in the vault may be known to others: all open epochs ended, and those that had not begun closed. Fresh ones follow.
+    /// The keys in the vault may be known to others: all open epochs ended, and those that had not begun closed. Fresh
+    /// ones follow.
     KeysCompromised {
         at: UnixTime,
         /// Reports under epochs that had begun are taken until then.
@@ -113,8 +118,8 @@ pub(crate) enum Change {
     EpochDestroyed {
         epoch: EpochId,
     },
-    /// The store was restored to what it had been before. All its epochs are closed, and numbers go on beyond any that were given out in the
-    /// time that is lost.
+    /// The store was restored to what it had been before. All its epochs are closed, and numbers go on beyond any that
+    /// were given out in the time that is lost.
     Restored {
         next_epoch: EpochId,
         next_revision: u64,
@@ -173,6 +178,14 @@ pub enum LogFault {
         /// Its version.
         version: u32,
     },
+    /// From it on manifests are said as a newer program says them.
+    #[error("entry {index} of the change log begins manifests of form {form}: a newer Tacita wrote it; run that one")]
+    Form {
+        /// Its place in the log.
+        index: u64,
+        /// The form.
+        form: u32,
+    },
     /// It, or one before it, is not as it was written.
     #[error("the change log is altered: {0}")]
     Altered(Broken),
@@ -190,7 +203,7 @@ impl LogFault {
     /// What to do for a store that has such a log.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
-            Self::Version { .. } => "",
+            Self::Version { .. } | Self::Form { .. } => "",
             _ => "; restore a backup (deploy/RUNBOOK.md, section 4)",
         }
     }

@@ -3,8 +3,9 @@
 use tacita_dp::{Confidence, planner};
 use tacita_protocol::{
     domain::{Dimension, Values},
+    excerpt,
     measure::Measure,
-    policy::{Broken, Rule},
+    policy::{Rule, Violation},
 };
 
 use super::Refused;
@@ -29,7 +30,7 @@ impl Cohorts {
         let labels = labels(measure);
         let refuse = |problem: String| Err(Refused::Field { field: "cohorts", problem });
         if let Some((label, _)) = self.sizes.iter().find(|(label, _)| !labels.contains(&label.as_str())) {
-            return refuse(format!("'{}' is no cohort of this measure", label.chars().take(80).collect::<String>()));
+            return refuse(format!("'{}' is no cohort of this measure", excerpt(label)));
         }
         for label in &labels {
             match self.sizes.iter().find(|(known, _)| known == label) {
@@ -41,7 +42,7 @@ impl Cohorts {
                         "cohort '{label}' has {people} people: the policy's rule people-per-cohort asks for at least {least}, \
                          since a cohort is never one person; join it with others"
                     );
-                    let broken = Broken { rule: Rule::PeoplePerCohort, asked: *people, limit: least.into() };
+                    let broken = Violation { rule: Rule::PeoplePerCohort, asked: *people, limit: least.into() };
                     return Err(Refused::Rule { field: "cohorts", broken, problem });
                 }
                 Some(_) => {}

@@ -25,7 +25,8 @@ pub(crate) struct Compromise {
 }
 
 impl Catalogue {
-    /// Ends every open epoch at `now`, with the keys that are `held` in the vault and were never published: who copied the vault has them too.
+    /// Ends every open epoch at `now`, with the keys that are `held` in the vault and were never published: who copied
+    /// the vault has them too.
     pub(crate) fn propose_compromise(
         &self,
         now: UnixTime,
@@ -50,7 +51,8 @@ impl Catalogue {
         self.given_up.contains(&VaultKey(*id))
     }
 
-    /// Takes the change in. Epochs that had begun close at `closes_at`, or earlier if they would have; those that had not are closed.
+    /// Takes the change in. Epochs that had begun close at `closes_at`, or earlier if they would have; those that had
+    /// not are closed.
     pub(super) fn take_in_compromise(&mut self, at: UnixTime, closes_at: UnixTime, unpublished: Vec<VaultKey>) {
         let open =
             self.epochs.iter_mut().filter(|epoch| epoch.standing < Standing::Withdrawn && epoch.entry.closes_at > at);

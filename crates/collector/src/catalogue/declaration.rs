@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 use tacita_proto::v1;
-use tacita_protocol::time::UnixTime;
+use tacita_protocol::{excerpt, time::UnixTime};
 
 use super::Refused;
-use crate::{alerts::check_host, pool::Limit};
+use crate::{outside::check_host, pool::Limit};
 
 /// The most costs of a campaign.
 const MAX_COSTS: Limit = Limit { name: "declared_costs", value: 1_000 };
@@ -18,11 +18,14 @@ const MAX_CATEGORIES: Limit = Limit { name: "declared_categories", value: 256 };
 const MAX_WEBHOOKS: Limit = Limit { name: "declared_webhooks", value: 5 };
 /// The most values of buckets.
 const MAX_BUCKETS: Limit = Limit { name: "declared_bucket_values", value: 256 };
-/// The most bytes of all of it, as it comes over the wire: it stays in the log for good. That is a cost a day for a year, a value for each
-/// bucket, and some hundreds of contents in categories.
+/// The most bytes of all of it, as it comes over the wire: it stays in the log for good. That is a cost a day for a
+/// year, a value for each bucket, and some hundreds of contents in categories.
 const MAX_BYTES: Limit = Limit { name: "declaration_bytes", value: 64 << 10 };
 /// The most bytes of a market, a bucket, a content, a category's name or a webhook's address.
 const MAX_TEXT: Limit = Limit { name: "declared_text_bytes", value: 256 };
+
+/// The most of an amount, or of a value either way: what is made of a thousand of them, and of any count, is still a number.
+const MAX_MONEY: f64 = 1e15;
 
 /// The declared part of a campaign. Nothing of it goes to devices.
 #[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
@@ -72,8 +75,8 @@ impl Declaration {
         let bucket_values = wire.bucket_values.into_iter().map(|one| (one.bucket, one.value)).collect::<Vec<_>>();
         check_number("bucket_values", bucket_values.len(), MAX_BUCKETS)?;
         bucket_values.iter().try_for_each(|(bucket, _)| check_text("bucket_values: a bucket", bucket))?;
-        if let Some((bucket, _)) = bucket_values.iter().find(|(_, value)| !value.is_finite()) {
-            return refuse(format!("bucket_values: '{}' must be a number", short(bucket)));
+        if let Some((bucket, _)) = bucket_values.iter().find(|(_, value)| !(-MAX_MONEY..=MAX_MONEY).contains(value)) {
+            return refuse(format!("bucket_values: '{}' must be a number, of 10^15 at most", excerpt(bucket)));
         }
         let webhooks = wire.webhooks.into_iter().map(|webhook| webhook.url).collect::<Vec<_>>();
         check_number("webhooks", webhooks.len(), MAX_WEBHOOKS)?;
@@ -117,8 +120,8 @@ fn costs(wire: Vec<v1::Cost>) -> Result<Vec<Cost>, Refused> {
         if from >= to {
             return refuse("costs: each has a range whose 'to' is after its 'from'");
         }
-        if !(cost.amount.is_finite() && cost.amount >= 0.0) {
-            return refuse("costs: an amount is a number that is not negative");
+        if !(0.0..=MAX_MONEY).contains(&cost.amount) {
+            return refuse("costs: an amount is a number that is not negative, of 10^15 at most");
         }
         check_text("costs: a channel", &cost.channel)?;
         let channel = (!cost.channel.is_empty()).then_some(cost.channel);
@@ -138,7 +141,7 @@ fn categories(wire: Vec<v1::Category>) -> Result<Vec<Category>, Refused> {
         for content in &category.contents {
             check_text("categories: a content", content)?;
             if let Some(other) = of_content.insert(content, &category.name) {
-                let content = short(content);
+                let content = excerpt(content);
                 return refuse(format!("categories: '{content}' is in '{other}' and '{}': choose one", category.name));
             }
         }
@@ -163,8 +166,8 @@ fn at_most(what: &str, number: usize, of: &str, limit: Limit) -> Result<(), Refu
     Err(Refused::Beyond { field: "declaration", limit, problem })
 }
 
-/// https, or http to a loopback address: what is told is the brand's own, and does not travel in the clear. Never to a network of the
-/// collector's own.
+/// https, or http to a loopback address: what is told is the brand's own, and does not travel in the clear. Never to a
+/// network of the collector's own.
 fn check_webhook(url: &str, loopback: bool) -> Result<(), Refused> {
     at_most("webhooks: an address", url.len(), "bytes", MAX_TEXT)?;
     let parsed: Option<http::Uri> = url.parse().ok();
@@ -177,10 +180,10 @@ fn check_webhook(url: &str, loopback: bool) -> Result<(), Refused> {
     match holds {
         true if is_inside => refuse(format!(
             "webhooks: '{}' is an address of the collector's own network: name one that the Internet knows",
-            short(url)
+            excerpt(url)
         )),
         true => Ok(()),
-        false => refuse(format!("webhooks: '{}' is no https address", short(url))),
+        false => refuse(format!("webhooks: '{}' is no https address", excerpt(url))),
     }
 }
 
@@ -190,10 +193,6 @@ fn check_text(what: &str, text: &str) -> Result<(), Refused> {
         true => refuse(format!("{what} has no control characters")),
         false => Ok(()),
     }
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 #[cfg(test)]
@@ -238,7 +237,13 @@ mod tests {
         assert!(refusal(|d| d.currency.clear()).contains("ISO 4217"));
         assert!(refusal(|d| d.costs[0].range = None).contains("costs"));
         assert!(refusal(|d| d.costs[0].amount = -1.0).contains("not negative"));
-        assert!(refusal(|d| d.bucket_values[0].value = f64::NAN).contains("bucket_values"));
+        for no_value in [f64::NAN, f64::NEG_INFINITY, -1e16] {
+            let mut wire = full();
+            wire.bucket_values[0].value = no_value;
+            assert!(Declaration::read(wire, false).unwrap_err().to_string().contains("bucket_values"), "{no_value}");
+        }
+        // A thousand of them would be no number any more, and no ratio of them either.
+        assert!(refusal(|d| d.costs[0].amount = 1e308).contains("10^15 at most"));
         assert!(refusal(|d| d.webhooks[0].url = "http://acme.example/".into()).contains("https"));
         assert!(refusal(|d| d.webhooks[0].url = "ftp://x".into()).contains("https"));
         assert!(

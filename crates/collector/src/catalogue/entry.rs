@@ -1,7 +1,7 @@
 //! An entry of the log: a change, who made it and when, and its link to all entries before it (`spec/audit.md`).
 //!
-//! As bytes it is a public part, one JSON object, and for some kinds a private part after a line feed. Only the public part is hashed
-//! and shown to auditors; it names the private one by its digest.
+//! As bytes it is a public part, one JSON object, and for some kinds a private part after a line feed. Only the public
+//! part is hashed and shown to auditors; it names the private one by its digest.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};

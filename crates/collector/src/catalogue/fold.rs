@@ -17,15 +17,15 @@ use tacita_tokens::PublicKey;
 
 use super::{
     ApiKey, Brand, Campaign, Catalogue, Change, CountedMeasure, Declaration, Declared, Entry, Epoch, LogFault,
-    Principal, Publisher, Standing, entry::parts, next_number,
+    Principal, Publisher, Standing, entry::parts, manifest::FORM, next_number,
 };
 
 /// What of a change does not follow.
 type Broken = &'static str;
 
 impl Catalogue {
-    /// The catalogue of a whole log, which is walked first: so the entry that was altered can be named, and not only the first that does
-    /// not follow.
+    /// The catalogue of a whole log, which is walked first: so the entry that was altered can be named, and not only
+    /// the first that does not follow.
     pub(crate) fn of_log(entries: &[Vec<u8>]) -> Result<Self, LogFault> {
         let links: Vec<_> = entries.iter().map(|entry| Link::read(parts(entry).0)).collect();
         walk(&links)?;
@@ -46,6 +46,11 @@ impl Catalogue {
         };
         if !follows {
             return Err(LogFault::Sequence { index, what: "its place in the hash chain" });
+        }
+        if let Change::DevicePolicySet { form, .. } = change
+            && form > FORM
+        {
+            return Err(LogFault::Form { index, form });
         }
         self.changed_at = Some(at);
         self.take_in(change).map_err(|what| LogFault::Sequence { index, what })?;
@@ -93,8 +98,9 @@ impl Catalogue {
                 self.take_in_api_key(key)?;
             }
             Change::ApiKeyRevoked { id } => self.api_key_mut(id).ok_or("the API key's number")?.revoked = true,
-            Change::DevicePolicySet { token_batch, ledger_bound_micro } => {
+            Change::DevicePolicySet { token_batch, ledger_bound_micro, form } => {
                 self.device_policy = Some(DevicePolicy { token_batch, ledger_bound_micro });
+                self.form = form;
             }
             Change::EpochPublished { epoch, public_key, starts_at, ends_at, closes_at } => {
                 self.publish(epoch, &public_key, [starts_at, ends_at, closes_at])?;

@@ -9,6 +9,7 @@ mod compromise;
 mod declaration;
 pub(crate) mod entry;
 mod fold;
+mod manifest;
 mod propose;
 mod refused;
 mod surge;
@@ -27,7 +28,7 @@ use tacita_protocol::{
     catalogue::{CatalogueDigest, Contents},
     epoch::{EpochEntry, EpochId, EpochState},
     id::{BrandId, CampaignId, CampaignName, MeasureId, Name, PublisherId},
-    manifest::{DevicePolicy, Manifest, ManifestCampaign},
+    manifest::DevicePolicy,
     measure::Measure,
     policy::CampaignPolicy,
     time::UnixTime,
@@ -194,8 +195,8 @@ impl Epoch {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalogue {
     length: u64,
-    /// Grows with each entry that manifests may depend on: all but those of surges, log filters, backups, `declaration-made` and tokens set aside. An entry that the store
-    /// was restored says what it is.
+    /// Grows with each entry that manifests may depend on: all but those of surges, log filters, backups,
+    /// `declaration-made` and tokens set aside. An entry that the store was restored says what it is.
     revision: u64,
     head: Head,
     signing_key: Option<[u8; 32]>,
@@ -210,6 +211,8 @@ pub(crate) struct Catalogue {
     /// Keys that lay in the vault unpublished when it was compromised: never to be published.
     given_up: HashSet<VaultKey>,
     device_policy: Option<DevicePolicy>,
+    /// The form of manifests, with the policy.
+    form: u32,
     /// The number after the last epoch's, unless that is told by the epochs.
     next_epoch: Option<EpochId>,
     /// Whether nothing was published since.
@@ -375,36 +378,5 @@ impl Catalogue {
 
     fn takes_part(&self, publisher: PublisherId, campaign: CampaignId) -> bool {
         self.campaign(campaign).is_some_and(|campaign| campaign.publishers.binary_search(&publisher).is_ok())
-    }
-
-    /// The manifest of a publisher. A function of the log alone, never of the clock: the same revision is always the
-    /// same bytes, for every visitor and from every collector that reads the log.
-    pub(crate) fn manifest(&self, publisher: PublisherId) -> Option<Manifest> {
-        self.publisher(publisher)?;
-        let campaigns: Vec<_> =
-            self.campaigns.iter().filter(|c| c.publishers.binary_search(&publisher).is_ok()).collect();
-        let measures = self.measures.iter().filter(|counted| self.takes_part(publisher, counted.measure.campaign));
-        // One that closed before an older one stays listed, or the chain would have a hole.
-        let epochs = self.epochs.iter().skip_while(|epoch| epoch.is_destroyed());
-        Some(Manifest {
-            publisher,
-            revision: self.revision,
-            epochs: epochs.map(|epoch| epoch.entry.clone()).collect(),
-            measures: measures.map(|counted| counted.measure.clone()).collect(),
-            campaigns: campaigns.into_iter().map(|campaign| campaign.for_manifest()).collect(),
-            policy: self.device_policy.unwrap_or_default(),
-        })
-    }
-}
-
-impl Campaign {
-    pub(crate) fn for_manifest(&self) -> ManifestCampaign {
-        ManifestCampaign {
-            id: self.id,
-            brand: self.brand,
-            name: self.name.clone(),
-            attribution_seconds: self.attribution_seconds,
-            policy: self.policy,
-        }
     }
 }

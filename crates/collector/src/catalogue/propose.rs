@@ -12,7 +12,8 @@ use tacita_protocol::{
 };
 
 use super::{
-    Catalogue, Change, Declaration, NewApiKey, NewCampaign, NewMeasure, Principal, Refused, Rules, next_number,
+    Catalogue, Change, Declaration, NewApiKey, NewCampaign, NewMeasure, Principal, Refused, Rules, manifest::FORM,
+    next_number,
 };
 use crate::pool::Limit;
 
@@ -208,13 +209,13 @@ impl Catalogue {
         }
     }
 
-    /// The change that makes `policy` the policy of all manifests, unless it is so already.
+    /// The change that makes `policy` the policy of all manifests, and this program's form theirs, unless it is so.
     pub(crate) fn propose_device_policy(&self, policy: DevicePolicy) -> Result<Change, Refused> {
-        if self.device_policy == Some(policy) {
+        if self.device_policy == Some(policy) && self.form == FORM {
             return Err(Refused::AlreadySo);
         }
         let DevicePolicy { token_batch, ledger_bound_micro } = policy;
-        Ok(Change::DevicePolicySet { token_batch, ledger_bound_micro })
+        Ok(Change::DevicePolicySet { token_batch, ledger_bound_micro, form: FORM })
     }
 
     /// Ends the active epoch at `now`, when the one after it is published.

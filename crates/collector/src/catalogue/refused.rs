@@ -1,6 +1,6 @@
 //! Why a wish is not granted.
 
-use tacita_protocol::{epoch::EpochId, measure::InvalidMeasure, policy::Broken, profile::Profile};
+use tacita_protocol::{epoch::EpochId, excerpt, measure::InvalidMeasure, policy::Violation, profile::Profile};
 
 use crate::pool::Limit;
 
@@ -21,7 +21,7 @@ pub(crate) enum Refused {
     AlreadySo,
     /// A rule of the policy forbids it.
     #[error("{field}: {problem}")]
-    Rule { field: &'static str, broken: Broken, problem: String },
+    Rule { field: &'static str, broken: Violation, problem: String },
     /// A limit forbids it.
     #[error("{field}: {problem}")]
     Beyond { field: &'static str, limit: Limit, problem: String },
@@ -47,13 +47,13 @@ impl Refused {
         Self::Field { field, problem: problem.to_string() }
     }
 
-    pub(crate) fn broken(field: &'static str, broken: Broken) -> Self {
+    pub(crate) fn broken(field: &'static str, broken: Violation) -> Self {
         Self::Rule { field, broken, problem: broken.to_string() }
     }
 
-    /// There is none of this name; what was written is told, up to 80 characters of it.
+    /// There is none of this name; what was written is told in part.
     pub(super) fn unknown(field: &'static str, what: &'static str, name: &str, remedy: &'static str) -> Self {
-        Self::Unknown { field, what, name: name.chars().take(80).collect(), remedy }
+        Self::Unknown { field, what, name: excerpt(name), remedy }
     }
 
     /// Names the request's field. The messages of [`InvalidMeasure`] begin with the measure's own word for it.

@@ -129,8 +129,9 @@ impl Ingest {
         self.metrics.waited(Wait::UploadTurn, turn).await
     }
 
-    /// Counts what can be counted of a batch, once and durably; answers for each envelope, in order, and says in which period of the
-    /// record each was counted. For [`Work`](crate::work::Work): what it holds of the crypto pool and the store does not end with the caller.
+    /// Counts what can be counted of a batch, once and durably; answers for each envelope, in order, and says in which
+    /// period of the record each was counted. For [`Work`](crate::work::Work): what it holds of the crypto pool and the
+    /// store does not end with the caller.
     pub(crate) async fn take_in(
         &self,
         publisher: PublisherId,

@@ -1,5 +1,5 @@
-//! Opening, across batches: what waits when a thread comes free is opened together, since a few hundred envelopes of one key cost less
-//! than as many single ones, and relays that send one at a time are many.
+//! Opening, across batches: what waits when a thread comes free is opened together, since a few hundred envelopes of
+//! one key cost less than as many single ones, and relays that send one at a time are many.
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 

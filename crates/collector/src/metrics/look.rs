@@ -27,8 +27,8 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    /// The page of a collector whose metrics are in `registry`. It holds nothing open: a scraper that is still connected must not keep the
-    /// store from being closed.
+    /// The page of a collector whose metrics are in `registry`. It holds nothing open: a scraper that is still
+    /// connected must not keep the store from being closed.
     pub(crate) fn page(self: &Arc<Self>, registry: Registry, grain: Duration) -> Page {
         let look = Arc::downgrade(self);
         Page::new(registry, grain, move || {

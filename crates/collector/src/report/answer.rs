@@ -27,6 +27,8 @@ use crate::{catalogue::CountedMeasure, pool::Limit, refusal};
 
 /// The most rows of all pages of an answer.
 const MAX_ROWS: u64 = 1_000_000;
+/// The most rows behind a view, which has no pages.
+const MAX_VIEW_ROWS: usize = 10_000;
 /// The most periods.
 const MAX_PERIODS: usize = 100_000;
 
@@ -86,7 +88,8 @@ pub(crate) struct Answer<'a> {
     pub(crate) slices: HashMap<MeasureId, Slices>,
     pub(crate) compared: HashMap<MeasureId, Slices>,
     pub(super) evidence: &'a Evidence,
-    pub(super) whole: Period,
+    /// With both its ends.
+    pub(super) range: Period,
     /// By measure, found when first asked for: which publishers' reports can be honest.
     fits: RefCell<HashMap<MeasureId, Vec<v1::PublisherFit>>>,
     state: String,
@@ -100,8 +103,8 @@ impl<'a> Answer<'a> {
         amplification: &'a Amplification,
         abandoned: &'a AtomicBool,
     ) -> Result<Self, Unanswered> {
-        let whole = whole(question, evidence);
-        let periods = question.granularity.cut(whole, MAX_PERIODS).ok_or_else(too_many_rows)?;
+        let range = range(question, evidence);
+        let periods = question.granularity.cut(range, MAX_PERIODS).ok_or_else(too_many_rows)?;
         // Nothing can have been counted in a period that has not begun, but for clocks that differ.
         let begun = |period: &Period| periods.len() == 1 || period.from <= evidence.now;
         let periods: Vec<Period> = periods.iter().copied().filter(begun).collect();
@@ -121,9 +124,9 @@ impl<'a> Answer<'a> {
                 compared.insert(id, merged(&evidence.compared, &shifted)?);
             }
         }
-        let state = state(question, evidence);
+        let state = state(question, evidence, &periods);
         let fits = RefCell::default();
-        Ok(Self { question, amplification, abandoned, periods, slices, compared, evidence, whole, fits, state })
+        Ok(Self { question, amplification, abandoned, periods, slices, compared, evidence, range, fits, state })
     }
 
     /// Fails when nobody waits any more.
@@ -201,7 +204,24 @@ impl<'a> Answer<'a> {
         })
     }
 
-    /// Changes with every count that the answer rests on.
+    /// All rows at once, for a view.
+    ///
+    /// # Errors
+    /// `TOO_MANY_ROWS`: a view of some of them would look like one of all.
+    pub(crate) fn whole(&self) -> Result<v1::QueryResponse, Unanswered> {
+        let page = self.page(MAX_VIEW_ROWS, "")?;
+        if page.next_page_token.is_empty() {
+            return Ok(page);
+        }
+        let limit = Limit { name: "view_rows", value: MAX_VIEW_ROWS };
+        let problem = format!(
+            "the view has {} rows, of {MAX_VIEW_ROWS} at most: keep fewer labels, or group by another dimension",
+            page.total_rows
+        );
+        Err(refusal::beyond_because("TOO_MANY_ROWS", "filters", limit, problem).into())
+    }
+
+    /// Changes with all that the answer's rows follow from.
     pub(crate) fn state(&self) -> &str {
         &self.state
     }
@@ -216,7 +236,7 @@ impl<'a> Answer<'a> {
         let found = match self.evidence.series.get(&id) {
             Some(series) => {
                 let least = self.question.campaign.policy.reports_per_window;
-                fit::of_publishers(counted, series, self.whole, &self.question.publishers, least)?
+                fit::of_publishers(counted, series, self.range, &self.question.publishers, least)?
             }
             None => Vec::new(),
         };
@@ -236,7 +256,8 @@ impl<'a> Answer<'a> {
         match parsed {
             Some((offset, state)) if state == self.state => Ok(offset),
             Some(_) => {
-                let message = "reports were counted, or the query changed, since the first page: begin again with it";
+                let message = "reports were counted, something was declared, a period has begun or the query changed since the \
+                               first page: begin again with it";
                 Err(refusal::aborted("PAGES_CHANGED", message))
             }
             None => Err(refusal::invalid("page_token", "give 'next_page_token' of the page before, or nothing")),
@@ -245,7 +266,7 @@ impl<'a> Answer<'a> {
 }
 
 /// The range with both ends: where it is open, from the first to the last window that holds reports.
-fn whole(question: &Question, evidence: &Evidence) -> Period {
+fn range(question: &Question, evidence: &Evidence) -> Period {
     let mut hull: Option<Period> = None;
     for counted in question.needed() {
         let length = counted.measure.window;
@@ -267,10 +288,13 @@ fn whole(question: &Question, evidence: &Evidence) -> Period {
     Period { from, to: span.to.unwrap_or(open_end).max(from) }
 }
 
-/// A digest of the question and of the counts that it rests on.
-fn state(question: &Question, evidence: &Evidence) -> String {
+/// A digest of the question, of what the brand has declared, of the periods that have begun, and of the counts that the answer rests on: what
+/// its rows follow from.
+fn state(question: &Question, evidence: &Evidence, periods: &[Period]) -> String {
     let mut digest = Sha256::new();
     digest.update(question.to_wire().encode_to_vec());
+    digest.update(question.campaign.declaration.to_wire().encode_to_vec());
+    digest.update((periods.len() as u64).to_be_bytes());
     for counted in question.needed() {
         digest.update(counted.measure.name.as_str());
         digest.update([0]);

@@ -10,6 +10,7 @@ use tacita_dp::{CellIndex, Error, Leverage, Mechanism};
 use tacita_protocol::{
     channel::{Channel, Grade},
     domain::{Dimension, Domain, Values},
+    excerpt,
 };
 use tonic::Status;
 
@@ -27,11 +28,10 @@ pub(crate) const KIND: &str = "kind";
 pub(crate) const CATEGORY: &str = "category";
 /// The category of contents that have none.
 pub(crate) const UNCATEGORISED: &str = "uncategorised";
-/// The kinds of channels, in the order of their rows.
-const KINDS: [&str; 4] = ["private", "public", "inferred", "other"];
-
 /// What Google Analytics 4 would call the arrival: of channel and grade.
 pub(crate) const ANALYTICS: &str = "analytics";
+/// The kinds of channels, in the order of their rows.
+const KINDS: [&str; 4] = ["private", "public", "inferred", "other"];
 
 /// What a channel's label says about it. Inferred arrivals, an upper bound, are a kind of their own: a number of private channels has
 /// evidence for all that it counts.
@@ -255,12 +255,14 @@ impl<'a> Groups<'a> {
         group_by: &[String],
         filters: &[LabelFilter],
     ) -> Result<Self, Status> {
-        let axis = |name: &str| Axis::new(counted, declaration, name).ok_or_else(|| no_axis(counted, name));
-        let of_cells = |name: &&String| name.as_str() != PUBLISHER;
-        let axes = group_by.iter().filter(of_cells).map(|name| axis(name)).collect::<Result<Vec<_>, _>>()?;
+        let axis = |field: &str, name: &str| {
+            Axis::new(counted, declaration, name).ok_or_else(|| no_axis(counted, field, name))
+        };
+        let of_cells = group_by.iter().filter(|name| *name != PUBLISHER);
+        let axes = of_cells.map(|name| axis("group_by", name)).collect::<Result<Vec<_>, _>>()?;
         let mut kept: Vec<(Axis<'_>, Vec<bool>)> = Vec::new();
         for filter in filters.iter().filter(|filter| filter.dimension != PUBLISHER) {
-            let axis = axis(&filter.dimension)?;
+            let axis = axis("filters", &filter.dimension)?;
             let passing = passing(counted, &axis, filter)?;
             kept.push((axis, passing));
         }
@@ -328,12 +330,17 @@ impl<'a> Groups<'a> {
     }
 }
 
-fn no_axis(counted: &CountedMeasure, name: &str) -> Status {
-    let known = dimension_names(counted).join(", ");
-    let name: String = name.chars().take(80).collect();
-    let message =
-        format!("measure '{}' has no dimension '{name}': it has {known}, and publisher", counted.measure.name);
-    refusal::invalid_because("NO_SUCH_DIMENSION", "group_by", message)
+/// The refusal of an axis that a field of the request names and a measure has not.
+pub(crate) fn no_axis(counted: &CountedMeasure, field: &str, name: &str) -> Status {
+    let derived = match name {
+        KIND => " ('kind' needs 'channel')",
+        CATEGORY => " ('category' needs 'content')",
+        ANALYTICS => " ('analytics' needs 'channel' and 'grade')",
+        _ => "",
+    };
+    let (measure, known, name) = (&counted.measure.name, dimension_names(counted).join(", "), excerpt(name));
+    let message = format!("measure '{measure}' has no dimension '{name}'{derived}: it has {known}, and publisher");
+    refusal::invalid_because("NO_SUCH_DIMENSION", field, message)
 }
 
 fn passing(counted: &CountedMeasure, axis: &Axis<'_>, filter: &LabelFilter) -> Result<Vec<bool>, Status> {
@@ -349,9 +356,9 @@ fn no_label(counted: &CountedMeasure, axis: &Axis<'_>, filter: &LabelFilter, val
     const SHOWN: u32 = 40;
     let shown: Vec<_> = (0..axis.len() as u32).take(SHOWN as usize).map(|place| axis.label(place)).collect();
     let more = if axis.len() as u32 > SHOWN { ", …" } else { "" };
-    let value: String = value.chars().take(80).collect();
     let message = format!(
-        "'{value}' is no {} of measure '{}': it has {}{more}",
+        "'{}' is no {} of measure '{}': it has {}{more}",
+        excerpt(value),
         filter.dimension,
         counted.measure.name,
         shown.join(", ")
@@ -363,17 +370,17 @@ fn no_label(counted: &CountedMeasure, axis: &Axis<'_>, filter: &LabelFilter, val
 /// grades (spec/channels.md §2), so that with both dimensions most of their cells are none that can be.
 pub(crate) fn possible_cells(counted: &CountedMeasure) -> Vec<bool> {
     let size = counted.mechanism.domain();
-    let Some(axis) = Axis::own(counted, &[Dimension::CHANNEL, Dimension::GRADE]) else {
+    let axis = |name| Axis::own(counted, &[name]);
+    let (Some(channels), Some(grades)) = (axis(Dimension::CHANNEL), axis(Dimension::GRADE)) else {
         return vec![true; size.cells().len()];
     };
-    let can_be = |labels: &[Cow<'_, str>]| {
-        let same = |channel: Channel, grade: Grade| (labels[0] == channel.name()) == (labels[1] == grade.name());
-        let is = same(Channel::INFERRED, Grade::Inferred) && same(Channel::DIRECT, Grade::Direct);
-        if is { "is" } else { "cannot be" }
+    let can_be = |cell: CellIndex| {
+        let [channel, grade] = [&channels, &grades].map(|axis| axis.label(axis.of(cell.get())));
+        [(Channel::INFERRED, Grade::Inferred), (Channel::DIRECT, Grade::Direct)]
+            .into_iter()
+            .all(|(alone, with)| (channel == alone.name()) == (grade == with.name()))
     };
-    let coarser = axis.coarser(|labels| can_be(labels).into(), vec!["cannot be".into(), "is".into()]);
-    let axis = Axis { coarser: Some(coarser), ..axis };
-    std::iter::once(true).chain(size.cells().skip(1).map(|cell| axis.of(cell.get()) == 1)).collect()
+    std::iter::once(true).chain(size.cells().skip(1).map(can_be)).collect()
 }
 
 /// What `worth` says of each cell's label on the dimension `name`, by the cell's number; 0 for `none`.

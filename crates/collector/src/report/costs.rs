@@ -2,7 +2,7 @@
 //!
 //! What is not declared is not known, and never nothing: zero is a cost only where the brand said so.
 
-use tacita_protocol::domain::Dimension;
+use tacita_protocol::{domain::Dimension, excerpt};
 use tonic::Status;
 
 use super::{
@@ -29,9 +29,9 @@ pub(super) fn check(campaign: &Campaign, demand: &Demand<'_>) -> Result<(), Stat
     let (axes, filters) = (demand.grouping.axes(), demand.filters);
     let mut told_apart = axes.iter().chain(filters.iter().map(|filter| &filter.dimension));
     if let Some(name) = told_apart.find(|name| ![Dimension::CHANNEL, KIND].contains(&name.as_str())) {
-        let name: String = name.chars().take(80).collect();
-        let problem = format!("costs are declared by channel, not by '{name}': group and filter by channel or kind");
-        return Err(refusal::invalid("group_by", problem));
+        let problem =
+            format!("costs are declared by channel, not by '{}': group and filter by channel or kind", excerpt(name));
+        return Err(refusal::invalid(demand.field_of(name), problem));
     }
     if costs.iter().any(|cost| counts(cost, axes, filters)) {
         return Ok(());

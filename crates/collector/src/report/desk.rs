@@ -21,12 +21,7 @@ use super::{
     question::Question,
     tallies::Tallies,
 };
-use crate::{places::Place, pool::Limit, refusal, work::Work};
-
-/// Rows of a page when nobody says.
-const PAGE: usize = 1_000;
-/// The most rows of a page.
-const MAX_PAGE: usize = 10_000;
+use crate::{page_size, places::Place, refusal, work::Work};
 
 /// Answers questions.
 #[derive(Debug)]
@@ -70,8 +65,13 @@ impl Desk {
         page_size: u32,
         page_token: String,
     ) -> Result<v1::QueryResponse, Status> {
-        let size = page_size_of(page_size)?;
+        let size = page_size::of(page_size)?;
         self.work(place, question, move |answer| answer.page(size, &page_token)).await
+    }
+
+    /// All rows of the answer, for a view.
+    pub(crate) async fn whole(&self, place: Place, question: Arc<Question>) -> Result<v1::QueryResponse, Status> {
+        self.work(place, question, |answer| answer.whole()).await
     }
 
     /// One page of the answer, unless it is still as it was when it had the state `known`.
@@ -82,7 +82,7 @@ impl Desk {
         page_size: u32,
         known: String,
     ) -> Result<Option<v1::QueryResponse>, Status> {
-        let size = page_size_of(page_size)?;
+        let size = page_size::of(page_size)?;
         let answer = move |answer: &Answer<'_>| match answer.state() == known {
             true => Ok(None),
             false => answer.page(size, "").map(Some),
@@ -149,16 +149,5 @@ impl Reader {
             }
         }
         Ok(Evidence { series, compared, first_open, deleted_before, now: self.clock.now() })
-    }
-}
-
-fn page_size_of(asked: u32) -> Result<usize, Status> {
-    match asked as usize {
-        0 => Ok(PAGE),
-        size if size <= MAX_PAGE => Ok(size),
-        size => {
-            let limit = Limit { name: "page_size", value: MAX_PAGE };
-            Err(refusal::beyond("page_size", limit, format!("{size}: at most {MAX_PAGE}")))
-        }
     }
 }

@@ -7,7 +7,7 @@ use tacita_proto::v1;
 use tacita_protocol::id::PublisherId;
 use tacita_store::SeriesTally;
 
-use super::{axes::name_of_cell, period::Period, tallies::Series};
+use super::{axes::name_of_cell, merge::add_counters, period::Period, tallies::Series};
 use crate::catalogue::CountedMeasure;
 
 /// Honest reports are flagged at most so often: once in 10,000 answers of one publisher and measure.
@@ -29,10 +29,7 @@ pub(crate) fn of_publishers(
         let empty = || (0, vec![0; counted.mechanism.tally_len()]);
         let (reports, counters) = sums.entry(tally.publisher).or_insert_with(empty);
         *reports += tally.reports;
-        for &(index, count) in &tally.counters {
-            let outside = Error::TallyShape { expected: counters.len(), found: index as usize + 1 };
-            *counters.get_mut(index as usize).ok_or(outside)? += count;
-        }
+        add_counters(counters, &tally.counters)?;
     }
     let mut fits = Vec::new();
     for (id, name) in publishers {

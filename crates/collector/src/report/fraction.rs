@@ -1,10 +1,13 @@
 //! The rows of a ratio: by period, then by publisher, then by group; only groups that both sides have.
 
-use std::{cmp::Ordering, collections::HashMap, ops::Range};
+use std::{collections::HashMap, ops::Range};
 
 use tacita_dp::{CellIndex, Estimate, Leverage, fieller_correlated};
 use tacita_proto::v1;
-use tacita_protocol::{domain::Dimension, id::PublisherId};
+use tacita_protocol::{
+    domain::Dimension,
+    id::{MeasureId, PublisherId},
+};
 
 use super::{
     answer::{Answer, Unanswered},
@@ -58,7 +61,8 @@ impl Found {
     fn told(&self) -> v1::Estimate {
         match self.leverage {
             Some(leverage) => number::total(self.estimate, self.reports, leverage),
-            None => number::estimate(self.estimate, self.reports),
+            // A cost does not grow with the reports, as a count does.
+            None => v1::Estimate { reports_needed: None, ..number::estimate(self.estimate, self.reports) },
         }
     }
 }
@@ -93,11 +97,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    fn histograms<'s>(
-        &self,
-        all: &'s HashMap<tacita_protocol::id::MeasureId, Slices>,
-        period: usize,
-    ) -> Option<Histograms<'s>>
+    fn histograms<'s>(&self, all: &'s HashMap<MeasureId, Slices>, period: usize) -> Option<Histograms<'s>>
     where
         'a: 's,
     {
@@ -180,7 +180,8 @@ fn worth(declaration: &Declaration, bucket: &str) -> f64 {
     }
     let ends = bucket.split_once("..").and_then(|(low, high)| {
         let low: f64 = low.parse().ok()?;
-        Some((low, if high.is_empty() { low } else { high.parse().ok()? }))
+        let high = if high.is_empty() { f64::INFINITY } else { high.parse().ok()? };
+        Some((low, if high.is_finite() { high } else { low }))
     });
     ends.map_or(0.0, |(low, high): (f64, f64)| (low + high) / 2.0)
 }
@@ -193,7 +194,7 @@ impl<'a> Fractions<'a> {
         let mut without_cost = Vec::new();
         if ratio.is_of_cost() {
             groups.retain(|(labels, ..)| {
-                let known = costs::spent(answer.question, labels, answer.whole).is_some();
+                let known = costs::spent(answer.question, labels, answer.range).is_some();
                 if !known {
                     without_cost.push(labels.join(" × "));
                 }
@@ -252,8 +253,8 @@ impl<'a> Fractions<'a> {
             })
             .collect::<Result<Vec<_>, _>>()?;
         if self.answer.question.top.is_some() {
-            let value = |row: &v1::RatioRow| row.estimate.as_ref().and_then(|ratio| ratio.value);
-            rows.sort_by(|a, b| value(b).partial_cmp(&value(a)).unwrap_or(Ordering::Equal));
+            let value = |row: &v1::RatioRow| row.estimate.and_then(|ratio| ratio.value).unwrap_or(f64::NEG_INFINITY);
+            rows.sort_by(|a, b| value(b).total_cmp(&value(a)));
             rows = rows.drain(part).collect();
         }
         Ok(rows)
@@ -264,7 +265,7 @@ impl<'a> Fractions<'a> {
         page: &mut Page<'_>,
         period: usize,
         publisher: Option<PublisherId>,
-        (labels, above, below): &(Vec<String>, usize, usize),
+        (labels, above, below): &Pair,
     ) -> Result<v1::RatioRow, Unanswered> {
         let whole = self.answer.periods[period];
         let (this, numerator, denominator) = self.at(&mut page.now, whole, publisher, labels, *above, *below)?;
@@ -337,7 +338,7 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn new(fractions: &'a Fractions<'a>, period: usize) -> Self {
         let answer = fractions.answer;
-        let sides = |all: &'a HashMap<_, Slices>| Sides {
+        let sides = |all: &'a HashMap<MeasureId, Slices>| Sides {
             numerator: fractions.numerator.histograms(all, period),
             denominator: fractions.denominator.histograms(all, period),
         };
@@ -353,7 +354,8 @@ mod tests {
     #[test]
     fn a_bucket_is_worth_what_was_declared_or_its_middle() {
         let declared = Declaration { bucket_values: vec![("50..".into(), 80.0)], ..Declaration::default() };
-        for (bucket, value) in [("0..50", 25.0), ("50..", 80.0), ("100..", 100.0), ("other", 0.0)] {
+        for (bucket, value) in [("0..50", 25.0), ("50..", 80.0), ("100..", 100.0), ("100..inf", 100.0), ("other", 0.0)]
+        {
             assert_eq!(worth(&declared, bucket), value, "{bucket}");
         }
     }

@@ -85,6 +85,26 @@ impl Funnel {
         steps: v1::QueryResponse,
         generations: Option<v1::QueryResponse>,
     ) -> v1::GetFunnelResponse {
+        let mut notices = self.missing.clone();
+        let said = generations.iter().flat_map(|answer| &answer.notices);
+        for notice in steps.notices.iter().chain(said) {
+            if !notices.contains(notice) {
+                notices.push(notice.clone());
+            }
+        }
+        let [share_measure, arrival_measure, conversion_measure] = self.measures.clone();
+        v1::GetFunnelResponse {
+            groups: self.told_groups(steps),
+            generations: generations.map_or_else(Vec::new, |answer| told_generations(answer.ratios)),
+            share_measure,
+            arrival_measure,
+            conversion_measure,
+            notices,
+        }
+    }
+
+    /// The groups in the order of their first rows, from the rows of [`steps`](Self::steps).
+    fn told_groups(&self, steps: v1::QueryResponse) -> Vec<v1::FunnelGroup> {
         let mut groups: BTreeMap<Vec<String>, v1::FunnelGroup> = BTreeMap::new();
         let mut order: Vec<Vec<String>> = Vec::new();
         let mut group_of = |labels: Vec<String>, tell: &dyn Fn(&mut v1::FunnelGroup)| {
@@ -113,15 +133,7 @@ impl Funnel {
                 _ => (group.conversions, group.shares, group.conversions_per_share) = (above, below, ratio),
             });
         }
-        let [share_measure, arrival_measure, conversion_measure] = self.measures.clone();
-        v1::GetFunnelResponse {
-            groups: order.into_iter().filter_map(|labels| groups.remove(&labels)).collect(),
-            generations: generations.map_or_else(Vec::new, |answer| told_generations(answer.ratios)),
-            share_measure,
-            arrival_measure,
-            conversion_measure,
-            notices: self.missing.iter().cloned().chain(steps.notices).collect(),
-        }
+        order.into_iter().filter_map(|labels| groups.remove(&labels)).collect()
     }
 }
 

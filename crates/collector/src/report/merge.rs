@@ -54,11 +54,7 @@ impl Slice {
             }
         }
         self.reports += reports;
-        for &(index, count) in counters {
-            let outside = Error::TallyShape { expected: self.counters.len(), found: index as usize + 1 };
-            *self.counters.get_mut(index as usize).ok_or(outside)? += count;
-        }
-        Ok(())
+        add_counters(&mut self.counters, counters)
     }
 
     fn close_window(&mut self) {
@@ -87,6 +83,18 @@ impl Slice {
         };
         counted.mechanism.estimate(&Tally::from_parts(self.reports, counters))
     }
+}
+
+/// Adds the counters of a tally to the sum of several.
+///
+/// # Errors
+/// [`Error::TallyShape`] for one that the measure has not.
+pub(super) fn add_counters(sums: &mut [u64], counters: &[(u32, u64)]) -> Result<(), Error> {
+    for &(index, count) in counters {
+        let outside = Error::TallyShape { expected: sums.len(), found: index as usize + 1 };
+        *sums.get_mut(index as usize).ok_or(outside)? += count;
+    }
+    Ok(())
 }
 
 /// The slices of a measure: by period, and by publisher where those are told apart.

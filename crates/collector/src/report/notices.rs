@@ -1,5 +1,7 @@
 //! What is said beside the rows: what they leave out, and how not to read them.
 
+use std::sync::Arc;
+
 use tacita_proto::v1;
 use tacita_protocol::measure::Event;
 
@@ -10,6 +12,10 @@ use super::{
     merge::Slices,
     period::day_of,
 };
+use crate::catalogue::CountedMeasure;
+
+/// A code for programs, and a message for people.
+type Said = (&'static str, String);
 
 impl Answer<'_> {
     /// For the page that has these rows of ratios.
@@ -18,21 +24,28 @@ impl Answer<'_> {
         fractions: &[Fractions<'_>],
         rows: &[v1::RatioRow],
     ) -> Result<Vec<v1::Notice>, Unanswered> {
-        let question = self.question;
-        let mut notices = Vec::new();
-        let mut say = |code: &str, message: String| notices.push(v1::Notice { code: code.to_owned(), message });
+        let needed = self.question.needed();
+        let of_range = self.of_range(&needed).into_iter();
+        let of_ratios = self.of_ratios(fractions, rows);
+        let all = of_range.chain(self.of_question(&needed)).chain(of_ratios).chain(self.of_tallies(&needed)?);
+        Ok(all.map(|(code, message)| v1::Notice { code: code.to_owned(), message }).collect())
+    }
+
+    /// What there is in the range, and what is there no more, or not yet.
+    fn of_range(&self, needed: &[Arc<CountedMeasure>]) -> Vec<Said> {
+        let (question, now, mut said) = (self.question, self.evidence.now, Vec::new());
         let least = question.campaign.policy.reports_per_window;
-        let needed = question.needed();
         let wholes = || self.slices.values().map(Slices::whole);
         let reports: u64 = wholes().map(|whole| whole.reports).sum();
         if needed.is_empty() {
             let message = "this campaign has no measure yet, so nothing is counted: its operator creates them";
-            say("NO_MEASURES", message.to_owned());
-        } else if self.whole.from > self.evidence.now {
-            let day = day_of(self.whole.from);
-            say("RANGE_AHEAD", format!("the range begins on {day}, which has not come: nothing can be counted yet"));
+            said.push(("NO_MEASURES", message.to_owned()));
+        } else if self.range.from > now {
+            let day = day_of(self.range.from);
+            let message = format!("the range begins on {day}, which has not come: nothing can be counted yet");
+            said.push(("RANGE_AHEAD", message));
         } else if reports == 0 && wholes().all(|whole| whole.hidden(least).is_none()) {
-            say("NO_REPORTS", "nothing was counted in this range".to_owned());
+            said.push(("NO_REPORTS", "nothing was counted in this range".to_owned()));
         }
         let asked = question.span.whole();
         let earliest = question.shift.map_or(asked.from, |shift| asked.earlier(shift).from);
@@ -40,60 +53,75 @@ impl Answer<'_> {
             let day = day_of(self.evidence.deleted_before);
             let message =
                 format!("what was counted before {day} is deleted, as it is past its time: it is in no number here");
-            say("DELETED", message);
+            said.push(("DELETED", message));
         }
-        if needed.iter().any(|counted| !self.is_settled(counted, self.whole)) && reports > 0 {
-            say("NOT_SETTLED", "the last windows still take reports: their numbers grow".to_owned());
+        if needed.iter().any(|counted| !self.is_settled(counted, self.range)) && reports > 0 {
+            said.push(("NOT_SETTLED", "the last windows still take reports: their numbers grow".to_owned()));
         }
+        said
+    }
+
+    /// How not to read what was asked for.
+    fn of_question(&self, needed: &[Arc<CountedMeasure>]) -> Vec<Said> {
+        let (question, mut said) = (self.question, Vec::new());
         if !question.left_out.is_empty() {
             let names = question.left_out.join(", ");
-            say("MEASURES_LEFT_OUT", format!("{names} cannot be grouped, filtered or cut so: name them to learn why"));
+            let message = format!("{names} cannot be grouped, filtered or cut so: name them to learn why");
+            said.push(("MEASURES_LEFT_OUT", message));
         }
         if question.top.is_some() {
             let message = "the largest of many estimates are too large on average: read them in another range before \
                            relying on them";
-            say("LARGEST_OF_MANY", message.to_owned());
+            said.push(("LARGEST_OF_MANY", message.to_owned()));
         }
         if needed.iter().any(|counted| counted.measure.event.is_once_per_window()) {
             let message = "devices add up over windows and publishers: one counts once in each";
-            say("GROSS_REACH", message.to_owned());
+            said.push(("GROSS_REACH", message.to_owned()));
         }
         if needed.iter().any(|counted| counted.measure.event == Event::SharerProfile) {
             let message = "profiles are of devices that came back: each is told, in the window of the report, of the \
                            window before; the share sheet and copied links do not tell where they went and count as neither";
-            say("RETURNING_DEVICES", message.to_owned());
+            said.push(("RETURNING_DEVICES", message.to_owned()));
         }
-        let kinds = question.ratios.iter().filter_map(|ratio| v1::RatioKind::try_from(ratio.asked.kind).ok());
-        if kinds.clone().any(|kind| kind == v1::RatioKind::Roi) {
+        said
+    }
+
+    /// What ratios rest on, and which are not there.
+    fn of_ratios(&self, fractions: &[Fractions<'_>], rows: &[v1::RatioRow]) -> Vec<Said> {
+        let asks = |kind: v1::RatioKind| self.question.ratios.iter().any(|ratio| ratio.asked.kind == kind as i32);
+        let mut said = Vec::new();
+        if asks(v1::RatioKind::Roi) {
             let message = "values are those declared for a bucket, or its middle: the interval holds the noise, not the \
                            width of the buckets";
-            say("BUCKET_VALUES", message.to_owned());
+            said.push(("BUCKET_VALUES", message.to_owned()));
         }
-        if let Some(message) = without_cost(fractions, rows) {
-            say("COST_MISSING", message);
-        }
-        for name in distinct(fractions.iter().map(Fractions::name)) {
-            if let Some((code, message)) = without_rows(name, fractions) {
-                say(code, message);
-            }
-        }
-        if kinds.clone().any(|kind| kind == v1::RatioKind::DirectInferred) {
+        said.extend(without_cost(fractions, rows).map(|message| ("COST_MISSING", message)));
+        let names = distinct(fractions.iter().map(Fractions::name));
+        said.extend(names.into_iter().filter_map(|name| without_rows(name, fractions)));
+        if asks(v1::RatioKind::DirectInferred) {
             let message =
                 "inferred arrivals are an upper bound of dark social: bookmarks and links in documents are among them";
-            say("INFERRED_IS_A_BOUND", message.to_owned());
+            said.push(("INFERRED_IS_A_BOUND", message.to_owned()));
         }
-        for counted in &needed {
+        said
+    }
+
+    /// What of each measure is hidden, and whose reports can hardly be honest.
+    fn of_tallies(&self, needed: &[Arc<CountedMeasure>]) -> Result<Vec<Said>, Unanswered> {
+        let (least, mut said) = (self.question.campaign.policy.reports_per_window, Vec::new());
+        for counted in needed {
+            let name = counted.measure.name.as_str();
             let whole = self.slices.get(&counted.measure.id).map(Slices::whole);
             if let Some((whole, hidden)) = whole.and_then(|whole| Some((whole, whole.hidden(least)?))) {
-                say("HIDDEN_WINDOWS", hidden_windows(counted.measure.name.as_str(), whole.reports == 0, hidden));
+                said.push(("HIDDEN_WINDOWS", hidden_windows(name, whole.reports == 0, hidden)));
             }
             for fit in self.fits_of(counted)?.iter().filter(|fit| fit.suspicious) {
-                let (publisher, measure, finding) = (&fit.publisher, &counted.measure.name, &fit.finding);
-                let message = format!("{publisher}'s reports of {measure} can hardly be honest: {finding}");
-                say("SUSPICIOUS_REPORTS", message);
+                let (publisher, finding) = (&fit.publisher, &fit.finding);
+                let message = format!("{publisher}'s reports of {name} can hardly be honest: {finding}");
+                said.push(("SUSPICIOUS_REPORTS", message));
             }
         }
-        Ok(notices)
+        Ok(said)
     }
 }
 
@@ -110,7 +138,7 @@ fn without_cost(fractions: &[Fractions<'_>], rows: &[v1::RatioRow]) -> Option<St
 }
 
 /// Why a ratio has no row for some of what was asked for, or none at all.
-fn without_rows(name: &str, fractions: &[Fractions<'_>]) -> Option<(&'static str, String)> {
+fn without_rows(name: &str, fractions: &[Fractions<'_>]) -> Option<Said> {
     let of_name = || fractions.iter().filter(|one| one.name() == name);
     let fixed = distinct(of_name().flat_map(|one| &one.untold().fixed));
     let of_what = match fixed[..] {

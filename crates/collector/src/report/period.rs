@@ -204,7 +204,7 @@ fn moment_of(time: u64) -> String {
     timestamp.map_or_else(|| time.to_string(), |moment| format!("{} ({time})", moment.strftime("%F %H:%M:%S UTC")))
 }
 
-/// A range as days for people, for messages.
+/// The day of a time, for messages.
 pub(crate) fn day_of(time: UnixTime) -> String {
     date(time.0).map_or_else(|| time.0.to_string(), |date| date.to_string())
 }

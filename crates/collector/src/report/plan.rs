@@ -4,6 +4,7 @@ use tacita_dp::{Epsilon, Error, Estimate, Mechanism, planner};
 use tacita_proto::v1;
 use tacita_protocol::{
     domain::{Domain, Values},
+    excerpt,
     id::MeasureId,
     measure::{Event, InvalidMeasure, Measure},
     policy::CampaignPolicy,
@@ -101,13 +102,17 @@ fn shares(measure: &Measure, named: &[v1::ExpectedShare]) -> Result<Vec<(Vec<Str
             if let Values::Labels(known) = &dimension.values
                 && !known.contains(label)
             {
-                let (label, name) = (label.chars().take(80).collect::<String>(), &dimension.name);
+                let (label, name) = (excerpt(label), &dimension.name);
                 let message = format!("'{label}' is no {name}: there are {}", known.join(", "));
                 return Err(refusal::not_found("NO_SUCH_LABEL", message));
             }
         }
         if !(0.0..=1.0).contains(&one.share) || one.share > rest + 1e-9 {
             return Err(refusal::invalid("shares", "each is from 0 to 1, and together they are at most 1"));
+        }
+        if shares.iter().any(|(labels, _)| *labels == one.labels) {
+            let name = excerpt(&one.labels.join(" × "));
+            return Err(refusal::invalid("shares", format!("'{name}' stands twice: give each cell one share")));
         }
         rest = f64::max(rest - one.share, 0.0);
         shares.push((one.labels.clone(), one.share));
@@ -307,5 +312,7 @@ mod tests {
         assert!(refused(request(1_000_000, 10, &[("pigeon", 0.1)])).contains("'pigeon' is no channel"));
         assert!(refused(request(1_000_000, 10, &[("signal", 0.7), ("direct", 0.7)])).contains("at most 1"));
         assert!(refused(request(1_000_000, 10, &[("signal", f64::NAN)])).starts_with("shares"));
+        let twice = refused(request(1_000_000, 10, &[("signal", 0.1), ("signal", 0.2)]));
+        assert_eq!(twice, "shares: 'signal' stands twice: give each cell one share");
     }
 }

@@ -3,11 +3,11 @@
 use std::{mem, sync::Arc};
 
 use tacita_proto::v1;
-use tacita_protocol::id::PublisherId;
+use tacita_protocol::{excerpt, id::PublisherId};
 use tonic::Status;
 
 use super::{
-    axes::{ANALYTICS, CATEGORY, KIND, LabelFilter, PUBLISHER, axes_of, dimension_names, has_axis},
+    axes::{LabelFilter, PUBLISHER, axes_of, dimension_names, has_axis, no_axis},
     period::{Granularity, Span},
     ratio::{Ratio, Side, resolve},
 };
@@ -61,8 +61,8 @@ impl Grouping {
             return Ok(Self::Cells);
         }
         if let Some(place) = (1..names.len()).find(|&place| names[..place].contains(&names[place])) {
-            let name: String = names[place].chars().take(80).collect();
-            return Err(refusal::invalid("group_by", format!("'{name}' stands twice: name each dimension once")));
+            let problem = format!("'{}' stands twice: name each dimension once", excerpt(&names[place]));
+            return Err(refusal::invalid("group_by", problem));
         }
         if names.iter().any(|name| name == "*") {
             return Err(refusal::invalid("group_by", "'*' stands for all dimensions: give it alone"));
@@ -95,9 +95,9 @@ impl Question {
         check_number("ratios", asked.len())?;
         let frame = Self::frame(catalogue, campaign, query)?;
         let all: Vec<Arc<CountedMeasure>> = catalogue.measures_of(campaign.id).cloned().collect();
-        let named = named_measures(&frame.name, &all, &names)?;
+        let named = named_measures(&all, &names)?;
         let demand = frame.demand();
-        let ratios = asked
+        let ratios = once_each(asked)
             .into_iter()
             .map(|asked| resolve(asked, &all, &named, &demand, campaign))
             .collect::<Result<Vec<_>, _>>()?
@@ -175,16 +175,10 @@ impl Question {
             let period = self.span.closed().map(|period| period.earlier(shift));
             v1::Comparison { period: period.map(|period| v1::comparison::Period::Range(period.into())) }
         };
-        let mut kinds: Vec<&v1::RatioRequest> = Vec::new();
-        for ratio in &self.ratios {
-            if !kinds.contains(&&ratio.asked) {
-                kinds.push(&ratio.asked);
-            }
-        }
         v1::Query {
             campaign: self.name.clone(),
             measures: self.measures.iter().map(|counted| counted.measure.name.to_string()).collect(),
-            ratios: kinds.into_iter().cloned().collect(),
+            ratios: once_each(self.ratios.iter().map(|ratio| ratio.asked.clone())),
             range: Some(v1::TimeRange { from: self.span.from.0, to: self.span.to.map_or(0, |to| to.0) }),
             granularity: self.granularity.to_wire(),
             group_by: match &self.grouping {
@@ -221,7 +215,8 @@ impl Demand<'_> {
         self.wanted().find(|name| !has_axis(counted, name))
     }
 
-    fn field_of(&self, axis: &str) -> &'static str {
+    /// The field of the request that names an axis.
+    pub(super) fn field_of(&self, axis: &str) -> &'static str {
         if self.grouping.axes().iter().any(|name| name == axis) { "group_by" } else { "filters" }
     }
 
@@ -229,7 +224,7 @@ impl Demand<'_> {
     pub(crate) fn unknown_axis(&self, all: &[Arc<CountedMeasure>]) -> Option<Status> {
         let is_unknown = |name: &&str| !all.is_empty() && !all.iter().any(|counted| has_axis(counted, name));
         let unknown = self.wanted().find(is_unknown)?;
-        let (name, known) = (unknown.chars().take(80).collect::<String>(), axes_of(all).join(", "));
+        let (name, known) = (excerpt(unknown), axes_of(all).join(", "));
         let message = format!("no measure of this campaign has a dimension '{name}': there are {known}");
         Some(refusal::invalid_because("NO_SUCH_DIMENSION", self.field_of(unknown), message))
     }
@@ -248,21 +243,12 @@ impl Demand<'_> {
     }
 
     pub(crate) fn check(&self, counted: &CountedMeasure) -> Result<(), Status> {
-        let name = &counted.measure.name;
         if let Some(missing) = self.missing_axis(counted) {
-            let known = dimension_names(counted).join(", ");
-            let axis: String = missing.chars().take(80).collect();
-            let derived = match missing {
-                KIND => " ('kind' needs 'channel')",
-                CATEGORY => " ('category' needs 'content')",
-                ANALYTICS => " ('analytics' needs 'channel' and 'grade')",
-                _ => "",
-            };
-            let message = format!("measure '{name}' has no dimension '{axis}'{derived}: it has {known}, and publisher");
-            return Err(refusal::invalid_because("NO_SUCH_DIMENSION", self.field_of(missing), message));
+            return Err(no_axis(counted, self.field_of(missing), missing));
         }
         if !self.is_fine_enough(counted) {
             let hours = f64::from(counted.measure.window.seconds()) / 3_600.0;
+            let name = &counted.measure.name;
             let message = format!("measure '{name}' counts in windows of {hours} h: choose a coarser granularity");
             return Err(refusal::invalid_because("WINDOWS_TOO_LONG", "granularity", message));
         }
@@ -270,14 +256,21 @@ impl Demand<'_> {
     }
 }
 
-fn named_measures(
-    campaign: &str,
-    all: &[Arc<CountedMeasure>],
-    names: &[String],
-) -> Result<Vec<Arc<CountedMeasure>>, Status> {
+/// These requests without those that say again what one before says.
+fn once_each(asked: impl IntoIterator<Item = v1::RatioRequest>) -> Vec<v1::RatioRequest> {
+    let mut once: Vec<v1::RatioRequest> = Vec::new();
+    for request in asked {
+        if !once.contains(&request) {
+            once.push(request);
+        }
+    }
+    once
+}
+
+fn named_measures(all: &[Arc<CountedMeasure>], names: &[String]) -> Result<Vec<Arc<CountedMeasure>>, Status> {
     let mut named: Vec<Arc<CountedMeasure>> = Vec::new();
     for name in names {
-        let counted = measure_named(campaign, all, name)?;
+        let counted = measure_named(all, name)?;
         if !named.iter().any(|known| known.measure.id == counted.measure.id) {
             named.push(counted.clone());
         }
@@ -286,17 +279,13 @@ fn named_measures(
 }
 
 /// The measure of this name.
-pub(crate) fn measure_named<'a>(
-    campaign: &str,
-    all: &'a [Arc<CountedMeasure>],
-    name: &str,
-) -> Result<&'a Arc<CountedMeasure>, Status> {
+pub(crate) fn measure_named<'a>(all: &'a [Arc<CountedMeasure>], name: &str) -> Result<&'a Arc<CountedMeasure>, Status> {
     all.iter().find(|counted| counted.measure.name.as_str() == name).ok_or_else(|| {
-        let name: String = name.chars().take(80).collect();
+        let name = excerpt(name);
         let known: Vec<_> = all.iter().map(|counted| counted.measure.name.as_str()).collect();
         let message = match known.is_empty() {
-            true => format!("campaign '{campaign}' has no measure '{name}', nor any other: its operator creates them"),
-            false => format!("campaign '{campaign}' has no measure '{name}': it has {}", known.join(", ")),
+            true => format!("this campaign has no measure '{name}', nor any other: its operator creates them"),
+            false => format!("this campaign has no measure '{name}': it has {}", known.join(", ")),
         };
         refusal::not_found("NO_SUCH_MEASURE", message)
     })
@@ -338,7 +327,7 @@ fn publishers(
     for value in of_publishers.clone().flat_map(|filter| &filter.values) {
         if !all.iter().any(|(_, name)| name == value) {
             let known: Vec<_> = all.iter().map(|(_, name)| name.as_str()).collect();
-            let value: String = value.chars().take(80).collect();
+            let value = excerpt(value);
             let message = format!("'{value}' is no publisher of this campaign: it has {}", known.join(", "));
             return Err(refusal::not_found("NO_SUCH_LABEL", message));
         }

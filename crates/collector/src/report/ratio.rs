@@ -12,7 +12,7 @@ use tonic::Status;
 
 use super::{
     analytics::DIRECT,
-    axes::{ANALYTICS, Groups, KIND, LabelFilter, PUBLISHER, has_axis},
+    axes::{ANALYTICS, Groups, KIND, LabelFilter, PUBLISHER, has_axis, no_axis},
     costs,
     period::Granularity,
     question::{Demand, Grouping, measure_named, read_filters},
@@ -318,12 +318,26 @@ fn for_each_generation(
     generations(below).into_iter().filter_map(ratio).collect()
 }
 
+/// What one side of a custom ratio keeps for itself: cells of its measure. Publishers are no cells: both sides are of the same.
+fn check_own(counted: &CountedMeasure, filter: &LabelFilter) -> Result<(), Status> {
+    if filter.dimension == PUBLISHER {
+        let problem = "both sides of a ratio are of the same publishers: filter or group the query by publisher";
+        return Err(refusal::invalid("ratios", problem));
+    }
+    match has_axis(counted, &filter.dimension) {
+        true => Ok(()),
+        false => Err(no_axis(counted, "ratios", &filter.dimension)),
+    }
+}
+
 fn custom(asked: &v1::RatioRequest, all: &[Arc<CountedMeasure>], demand: &Demand<'_>) -> Result<Ratio, Status> {
     let wish = asked.custom.clone().ok_or_else(|| refusal::invalid("ratios", "a custom ratio says what it is of"))?;
     let side = |selection: Option<v1::Selection>| {
         let v1::Selection { measure, filters } = selection.unwrap_or_default();
-        let counted = measure_named("this one", all, &measure)?.clone();
-        Ok::<_, Status>(Side::Count(counted, read_filters(filters)?))
+        let counted = measure_named(all, &measure)?.clone();
+        let own = read_filters(filters)?;
+        own.iter().try_for_each(|filter| check_own(&counted, filter))?;
+        Ok::<_, Status>(Side::Count(counted, own))
     };
     let ratio = Ratio {
         name: wish.name.clone(),

@@ -76,14 +76,13 @@ pub(crate) fn view(
     };
     let ratio = |name: &str| ratios.ratios.iter().find(|row| row.ratio == name).and_then(|row| row.estimate);
     let about = groups.measures.into_iter().next().unwrap_or_default();
-    // The largest come first here because they are read first, not because they were picked.
-    let notices = ratios.notices.iter().filter(|notice| notice.code != "LARGEST_OF_MANY").cloned().collect();
     v1::GetReconciliationResponse {
         groups: groups.rows.into_iter().map(group).collect(),
         measure: about.measure.map_or_else(String::new, |measure| measure.name),
         reports: about.reports,
         direct_confirmed: ratio("direct_confirmed"),
         direct_inferred: ratio("direct_inferred"),
-        notices,
+        // Not those of the groups: the largest come first there because they are read first, not because they were picked.
+        notices: ratios.notices,
     }
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::catalogue::{Catalogue, Cohorts, Declaration, NewCampaign, NewMeasure, Rules};
 
-/// 1970-01-01 plus 20,000 days: a Monday… of the test's own calendar, at midnight.
+/// 2024-10-04, a Friday, at midnight: 20,000 days after 1970-01-01.
 pub(super) const MIDNIGHT: u64 = 20_000 * 86_400;
 pub(super) const DAY: u64 = 86_400;
 const CAMPAIGN: &str = "acme/spring";
@@ -151,9 +151,9 @@ impl Scene {
 
     pub(super) fn funnel(&self, asked: v1::GetFunnelRequest) -> Result<v1::GetFunnelResponse, Status> {
         let funnel = Funnel::read(&self.catalogue, &self.catalogue.campaigns()[0], asked)?;
-        let page = |question: &Question| self.answer(question, |answer| Ok(answer.page(10_000, "")?));
-        let generations = funnel.generations.as_deref().map(page).transpose()?;
-        Ok(funnel.view(page(&funnel.steps)?, generations))
+        let whole = |question: &Question| self.answer(question, |answer| Ok(answer.whole()?));
+        let generations = funnel.generations.as_deref().map(whole).transpose()?;
+        Ok(funnel.view(whole(&funnel.steps)?, generations))
     }
 
     pub(super) fn question(&self, query: v1::Query) -> Result<Question, Status> {

@@ -149,7 +149,8 @@ pub(super) fn make_directory(path: &Path) -> Result<(), CollectorError> {
     fs::create_dir_all(path).map_err(|cause| CollectorError::File { path: path.to_owned(), cause })
 }
 
-/// Makes the configured policy the one of all manifests: in the log, so that manifests of one revision never differ.
+/// Makes the configured policy the one of all manifests, and this program's form theirs: in the log, so that manifests
+/// of one revision never differ.
 async fn set_device_policy(registry: &Registry, policy: DevicePolicy) -> Result<(), CollectorError> {
     match registry.apply(By::Collector, |catalogue| catalogue.propose_device_policy(policy)).await {
         Ok(_) | Err(RegistryError::Refused(Refused::AlreadySo)) => Ok(()),

@@ -24,6 +24,7 @@ use tacita_protocol::time::Clock;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::doors::REFUSING;
 pub use self::running::RunningCollector;
 use self::{foundation::Foundation, operator_key::ensure_operator_key};
 use crate::{CollectorConfig, CollectorError, readiness};
@@ -35,8 +36,8 @@ pub struct Collector;
 impl Collector {
     /// Opens the store, publishes the epochs that are due, and answers on `listener`.
     ///
-    /// The first collector of a store makes an operator's API key and writes it to `operator.key` in its data directory, readable by
-    /// this user alone.
+    /// The first collector of a store makes an operator's API key and writes it to `operator.key` in its data
+    /// directory, readable by this user alone.
     ///
     /// # Errors
     /// [`CollectorError`] names what is amiss and the remedy. Nothing is left running then.
@@ -63,7 +64,8 @@ impl Collector {
         let work = foundation.work.clone();
         let verifying_key = foundation.signing_key.verifying_key();
         // The last that can fail: what is spawned after it would go on, and hold the store.
-        let app = foundation.routes(readiness.health())?.into_axum_router();
+        let metrics = foundation.metrics.clone();
+        let app = doors::bounded(foundation.routes(readiness.health())?.into_axum_router(), &metrics);
         let alerts = tokio::spawn({
             let drain = drain.clone();
             async move { alerts.keep(drain).await }

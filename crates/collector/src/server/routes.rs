@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tacita_admission::Door;
+use tacita_connections::messages;
 use tacita_observability::Methods;
 use tacita_proto::v1::{
     admin_service_server::AdminServiceServer, audit_service_server::AuditServiceServer,
@@ -18,7 +19,6 @@ use crate::{
     CollectorError, dashboard,
     guard::Guard,
     ingest::Ingest,
-    limits,
     pages::for_pages,
     places::{FOLLOWERS, ISSUANCES, Names, Places, QUERIES, UPLOAD_STREAMS, UPLOADS},
     pool::{CryptoPool, Limit},
@@ -28,8 +28,12 @@ use crate::{
     services::{Admin, Audit, Backups, Collection, Manifests, Reporting, Tokens, Transparency},
 };
 
-/// The largest message from an operator, and read from no one else: a measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
-const ADMIN_MESSAGE_BYTES: usize = 32 << 20;
+/// The largest message from an operator, and read from no one else: a measure's contents, 100,000 ids of up to 256
+/// bytes each, and some to spare.
+const ADMIN_MESSAGE: Limit = Limit { name: "admin_message_bytes", value: 32 << 20 };
+
+/// The service whose messages may be longer than others'.
+const ADMIN: &str = "/tacita.v1.AdminService/";
 
 /// The descriptors of reflection itself.
 const REFLECTION: &[u8] = tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET;
@@ -55,7 +59,7 @@ impl Foundation {
         let collection = self.collection()?;
         let check = collection.door();
         let collection = Door::new(CollectionServiceServer::new(collection).max_decoding_message_size(most), check);
-        let admin = AdminServiceServer::new(self.admin()).max_decoding_message_size(ADMIN_MESSAGE_BYTES);
+        let admin = AdminServiceServer::new(self.admin()).max_decoding_message_size(ADMIN_MESSAGE.value);
         let services = Routes::new(guard.before(health))
             .add_service(guard.before(reflection.max_decoding_message_size(most)))
             .add_service(guard.before(manifests))
@@ -65,9 +69,16 @@ impl Foundation {
             .add_service(guard.before(admin))
             .add_service(guard.before(transparency))
             .add_service(guard.before(audit));
-        let services = limits::named(services);
+        let services = self.naming_limits(services);
         let routes = if self.config.serve_dashboard { dashboard::beside(services) } else { services };
         Ok(Routes::from(routes.into_axum_router().layer(self.calls)))
+    }
+
+    /// `services`, whose refusals of long messages name the limit.
+    fn naming_limits(&self, services: Routes) -> Routes {
+        let of_others = self.config.limits.message();
+        let limit = move |path: &str| if path.starts_with(ADMIN) { ADMIN_MESSAGE } else { of_others };
+        messages::bounded(services.into_axum_router(), limit).into()
     }
 
     fn manifests(&self) -> Manifests {

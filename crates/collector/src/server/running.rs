@@ -86,8 +86,8 @@ impl RunningCollector {
         Ok(())
     }
 
-    /// Drains: takes no more calls, answers what it took, closes the store. Waits at most `limits.drain`; whatever is cut off then
-    /// was not acknowledged, so its sender still holds it.
+    /// Drains: takes no more calls, answers what it took, closes the store. Waits at most `limits.drain`; whatever is
+    /// cut off then was not acknowledged, so its sender still holds it.
     ///
     /// # Errors
     /// [`CollectorError::Server`] when the server had failed.

@@ -64,8 +64,8 @@ impl ByHand {
         self.routes.clone()
     }
 
-    /// Ends it, whatever it was about. What it had begun for callers who are gone comes to its end before, or to its first fault: a process
-    /// that is gone holds on to no store.
+    /// Ends it, whatever it was about. What it had begun for callers who are gone comes to its end before, or to its
+    /// first fault: a process that is gone holds on to no store.
     pub async fn crash(self) {
         let Self { work, routes, .. } = self;
         drop(routes);

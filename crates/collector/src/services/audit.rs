@@ -9,15 +9,10 @@ use tonic::{Request, Response, Status};
 use crate::{
     catalogue::entry::{is_whole, is_withheld, parts},
     guard::Caller,
-    pool::Limit,
-    refusal,
+    page_size, refusal,
     registry::Registry,
 };
 
-/// Entries of a page when nobody says.
-const PAGE: usize = 1_000;
-/// The most entries of a page.
-const MAX_PAGE: usize = 10_000;
 /// A page ends once it is so long: well below what clients take in one message.
 const PAGE_BYTES: usize = 2 << 20;
 
@@ -54,14 +49,7 @@ impl AuditService for Audit {
     ) -> Result<Response<v1::ListAuditEntriesResponse>, Status> {
         let caller = Caller::of(&request)?;
         let v1::ListAuditEntriesRequest { from, page_size } = request.into_inner();
-        let size = match page_size as usize {
-            0 => PAGE,
-            size if size <= MAX_PAGE => size,
-            size => {
-                let limit = Limit { name: "page_size", value: MAX_PAGE };
-                return Err(refusal::beyond("page_size", limit, format!("{size}: at most {MAX_PAGE}")));
-            }
-        };
+        let size = page_size::of(page_size)?;
         let stored = self.registry.stored(from).await.map_err(refusal::store)?;
         if from == 0 {
             tracing::info!(by = ?caller, "the audit log is read");

@@ -3,7 +3,11 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
-use tacita_proto::v1::{self, collection_service_server::CollectionService};
+use tacita_connections::messages;
+use tacita_proto::{
+    SUBMIT_REPORTS,
+    v1::{self, collection_service_server::CollectionService},
+};
 use tacita_protocol::{id::PublisherId, outcome::Outcome};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming, body::Body};
@@ -12,7 +16,6 @@ use crate::{
     config::Limits,
     guard::Caller,
     ingest::{Answered, Ingest, IngestError, Leave},
-    limits,
     places::Places,
     pool::Limit,
     receipts::Receipts,
@@ -25,6 +28,7 @@ pub(crate) struct Collection {
     ingest: Arc<Ingest>,
     receipts: Arc<Receipts>,
     streams: Places,
+    message: Limit,
     batches_per_stream: usize,
     idle: Duration,
     work: Work,
@@ -43,22 +47,29 @@ impl Collection {
     ) -> Self {
         let receipts = Arc::new(receipts);
         let &Limits { batches_per_stream, upload_idle, .. } = limits;
-        Self { ingest, receipts, streams, batches_per_stream, idle: upload_idle, work, drain }
+        Self {
+            ingest,
+            receipts,
+            streams,
+            message: limits.message(),
+            batches_per_stream,
+            idle: upload_idle,
+            work,
+            drain,
+        }
     }
 }
 
-/// The method that is refused by its head where the collector is full. A stream waits instead.
-const SUBMIT: &str = "/tacita.v1.CollectionService/SubmitReports";
-
 impl Collection {
-    /// The check of a call's head, behind the guard.
+    /// The check of a call's head, behind the guard: a single call is refused where the collector is full. A stream
+    /// waits instead.
     pub(crate) fn door<B>(
         &self,
     ) -> impl Fn(&http::Request<B>) -> Option<http::Response<Body>> + Clone + Send + Sync + use<B> {
         let ingest = self.ingest.clone();
         let check = move |caller: &Caller| Ok::<_, Status>(ingest.check_room(caller.publisher()?)?);
         move |request| {
-            let caller = request.extensions().get::<Caller>().filter(|_| request.uri().path() == SUBMIT)?;
+            let caller = request.extensions().get::<Caller>().filter(|_| request.uri().path() == SUBMIT_REPORTS)?;
             check(caller).err().map(Status::into_http)
         }
     }
@@ -83,14 +94,15 @@ fn to_wire(outcomes: Vec<Outcome>) -> Vec<i32> {
     outcomes.into_iter().map(Outcome::to_wire).collect()
 }
 
-/// A batch of a stream, and leave to take it in. It waits for its turn: meanwhile the stream is not read, and the sender is held back by
-/// HTTP/2. So each stream has one batch that waits, and one publisher's many batches do not come before another's.
+/// A batch of a stream, and leave to take it in. It waits for its turn: meanwhile the stream is not read, and the
+/// sender is held back by HTTP/2. So each stream has one batch that waits, and one publisher's many batches do not come
+/// before another's.
 async fn admitted(
     ingest: Arc<Ingest>,
     publisher: PublisherId,
     request: Result<v1::UploadReportsRequest, Status>,
 ) -> Result<(v1::UploadReportsRequest, Leave), Status> {
-    let request = request.map_err(limits::of_message)?;
+    let request = request?;
     let leave = ingest.enter_in_turn(publisher, request.envelopes.len()).await?;
     Ok((request, leave))
 }
@@ -133,12 +145,13 @@ impl CollectionService for Collection {
         let publisher = caller.publisher()?;
         let stream = self.streams.enter(caller.principal.tenant())?;
         let (ingest, receipts) = (self.ingest.clone(), self.receipts.clone());
-        let (door, work) = (ingest.clone(), self.work.clone());
+        let (door, work, message) = (ingest.clone(), self.work.clone(), self.message);
         // What was taken in before the key ended is answered; the reason comes after it.
         // Nor does one without batches keep its place: whoever has one again opens another.
         let batches = tokio_stream::StreamExt::timeout(caller.while_admitted(request.into_inner()), self.idle);
         let answers = tokio_stream::StreamExt::map_while(batches, Result::ok)
             .take_until(self.drain.clone().cancelled_owned())
+            .map(move |request| request.map_err(|status| messages::named(status, message)))
             .then(move |request| admitted(door.clone(), publisher, request))
             // What was admitted goes on, and makes room, also where the caller does not read its answers.
             .map(move |admitted| work.to_its_end(answer(ingest.clone(), receipts.clone(), publisher, admitted)))

@@ -29,8 +29,6 @@ use crate::{
 
 /// How long a follower waits between two answers when it does not say.
 const FOLLOW_SECONDS: u32 = 5;
-/// The most rows of the questions behind a view: one for each channel and grade.
-const VIEW_ROWS: u32 = 10_000;
 
 #[derive(Debug)]
 pub(crate) struct Reporting {
@@ -68,6 +66,12 @@ impl Reporting {
     ) -> Result<v1::QueryResponse, Status> {
         let place = self.queries.enter(caller.principal.tenant())?;
         self.desk.page(place, question, size, token).await
+    }
+
+    /// What a view is made of.
+    async fn whole(&self, caller: &Caller, question: Arc<Question>) -> Result<v1::QueryResponse, Status> {
+        let place = self.queries.enter(caller.principal.tenant())?;
+        self.desk.whole(place, question).await
     }
 }
 
@@ -198,9 +202,9 @@ impl ReportingService for Reporting {
     ) -> Result<Response<v1::GetFunnelResponse>, Status> {
         let (caller, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
         let funnel = Funnel::read(&catalogue, &campaign, request.into_inner())?;
-        let steps = self.answer(&caller, funnel.steps.clone(), VIEW_ROWS, String::new()).await?;
+        let steps = self.whole(&caller, funnel.steps.clone()).await?;
         let generations = match &funnel.generations {
-            Some(question) => Some(self.answer(&caller, question.clone(), VIEW_ROWS, String::new()).await?),
+            Some(question) => Some(self.whole(&caller, question.clone()).await?),
             None => None,
         };
         Ok(Response::new(funnel.view(steps, generations)))
@@ -212,9 +216,9 @@ impl ReportingService for Reporting {
     ) -> Result<Response<v1::GetReconciliationResponse>, Status> {
         let (caller, catalogue, campaign) = self.campaign(&request, |asked| &asked.campaign)?;
         let view = Reconciliation::read(&catalogue, &campaign, request.into_inner())?;
-        let groups = self.answer(&caller, view.groups, VIEW_ROWS, String::new()).await?;
-        let parts = self.answer(&caller, view.parts, VIEW_ROWS, String::new()).await?;
-        let ratios = self.answer(&caller, view.ratios, VIEW_ROWS, String::new()).await?;
+        let groups = self.whole(&caller, view.groups).await?;
+        let parts = self.whole(&caller, view.parts).await?;
+        let ratios = self.whole(&caller, view.ratios).await?;
         Ok(Response::new(reconciliation::view(groups, parts, ratios)))
     }
 
@@ -227,7 +231,7 @@ impl ReportingService for Reporting {
         let answer = match has_measures {
             true => {
                 let question = privacy::question(&catalogue, &campaign, request.into_inner().range)?;
-                Some(self.answer(&caller, Arc::new(question), VIEW_ROWS, String::new()).await?)
+                Some(self.whole(&caller, Arc::new(question)).await?)
             }
             false => None,
         };

@@ -36,6 +36,22 @@ use tonic_types::StatusExt as _;
 /// Noon of some day.
 pub const NOON: UnixTime = UnixTime(20_000 * 86_400 + 43_200);
 
+/// Long enough for a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Tries until it works: a place that was left is free a moment later.
+pub async fn until_free<T>(attempt: impl AsyncFn() -> Result<T, Status>) -> T {
+    let tried = async {
+        loop {
+            match attempt().await {
+                Ok(free) => break free,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, tried).await.expect("the place was never free again")
+}
+
 /// Shows an API key with every call.
 #[derive(Clone)]
 pub struct Bearer(Option<MetadataValue<Ascii>>);

@@ -171,9 +171,9 @@ fn check_target(to: &str) -> Result<(), String> {
 }
 
 impl Link {
-    /// Where a request with this query is sent: its parameters follow the target's own, and a tag among them takes the place of
-    /// the declared one, since it was made by the share itself. What is beyond ASCII in it is percent-encoded: servers take it in a
-    /// request, and an address in a header may not hold it.
+    /// Where a request with this query is sent: its parameters follow the target's own, and a tag among them takes the
+    /// place of the declared one, since it was made by the share itself. What is beyond ASCII in it is percent-encoded:
+    /// servers take it in a request, and an address in a header may not hold it.
     pub(crate) fn location(&self, query: Option<&str>) -> String {
         let Some(query) = query.filter(|query| !query.is_empty()) else { return self.to.clone() };
         let query = &in_ascii(query);

@@ -1,15 +1,16 @@
 //! What a publisher's relays were answered against what the collector's record says.
 //!
-//! For every closed period and outcome the record must have at least what the receipts say: less is a report that was answered and is
-//! not in the record, and nothing innocent does that. It may have more, where an answer was lost:
+//! For every closed period and outcome the record must have at least what the receipts say: less is a report that was
+//! answered and is not in the record, and nothing innocent does that. It may have more, where an answer was lost:
 //!
 //! - a report that was counted without a receipt is sent again and answered `already-counted`, or waits to be: so what the record has
 //!   counted beyond the receipts is at most the `already-counted` of the receipts, and the reports of unanswered batches that have
 //!   no receipt yet;
 //! - what it has beyond them of other outcomes is at most the reports of batches that went unanswered.
 //!
-//! More than that was counted for nobody that these relays know. Two things are not judged for being more: periods up to the first that
-//! receipts are kept of, as those before are gone; and periods closed a moment ago, whose answers may be on their way.
+//! More than that was counted for nobody that these relays know. Two things are not judged for being more: periods up
+//! to the first that receipts are kept of, as those before are gone; and periods closed a moment ago, whose answers may
+//! be on their way.
 
 use std::collections::{BTreeMap, BTreeSet};
 

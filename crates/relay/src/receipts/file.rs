@@ -5,8 +5,8 @@
 //! unanswered DIGEST REPORTS        a batch was sent and its answer did not come
 //! ```
 //!
-//! A line counts when its end is there: what a crash cut short is cut off before the next one is written. Any program can read them, also
-//! while the relay is at work.
+//! A line counts when its end is there: what a crash cut short is cut off before the next one is written. Any program
+//! can read them, also while the relay is at work.
 
 use std::{
     fmt, fs,
@@ -69,7 +69,8 @@ pub enum ReadError {
     },
 }
 
-/// All that a relay with this data folder kept for `publisher`, each receipt verified once more. A relay at work may use the folder.
+/// All that a relay with this data folder kept for `publisher`, each receipt verified once more. A relay at work may
+/// use the folder.
 ///
 /// # Errors
 /// [`ReadError`] names the file and the line.

@@ -1,7 +1,8 @@
 //! A relay without its listener, its timers and its way to the collector: for simulations, which turn it by hand.
 //!
-//! The rooms are those of [`Relay`](super::Relay), assembled by the same code. What is left out is what runs by the machine's clock: the
-//! age at which a batch is due, the pauses between uploads, the renewal of the manifest; and connections.
+//! The rooms are those of [`Relay`](super::Relay), assembled by the same code. What is left out is what runs by the
+//! machine's clock: the age at which a batch is due, the pauses between uploads, the renewal of the manifest; and
+//! connections.
 
 use std::{sync::Arc, thread::JoinHandle};
 

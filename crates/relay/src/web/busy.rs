@@ -1,18 +1,16 @@
 //! Submissions that would be answered late, refused by their heads before anything else is done with them.
 //!
-//! In a flood refusals are nearly all that a relay does, and what one costs is what is left for the others. So the answer is written once,
-//! and no layer but the counting stands before it.
+//! In a flood refusals are nearly all that a relay does, and what one costs is what is left for the others. So the
+//! answer is written once, and no layer but the counting stands before it.
 
 use axum::{extract::Request, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tacita_observability::Ending;
+use tacita_proto::SUBMIT_REPORTS;
 use tonic::transport::server::TcpConnectInfo;
 
 use super::{Origins, media_type};
-use crate::{
-    submissions::{SUBMIT, Submissions},
-    visitor::TrustedProxies,
-};
+use crate::{submissions::Submissions, visitor::TrustedProxies};
 
 const GRPC_WEB: HeaderValue = HeaderValue::from_static("application/grpc-web+proto");
 
@@ -38,7 +36,7 @@ impl Busy {
 
     /// `None` where the request goes on: there is room, or it is no submission.
     pub(super) fn refuse(&self, request: &Request) -> Option<Response> {
-        if request.uri().path() != SUBMIT {
+        if request.uri().path() != SUBMIT_REPORTS {
             return None;
         }
         let (peer, media) =
@@ -59,7 +57,8 @@ impl Busy {
     }
 }
 
-/// The media type of the answer to a submission. It has its status in the headers and no body: gRPC and both kinds of gRPC-Web read it.
+/// The media type of the answer to a submission. It has its status in the headers and no body: gRPC and both kinds of
+/// gRPC-Web read it.
 fn answered_as(headers: &HeaderMap) -> Option<HeaderValue> {
     match media_type(headers)? {
         media if media.starts_with("application/grpc") => media.try_into().ok(),

@@ -20,8 +20,6 @@ use crate::{
 pub(crate) const MOST: &str = "connections.most";
 /// Of one address.
 pub(crate) const PER_VISITOR: &str = "connections.per-visitor";
-/// The name of the limit on the headers of a request.
-pub(super) const HEADER_BYTES: &str = "requests.header-bytes";
 
 /// What serves the connections of visitors. A trusted proxy may have as many as there may be.
 pub(crate) fn server(
@@ -41,13 +39,11 @@ pub(crate) fn server(
         age,
         grace: Some(requests.time),
         streams,
-        head: Full { name: HEADER_BYTES, value: requests.header_bytes },
+        head: requests.header_bytes,
         adaptive_window: false,
     };
     Server::new(bounds, metrics.connections.clone(), farewell)
         .with_tls(acceptor)
-        // Inside CORS, so that a page may read which limit it broke.
-        .with_heads_bounded_by_app()
         .with_shared(move |address| proxies.trusts(address))
 }
 

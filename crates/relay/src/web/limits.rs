@@ -9,9 +9,10 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tacita_connections::heads;
 use tonic::Code;
 
-use super::{Refusal, connections::HEADER_BYTES};
+use super::Refusal;
 use crate::{
     config::RequestLimit,
     refusal::{Cause, Limit},
@@ -38,11 +39,11 @@ pub(super) async fn hold(State(limits): State<RequestLimit>, request: Request, n
 
 fn beyond(request: &Request, limits: &RequestLimit) -> Option<Refusal> {
     let address = request.uri().path_and_query().map_or(0, |text| text.as_str().len());
-    let headers = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let headers = heads::bytes_of(request.headers());
     let stated = stated_length(request.headers());
     [
         (address, limits.address_bytes, "an address", "requests.address-bytes", StatusCode::URI_TOO_LONG),
-        (headers, limits.header_bytes, "headers", HEADER_BYTES, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        (headers, limits.header_bytes, "headers", "requests.header-bytes", StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
         (stated, limits.body_bytes, "a body", BODY_BYTES, StatusCode::PAYLOAD_TOO_LARGE),
     ]
     .into_iter()

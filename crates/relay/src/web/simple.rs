@@ -10,10 +10,11 @@ use axum::{
     response::Response,
 };
 use http::{HeaderValue, StatusCode, header};
+use tacita_proto::SUBMIT_REPORTS;
 use tonic::Code;
 
 use super::{Origins, Refusal, media_type};
-use crate::{refusal::Cause, submissions::SUBMIT};
+use crate::refusal::Cause;
 
 const GRPC_WEB_TEXT: HeaderValue = HeaderValue::from_static("application/grpc-web-text");
 
@@ -23,7 +24,7 @@ pub(super) async fn take(State(origins): State<Origins>, mut request: Request, n
     if media.starts_with("application/grpc") {
         return next.run(request).await;
     }
-    if media != "text/plain" || request.uri().path() != SUBMIT {
+    if media != "text/plain" || request.uri().path() != SUBMIT_REPORTS {
         let told = format!(
             "content-type '{media}': send application/grpc, application/grpc-web+proto, application/grpc-web-text or, \
              for SubmitReports, text/plain"

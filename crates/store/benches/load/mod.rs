@@ -1,5 +1,5 @@
-//! What the benches commit: made-up reports, as ingest hands them over. A request's reports fall into eight lanes, which commit side
-//! by side.
+//! What the benches commit: made-up reports, as ingest hands them over. A request's reports fall into eight lanes,
+//! which commit side by side.
 
 #![allow(dead_code, unreachable_pub)]
 

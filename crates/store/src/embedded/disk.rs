@@ -284,9 +284,10 @@ pub(super) fn open_database(engine: &Path, options: &EmbeddedOptions) -> Result<
         .open()?)
 }
 
-/// Nullifiers are random: compressing them costs time and saves nothing. Look-ups are rare, since the generations' filters answer for
-/// nearly all absent ones: so tables wait unmerged until about a generation of them is there, and are then merged once. In small
-/// tables, for the next merge takes in again what reaches over the generation's end. At 20 that wait the engine would slow down.
+/// Nullifiers are random: compressing them costs time and saves nothing. Look-ups are rare, since the generations'
+/// filters answer for nearly all absent ones: so tables wait unmerged until about a generation of them is there, and
+/// are then merged once. In small tables, for the next merge takes in again what reaches over the generation's end. At
+/// 20 that wait the engine would slow down.
 pub(super) fn spent_keyspace(options: &EmbeddedOptions) -> KeyspaceCreateOptions {
     let merging = Leveled::default().with_l0_threshold(12).with_table_target_size(16 << 20);
     KeyspaceCreateOptions::default()

@@ -1,8 +1,8 @@
 //! Which nullifiers a generation may hold: a Bloom filter in memory, one cache line for each question.
 //!
-//! Putze, Sanders, Singler, "Cache-, hash- and space-efficient Bloom filters", 2007, section 3: blocks of 512 bits, here with 7 bits for
-//! each nullifier and 12 bits of room, at which about one absent nullifier in 130 is taken for present. Nullifiers are hashes, so
-//! their own bytes say where to look.
+//! Putze, Sanders, Singler, "Cache-, hash- and space-efficient Bloom filters", 2007, section 3: blocks of 512 bits,
+//! here with 7 bits for each nullifier and 12 bits of room, at which about one absent nullifier in 130 is taken for
+//! present. Nullifiers are hashes, so their own bytes say where to look.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -5,8 +5,8 @@
 //! | 1 | 2 | nullifiers get a generation: their keys are rewritten |
 //! | 2 | 3 | the record begins: two keyspaces more, and its first period has all that was counted until then |
 //!
-//! A migration that is cut short goes on at the next opening: each one may be done again from wherever it stopped, and the version is
-//! raised when it is done.
+//! A migration that is cut short goes on at the next opening: each one may be done again from wherever it stopped, and
+//! the version is raised when it is done.
 
 use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
 use tacita_tokens::Nullifier;

@@ -65,8 +65,8 @@ const FEW: usize = 64;
 
 /// Spent sets, tallies and the change log in a directory on this machine. One process at a time.
 ///
-/// A call that writes is carried out even if its future is dropped. Dropping the store waits until all that was asked of it stands
-/// on the disk.
+/// A call that writes is carried out even if its future is dropped. Dropping the store waits until all that was asked
+/// of it stands on the disk.
 #[derive(Debug)]
 pub struct EmbeddedStore {
     /// `None` only while it is dropped.
@@ -97,12 +97,13 @@ impl EmbeddedStore {
         Ok(Self { queue: Some(queue), disk, writer: Some(writer) })
     }
 
-    /// Makes the store in the directory `path` out of the parts of a [`Backup`] of layout `schema`. Blocks. A crash leaves no store.
+    /// Makes the store in the directory `path` out of the parts of a [`Backup`] of layout `schema`. Blocks. A crash
+    /// leaves no store.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Schema`] for a layout of a newer version; [`StoreError::Engine`] if there is a store already, or for parts that no
-    /// backup has.
+    /// [`StoreError::Schema`] for a layout of a newer version; [`StoreError::Engine`] if there is a store already, or
+    /// for parts that no backup has.
     pub fn restore(
         path: impl AsRef<Path>,
         schema: u32,

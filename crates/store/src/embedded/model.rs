@@ -1,11 +1,11 @@
 //! The writer and its callers under a model checker (shuttle): thousands of orders in which they go on, on a real disk.
 //!
-//! The writer, its queue and the callers' side are those of production. What is the model's is who goes on, at each point where one of
-//! them waits, before a group is written, and between its end and the answers.
+//! The writer, its queue and the callers' side are those of production. What is the model's is who goes on, at each
+//! point where one of them waits, before a group is written, and between its end and the answers.
 //!
-//! Held: when a call is answered, its batch can be read from the disk (that what can be read was synced is the affair of `kill` and `torn`);
-//! every call is answered; of all entries with one nullifier one counts, and its counter is 1; log entries stand in a row; nothing counts in
-//! an epoch after its drop was answered.
+//! Held: when a call is answered, its batch can be read from the disk (that what can be read was synced is the affair
+//! of `kill` and `torn`); every call is answered; of all entries with one nullifier one counts, and its counter is 1;
+//! log entries stand in a row; nothing counts in an epoch after its drop was answered.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 

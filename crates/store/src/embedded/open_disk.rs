@@ -1,7 +1,7 @@
 //! The open disk, and opening it again after it failed.
 //!
-//! After a failed write the engine takes no more: nobody can say what reached the disk. Opened anew it says so itself, as after a crash. The
-//! writer does that once there is room; meanwhile reads go on.
+//! After a failed write the engine takes no more: nobody can say what reached the disk. Opened anew it says so itself,
+//! as after a crash. The writer does that once there is room; meanwhile reads go on.
 
 use std::{
     fs::{self, File},

@@ -20,15 +20,16 @@ pub struct EmbeddedOptions {
     /// How much journal may stand on disk before idle keyspaces are written out to shorten it; at least 64 MiB. What a
     /// reopening replays is bounded by this.
     pub journal_bytes: u64,
-    /// Threads that write out and merge tables. One keeps up with one writer; with more, fjall 3.1 keeps the first of them spinning
-    /// while another one merges, at a fifth of all CPU time.
+    /// Threads that write out and merge tables. One keeps up with one writer; with more, fjall 3.1 keeps the first of
+    /// them spinning while another one merges, at a fifth of all CPU time.
     pub engine_threads: usize,
     /// How many counters stay in memory between commits. Those of one group of commits always do.
     pub cached_counters: usize,
     /// How many commits may wait for the writer before callers wait for a place.
     pub queued_commits: usize,
-    /// How many nullifiers of an epoch make a generation, which is merged within itself alone. Each costs 1.5 bytes of memory, and each
-    /// generation a look into its filter for every new nullifier. Holds for generations begun from now on.
+    /// How many nullifiers of an epoch make a generation, which is merged within itself alone. Each costs 1.5 bytes of
+    /// memory, and each generation a look into its filter for every new nullifier. Holds for generations begun from now
+    /// on.
     pub generation_entries: usize,
     /// How many entries share one fsync; a single commit may hold more.
     pub group_entries: usize,

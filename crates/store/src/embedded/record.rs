@@ -1,7 +1,7 @@
 //! Closing periods, and reading what was counted in them.
 //!
-//! Outcome counts are totals since the store was made. What they have grown by since the last period was closed is what was counted in
-//! this one: so a commit writes nothing for the record.
+//! Outcome counts are totals since the store was made. What they have grown by since the last period was closed is what
+//! was counted in this one: so a commit writes nothing for the record.
 
 use std::collections::BTreeMap;
 

@@ -15,7 +15,8 @@ pub(super) fn oldest_window(disk: &Disk, measure: MeasureId) -> Result<Option<Wi
     first.map(|entry| Ok(layout::decode_tally_key(&entry.key()?)?.0)).transpose()
 }
 
-/// Deletes a measure's tallies before a window; says how many series went. For the writer, which must then forget what it holds of them.
+/// Deletes a measure's tallies before a window; says how many series went. For the writer, which must then forget what
+/// it holds of them.
 ///
 /// In several batches, rising: a crash in between leaves a whole number of batches done, and the rest for the next time.
 pub(super) fn delete_windows(disk: &Disk, measure: MeasureId, before: WindowId) -> Result<u64, StoreError> {

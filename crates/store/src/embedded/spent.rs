@@ -1,9 +1,9 @@
 //! The spent set of one epoch, in generations.
 //!
-//! Nullifiers are random, and a merge tree that takes random keys merges each of them the more often the larger it grows. So a key begins with
-//! the number of its generation, which rises every few million nullifiers: tables of a generation that is full lie apart from all that
-//! is written later and are never merged again. What that costs is that a nullifier may stand in any generation; a filter in memory for
-//! each says in which, and nearly always: in none.
+//! Nullifiers are random, and a merge tree that takes random keys merges each of them the more often the larger it
+//! grows. So a key begins with the number of its generation, which rises every few million nullifiers: tables of a
+//! generation that is full lie apart from all that is written later and are never merged again. What that costs is that
+//! a nullifier may stand in any generation; a filter in memory for each says in which, and nearly always: in none.
 //!
 //! A generation's filter is written in the same batch as the last nullifiers of it. Opening reads those and goes through the
 //! nullifiers of the generation that is not full.
@@ -78,8 +78,8 @@ impl SpentSet {
         Ok(None)
     }
 
-    /// Puts nullifiers that are absent into the batch. For the writer. Should the batch fail, the filters hold some that are not there,
-    /// and a generation may stay without its own on the disk: both cost a look-up and nothing else.
+    /// Puts nullifiers that are absent into the batch. For the writer. Should the batch fail, the filters hold some
+    /// that are not there, and a generation may stay without its own on the disk: both cost a look-up and nothing else.
     pub(super) fn insert(&self, fresh: Vec<(Nullifier, Fingerprint)>, batch: &mut OwnedWriteBatch) {
         let mut generations = self.generations.write();
         let (generation, filter) = generations.last();

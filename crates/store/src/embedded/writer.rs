@@ -115,7 +115,8 @@ struct Decisions {
     log_length: u64,
 }
 
-/// How the writer waits for work. A model checker puts its own in its place, to try every order in which writer and callers go on.
+/// How the writer waits for work. A model checker puts its own in its place, to try every order in which writer and
+/// callers go on.
 pub(super) trait Pace: Send {
     /// The job that waits longest, as soon as there is one; `None` when nobody can ask any more.
     fn next(&self, queue: &mut mpsc::Receiver<Job>) -> Option<Job>;
@@ -216,7 +217,8 @@ impl Writer {
         }
     }
 
-    /// Closes the open period, if it is the one that is meant. No commit is under way meanwhile: this is the thread that makes them.
+    /// Closes the open period, if it is the one that is meant. No commit is under way meanwhile: this is the thread
+    /// that makes them.
     fn close_period(&mut self, closing: Closing) -> Result<(), StoreError> {
         if closing.period == self.kept.open_period {
             record::close(&*self.disk.disk()?, closing)?;

@@ -20,7 +20,8 @@ pub(super) fn part(partition: Partition) -> i64 {
     i64::from(partition.publisher.0) << 8 | i64::from(partition.lane)
 }
 
-/// Entries by rising nullifier, those with the same one in the order of their arrival, and the counters as if all of them counted.
+/// Entries by rising nullifier, those with the same one in the order of their arrival, and the counters as if all of
+/// them counted.
 pub(super) struct Batch {
     part: i64,
     epoch: i64,
@@ -111,7 +112,8 @@ impl Batch {
         ]
     }
 
-    /// The function's answer: the period, then the verdicts, by entry as the caller gave them. None stand for a batch that counted whole.
+    /// The function's answer: the period, then the verdicts, by entry as the caller gave them. None stand for a batch
+    /// that counted whole.
     pub(super) fn committed(&self, answer: &[i64]) -> Result<Committed, StoreError> {
         let Some((&period, answer)) = answer.split_first() else {
             return Err(StoreError::Engine("a commit in no period".to_owned()));

@@ -1,7 +1,7 @@
 //! The pool of connections, and trying again.
 //!
-//! What is tried is a value, a statement with its arguments, and no code of ours runs between attempts: so a repetition cannot differ
-//! from the first attempt. Each statement is one transaction of its own.
+//! What is tried is a value, a statement with its arguments, and no code of ours runs between attempts: so a repetition
+//! cannot differ from the first attempt. Each statement is one transaction of its own.
 
 use std::{
     fmt,

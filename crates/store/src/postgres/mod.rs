@@ -16,9 +16,9 @@
 //! | `options` | bounds |
 //! | `scratch` | a server for tests and benchmarks |
 //!
-//! A commit is one call of one function, `tacita.commit_reports`: one round trip, one transaction, one partition; and so is the hint,
-//! for each partition. What is *not* here:
-//! a writer thread, a cache, any state beside the pool. Collectors share nothing but the database.
+//! A commit is one call of one function, `tacita.commit_reports`: one round trip, one transaction, one partition; and
+//! so is the hint, for each partition. What is *not* here: a writer thread, a cache, any state beside the pool.
+//! Collectors share nothing but the database.
 
 mod batch;
 mod database;
@@ -78,9 +78,10 @@ const APPEND: &str = "
 
 /// Spent sets, tallies and the change log in a PostgreSQL database. Any number of collectors may have it open.
 ///
-/// Two things differ from an engine of one process, both within the contract. A call whose connection breaks before the answer is
-/// asked again where that is safe, so a commit may be told [`AlreadyCounted`](crate::Verdict::AlreadyCounted) of what it counted itself
-/// a moment before, and the outcome counts then have both. And a call whose caller has gone away may still be carried out.
+/// Two things differ from an engine of one process, both within the contract. A call whose connection breaks before the
+/// answer is asked again where that is safe, so a commit may be told [`AlreadyCounted`](crate::Verdict::AlreadyCounted)
+/// of what it counted itself a moment before, and the outcome counts then have both. And a call whose caller has gone
+/// away may still be carried out.
 #[derive(Debug)]
 pub struct PostgresStore {
     database: Database,
@@ -89,13 +90,13 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Opens the store that [`PostgresStore::init`] has prepared.
     ///
-    /// It prepares nothing by itself: a collector may lack the right to, and one of a new version would pull the tables from under
-    /// those of the old one.
+    /// It prepares nothing by itself: a collector may lack the right to, and one of a new version would pull the tables
+    /// from under those of the old one.
     ///
     /// # Errors
     ///
-    /// [`StoreError::NotPrepared`] if the schema is missing or older, [`StoreError::Schema`] if a newer version of Tacita has migrated
-    /// the database, [`StoreError::Unavailable`] if it cannot be reached.
+    /// [`StoreError::NotPrepared`] if the schema is missing or older, [`StoreError::Schema`] if a newer version of
+    /// Tacita has migrated the database, [`StoreError::Unavailable`] if it cannot be reached.
     pub async fn open(url: &PostgresUrl, options: PostgresOptions) -> Result<Self, StoreError> {
         schema::check(url).await?;
         Ok(Self { database: Database::new(url, options)? })

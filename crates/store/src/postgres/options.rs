@@ -5,8 +5,9 @@ use std::time::Duration;
 /// Bounds of a [`PostgresStore`](super::PostgresStore).
 #[derive(Clone, Debug)]
 pub struct PostgresOptions {
-    /// Connections at most; as many calls run at a time, others wait for a place. With several collectors their sum must stay below
-    /// the server's `max_connections`. Eight, one for each lane, let a request's partitions commit side by side.
+    /// Connections at most; as many calls run at a time, others wait for a place. With several collectors their sum
+    /// must stay below the server's `max_connections`. Eight, one for each lane, let a request's partitions commit side
+    /// by side.
     pub connections: usize,
     /// How long a call may go on being tried while the database is away, restarts, or refuses for reasons that pass, and how long
     /// it may wait for a connection. A bound on the caller's wait.

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{StoreError, retention::Retention};
 
-/// Plain statements of one table each, which a cluster hands to every node. A reader between the two would find a window without its far
-/// counters; collectors no longer show it by then.
+/// Plain statements of one table each, which a cluster hands to every node. A reader between the two would find a
+/// window without its far counters; collectors no longer show it by then.
 const DELETE_FAR: &str = "DELETE FROM tacita.far_tally WHERE measure = $1 AND window_id < $2";
 /// The rows of a window come by publisher, lane and slot.
 const DELETE: &str = "

@@ -141,7 +141,8 @@ impl ScratchServer {
     pub fn kill(&self) -> Result<(), ScratchError> {
         let pid_file = fs::read_to_string(self.folder.join("data/postmaster.pid"))?;
         let pid = pid_file.lines().next().unwrap_or_default().to_owned();
-        // First it stops, so that it begins no process that would be left: one that waits for a lock of those that were killed waits for ever.
+        // First it stops, so that it begins no process that would be left: one that waits for a lock of those that were
+        // killed waits for ever.
         send("-STOP", [pid.as_str()])?;
         wait_for(&pid, &["T", "Z"]);
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;

@@ -1,7 +1,7 @@
 //! How connections are encrypted: as `sslmode` in the URL says, and never without checking the server's certificate and name.
 //!
-//! Authorities are those that browsers trust, or, as with libpq, those in the file that `PGSSLROOTCERT` names. Unix sockets need no
-//! encryption and get none.
+//! Authorities are those that browsers trust, or, as with libpq, those in the file that `PGSSLROOTCERT` names. Unix
+//! sockets need no encryption and get none.
 
 use std::{ffi::OsStr, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! The PostgreSQL server that tests use: the one at `TACITA_TEST_DATABASE_URL`, or one that is made for the test binary and goes with it.
+//! The PostgreSQL server that tests use: the one at `TACITA_TEST_DATABASE_URL`, or one that is made for the test binary
+//! and goes with it.
 //!
 //! Where there is none the test is skipped, and says so by name; with `TACITA_TEST_REQUIRE_DATABASE` set it fails.
 

@@ -1,9 +1,10 @@
 //! What a token costs, beside its floor and its peers, in one run: `cargo bench -p tacita-tokens --bench tokens`.
 //!
-//! Each group is one figure, with the functions `tacita`, `floor`, `voprf` and `voprf-ng`. All start and end with bytes, as
-//! a server does. Times are the thread's CPU time (`cpu.rs`). `floor` is the sum of the primitives that the protocol cannot do without, called on `curve25519-dalek`,
-//! `sha2` and `aes-gcm` directly, with no checks and no types (`floor.rs`). The peers run in VOPRF mode, the cheaper one
-//! for them: their POPRF inverts the key once per token. They decrypt nothing in `open`.
+//! Each group is one figure, with the functions `tacita`, `floor`, `voprf` and `voprf-ng`. All start and end with
+//! bytes, as a server does. Times are the thread's CPU time (`cpu.rs`). `floor` is the sum of the primitives that the
+//! protocol cannot do without, called on `curve25519-dalek`, `sha2` and `aes-gcm` directly, with no checks and no types
+//! (`floor.rs`). The peers run in VOPRF mode, the cheaper one for them: their POPRF inverts the key once per token.
+//! They decrypt nothing in `open`.
 
 mod cpu;
 mod floor;

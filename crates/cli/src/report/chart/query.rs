@@ -100,7 +100,7 @@ fn panel(title: &str, mut about: String, axes: &[String], items: Vec<Item<'_>>) 
         about.push_str("; dashed: still takes reports");
     }
     if by_time && items.iter().any(|item| item.at.is_none()) {
-        about.push_str("; gaps: too few reports");
+        about.push_str("; gaps: nothing can be told");
     }
     if items.iter().any(|item| item.before.is_some()) {
         about.push_str("; dotted: the period compared with");
@@ -112,10 +112,13 @@ fn panel(title: &str, mut about: String, axes: &[String], items: Vec<Item<'_>>) 
 fn side_by_side(axes: &[String], mut items: Vec<Item<'_>>) -> (Drawing, String) {
     let left_out = items.len().saturating_sub(MOST_BARS);
     if left_out > 0 {
-        let mut weights: Vec<f64> = items.iter().map(|item| item.weight).collect();
-        weights.sort_by(|one, other| other.total_cmp(one));
-        items.retain(|item| item.weight >= weights[MOST_BARS - 1]);
-        items.truncate(MOST_BARS);
+        // Of equal ones the first: what has no reports is many times 0.
+        let mut largest: Vec<usize> = (0..items.len()).collect();
+        largest.sort_by(|&one, &other| items[other].weight.total_cmp(&items[one].weight));
+        largest.truncate(MOST_BARS);
+        largest.sort_unstable();
+        let mut places = 0..;
+        items.retain(|_| places.next().is_some_and(|place| largest.binary_search(&place).is_ok()));
     }
     let bar = |item: Item<'_>| Bar {
         label: text::label(item.labels, axes),

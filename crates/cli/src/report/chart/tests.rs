@@ -113,6 +113,13 @@ fn of_many_rows_the_largest_are_drawn_and_the_others_counted() {
 }
 
 #[test]
+fn many_equal_rows_do_not_push_out_the_largest() {
+    let rows = (0..100).map(|place| (format!("/page-{place}"), 0, f64::from(place % 10 / 9 * place)));
+    let picture = drawn(&query(&answer("content", rows)));
+    assert!(picture.contains(">/page-99<") && picture.contains(">/page-0<") && !picture.contains(">/page-34<"));
+}
+
+#[test]
 fn funnel_and_reconciliation_are_bars_with_intervals() {
     let group = v1::FunnelGroup {
         label: "sms".into(),

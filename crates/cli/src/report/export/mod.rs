@@ -9,6 +9,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 
 pub(crate) use self::{
     query::{counts, ratios},
+    sheet::{Feed, Sheet},
     views::{alerts, campaigns, funnel, reconciliation},
 };
 

@@ -7,20 +7,17 @@ use crate::table::iso;
 
 /// A table for other programs.
 pub(crate) struct Sheet {
-    heads: Vec<String>,
+    before: Vec<String>,
+    dimensions: Vec<String>,
+    after: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Sheet {
     /// A table with these columns; of dimensions that are called like one of them, the name says what they are.
     pub(super) fn new(before: &[&str], dimensions: &[String], after: &[&str]) -> Self {
-        let taken = |name: &str| before.contains(&name) || after.contains(&name);
-        let dimension = |name: &String| if taken(name) { format!("dimension_{name}") } else { name.clone() };
-        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        Self {
-            heads: [owned(before), dimensions.iter().map(dimension).collect(), owned(after)].concat(),
-            rows: Vec::new(),
-        }
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Self { before: owned(before), dimensions: dimensions.to_vec(), after: owned(after), rows: Vec::new() }
     }
 
     /// Adds a row: its cells in parts.
@@ -28,11 +25,42 @@ impl Sheet {
         self.rows.push(parts.concat());
     }
 
-    /// RFC 4180, but that lines end as this system's do.
+    /// The same with a first column that has this cell in all rows.
+    pub(crate) fn led_by(mut self, head: &str, cell: &str) -> Self {
+        self.before.insert(0, head.to_owned());
+        self.rows.iter_mut().for_each(|row| row.insert(0, cell.to_owned()));
+        self
+    }
+
+    fn heads(&self) -> Vec<String> {
+        let taken = |name: &String| self.before.contains(name) || self.after.contains(name);
+        let dimension = |name: &String| if taken(name) { format!("dimension_{name}") } else { name.clone() };
+        let dimensions = self.dimensions.iter().map(dimension);
+        self.before.iter().cloned().chain(dimensions).chain(self.after.iter().cloned()).collect()
+    }
+
+    /// The head line and the rows.
     pub(crate) fn csv(&self) -> Result<String> {
+        Feed::default().csv(self)
+    }
+}
+
+/// Tables that follow one another as one: a head line stands where it differs from the one before.
+#[derive(Default)]
+pub(crate) struct Feed {
+    heads: Vec<String>,
+}
+
+impl Feed {
+    /// The next table: RFC 4180, but that lines end as this system's do.
+    pub(crate) fn csv(&mut self, sheet: &Sheet) -> Result<String> {
         let mut csv = csv::Writer::from_writer(Vec::new());
-        csv.write_record(&self.heads)?;
-        for row in &self.rows {
+        let heads = sheet.heads();
+        if heads != self.heads {
+            csv.write_record(&heads)?;
+            self.heads = heads;
+        }
+        for row in &sheet.rows {
             csv.write_record(row)?;
         }
         Ok(String::from_utf8(csv.into_inner().context("the table is whole")?)?)
@@ -111,5 +139,19 @@ mod tests {
         let names = ["value", "low", "channel"].map(str::to_owned);
         let sheet = Sheet::new(&["measure"], &names, &ESTIMATE);
         assert!(sheet.csv().unwrap().starts_with("measure,value,dimension_low,channel,estimate,low,"));
+    }
+
+    #[test]
+    fn tables_that_follow_one_another_have_one_head_line_unless_it_changes() {
+        let table = |dimension: &str, at: &str| {
+            let mut sheet = Sheet::new(&["measure"], &[dimension.to_owned()], &[]);
+            sheet.row(&[&["shares", "sms"].map(str::to_owned)]);
+            sheet.led_by("at", at)
+        };
+        let mut feed = Feed::default();
+        let mut next = |dimension, at| feed.csv(&table(dimension, at)).unwrap();
+        assert_eq!(next("channel", "1"), "at,measure,channel\n1,shares,sms\n");
+        assert_eq!(next("channel", "2"), "2,shares,sms\n");
+        assert_eq!(next("at", "3"), "at,measure,dimension_at\n3,shares,sms\n");
     }
 }

@@ -2,7 +2,7 @@
 
 use tacita_proto::v1;
 
-use super::sheet::{ESTIMATE, Sheet, ends, estimate, interval, ratio, text};
+use super::sheet::{ESTIMATE, Sheet, ends, estimate, ratio, text};
 use crate::table::iso;
 
 /// The campaigns that a key may query; several names in a cell have a space between them.
@@ -61,13 +61,14 @@ pub(crate) fn reconciliation(view: &v1::GetReconciliationResponse) -> Sheet {
 /// Surges.
 pub(crate) fn alerts(found: &v1::ListAlertsResponse) -> Sheet {
     let before = ["id", "found_at", "campaign", "measure", "dimension", "label", "from", "to"];
-    let mut sheet = Sheet::new(&before, &[], &["estimate", "low", "high", "expected", "sigma", "score", "threshold"]);
+    let after = [&ESTIMATE[..], &["expected", "sigma", "score", "threshold"]].concat();
+    let mut sheet = Sheet::new(&before, &[], &after);
     for alert in &found.alerts {
         sheet.row(&[
             &[alert.id.to_string(), iso(alert.found_at)],
             &[&alert.campaign, &alert.measure, &alert.dimension, &alert.label].map(|cell| text(cell)),
             &ends(alert.period),
-            &interval(alert.observed.as_ref()),
+            &estimate(alert.observed.as_ref()),
             &[alert.expected, alert.sigma, alert.score, alert.threshold].map(|number| number.to_string()),
         ]);
     }
@@ -123,6 +124,6 @@ mod tests {
             ..Default::default()
         };
         let csv = alerts(&v1::ListAlertsResponse { alerts: vec![alert] }).csv().unwrap();
-        assert!(csv.contains("\n4,2026-11-22T00:01:00Z,,,,'=HYPERLINK(),,,80,79,81,12.5,"), "{csv}");
+        assert!(csv.contains("\n4,2026-11-22T00:01:00Z,,,,'=HYPERLINK(),,,80,79,81,0,false,,12.5,"), "{csv}");
     }
 }

@@ -88,6 +88,13 @@ fn measure(answer: &v1::QueryResponse, about: &v1::MeasureAnswer, truth: Truth<'
     if left_out > 0 {
         out.push_str(&format!("and {left_out} rows that cannot be told from zero\n"));
     }
+    out.push_str(&below(&rows, about));
+    out
+}
+
+/// What is to know of all rows of a measure: lies, and what is in no row.
+fn below(rows: &[&v1::Row], about: &v1::MeasureAnswer) -> String {
+    let mut out = String::new();
     if let Some(lies) = rows.iter().filter_map(|row| row.estimate?.lies).max_by(|a, b| a.up.total_cmp(&b.up)) {
         out.push_str(&format!(
             "if 1 report in 100 were a lie ({} of them), no estimate above would be too high by more than {}\n",
@@ -143,58 +150,70 @@ fn verdict(ratio: &v1::RatioEstimate) -> &'static str {
 }
 
 fn ratios(rows: &[v1::RatioRow], query: &v1::Query) -> String {
-    let mut out = String::new();
     let mut names: Vec<&str> = rows.iter().map(|row| row.ratio.as_str()).collect();
     names.dedup();
-    for name in names {
+    let of_name = |name: &str| {
         let rows: Vec<_> = rows.iter().filter(|row| row.ratio == name).collect();
-        let ends = |row: &&&v1::RatioRow| {
-            let ratio = row.estimate.as_ref()?;
-            Some((ratio.low?, ratio.high?))
-        };
-        let scale = Scale::of(rows.iter().filter_map(|row| ends(&row)));
-        let by_time = rows.iter().any(|row| row.period != rows[0].period);
-        let when = days_or_minutes(rows.iter().map(|row| row.period.unwrap_or_default().from));
-        let compared = rows.iter().any(|row| row.compared.is_some());
-        let axes = axes_of_ratio(rows[0], query);
         let of = format!("{} ÷ {}", side(&rows[0].numerator_measure), side(&rows[0].denominator_measure));
-        out.push_str(&format!("\n{} · {of}\n", title(name, query)));
-        let is_custom = is_custom(name, query);
-        let by = if axes.is_empty() { "total".to_owned() } else { axes.join(" × ") };
-        let mut heads = Vec::new();
-        heads.extend(by_time.then_some("from"));
-        heads.extend([by.as_str(), "ratio", "95 % interval", ""]);
-        heads.extend(compared.then_some("before"));
-        heads.push("");
-        let mut table = Table::new(&heads);
-        for row in rows {
-            let ratio = row.estimate.unwrap_or_default();
-            let mut cells = Vec::new();
-            cells.extend(by_time.then(|| when(row.period.unwrap_or_default().from)));
-            cells.push(label(&row.labels, &axes));
-            let (value, interval) = figures(&ratio);
-            cells.extend([value, interval]);
-            cells.push(match (ratio.low, ratio.value, ratio.high) {
-                (Some(low), Some(value), Some(high)) => scale.bar(low, value, high),
-                _ => String::new(),
-            });
-            if compared {
-                let before = row.compared.as_ref().and_then(|compared| compared.estimate.as_ref());
-                let sure = row.compared.as_ref().and_then(|compared| compared.difference.as_ref());
-                let sure = sure.map_or("", |one| if one.significant { "" } else { ", may be noise" });
-                cells.push(before.map_or_else(String::new, |ratio| format!("{}{sure}", figures(ratio).0)));
-            }
-            cells.push(match (ratio.value, ratio.reports_needed) {
-                (Some(_), _) if !is_custom => String::new(),
-                (Some(_), _) => verdict(&ratio).to_owned(),
-                (None, Some(needed)) => format!("not estimable; about {} more reports would", count(needed as f64)),
-                (None, None) => "not estimable".to_owned(),
-            });
-            table.row(cells);
-        }
-        out.push_str(&table.render());
+        format!("\n{} · {of}\n{}", title(name, query), ratio(&rows, query).render())
+    };
+    names.into_iter().map(of_name).collect()
+}
+
+/// The table of one ratio, which has rows.
+fn ratio(rows: &[&v1::RatioRow], query: &v1::Query) -> Table {
+    let ends = |row: &&v1::RatioRow| {
+        let ratio = row.estimate.as_ref()?;
+        Some((ratio.low?, ratio.high?))
+    };
+    let scale = Scale::of(rows.iter().filter_map(ends));
+    let by_time = rows.iter().any(|row| row.period != rows[0].period);
+    let when = days_or_minutes(rows.iter().map(|row| row.period.unwrap_or_default().from));
+    let compared = rows.iter().any(|row| row.compared.is_some());
+    let axes = axes_of_ratio(rows[0], query);
+    let is_custom = is_custom(&rows[0].ratio, query);
+    let by = if axes.is_empty() { "total".to_owned() } else { axes.join(" × ") };
+    let mut heads = Vec::new();
+    heads.extend(by_time.then_some("from"));
+    heads.extend([by.as_str(), "ratio", "95 % interval", ""]);
+    heads.extend(compared.then_some("before"));
+    heads.push("");
+    let mut table = Table::new(&heads);
+    for row in rows {
+        let ratio = row.estimate.unwrap_or_default();
+        let mut cells = Vec::new();
+        cells.extend(by_time.then(|| when(row.period.unwrap_or_default().from)));
+        cells.push(label(&row.labels, &axes));
+        let (value, interval) = figures(&ratio);
+        cells.extend([value, interval]);
+        cells.push(match (ratio.low, ratio.value, ratio.high) {
+            (Some(low), Some(value), Some(high)) => scale.bar(low, value, high),
+            _ => String::new(),
+        });
+        cells.extend(compared.then(|| row.compared.as_ref().map_or_else(String::new, before)));
+        cells.push(note_of_ratio(row, is_custom));
+        table.row(cells);
     }
-    out
+    table
+}
+
+/// A ratio in the period compared with.
+fn before(compared: &v1::ComparedRatio) -> String {
+    let sure = compared.difference.as_ref().is_none_or(|one| one.significant);
+    let value = compared.estimate.as_ref().map(|ratio| figures(ratio).0);
+    value.map_or_else(String::new, |value| format!("{value}{}", if sure { "" } else { ", may be noise" }))
+}
+
+/// What is to know of a ratio: of two things of one kind whether they differ, of one without a number why.
+fn note_of_ratio(row: &v1::RatioRow, is_custom: bool) -> String {
+    let ratio = row.estimate.unwrap_or_default();
+    match (ratio.value, ratio.reports_needed) {
+        (Some(_), _) if !is_custom => String::new(),
+        (Some(_), _) => verdict(&ratio).to_owned(),
+        (None, Some(needed)) => format!("not estimable; about {} more reports would", count(needed as f64)),
+        (None, None) if row.numerator.is_none() || row.denominator.is_none() => "no cost is declared".to_owned(),
+        (None, None) => "not estimable".to_owned(),
+    }
 }
 
 /// A ratio's name for people.
@@ -267,6 +286,14 @@ mod tests {
         assert!(of(&[], &["0"]).contains("generation  ratio"));
         assert!(of(&["channel"], &["0", "sms"]).contains("generation × channel"));
         assert!(of(&[], &[]).contains("total"));
+    }
+
+    #[test]
+    fn a_ratio_without_a_number_says_why() {
+        let count = Some(v1::Estimate::default());
+        let row = v1::RatioRow { numerator: count, denominator: count, ..Default::default() };
+        assert_eq!(note_of_ratio(&row, false), "not estimable");
+        assert_eq!(note_of_ratio(&v1::RatioRow { numerator: None, ..row }, false), "no cost is declared");
     }
 
     #[test]

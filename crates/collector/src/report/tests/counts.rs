@@ -1,12 +1,13 @@
 //! Rows of counts: groups, filters, periods, comparisons, pages, and what is refused.
 
 use tacita_proto::v1;
+use tacita_protocol::time::UnixTime;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use super::{
     super::scene::{DAY, MIDNIGHT, Scene, days, query, ratio},
-    find, holds, scene, value,
+    declared, find, holds, scene, value,
 };
 
 #[test]
@@ -124,6 +125,23 @@ fn pages_tile_the_answer_and_end_when_something_is_counted() {
     scene.count(arrivals, 1, 5, &[(&["direct", "direct"], 1)]);
     let status = scene.page(asked(), 7, &token).unwrap_err();
     assert_eq!(status.get_details_error_info().unwrap().reason, "PAGES_CHANGED");
+}
+
+#[test]
+fn pages_end_when_their_rows_would_be_others_though_nothing_is_counted() {
+    let (mut scene, _) = scene();
+    // A range that goes on: at midnight a day more has begun, and its rows stand before those that follow.
+    scene.now = UnixTime(MIDNIGHT + 4 * DAY);
+    let asked =
+        v1::Query { range: days(0, 9), granularity: v1::Granularity::Day.into(), ..query(&["arrivals"], &["channel"]) };
+    let next = |scene: &Scene, token: &str| scene.page(asked.clone(), 7, token);
+    let token = next(&scene, "").unwrap().next_page_token;
+    assert!(next(&scene, &token).is_ok());
+    scene.now = UnixTime(MIDNIGHT + 5 * DAY);
+    assert_eq!(next(&scene, &token).unwrap_err().code(), Code::Aborted);
+    let token = next(&scene, "").unwrap().next_page_token;
+    scene.declare(declared());
+    assert_eq!(next(&scene, &token).unwrap_err().code(), Code::Aborted, "rows may be by what is declared");
 }
 
 #[test]

@@ -41,6 +41,18 @@ fn a_funnel_tells_its_steps_and_generations() {
 }
 
 #[test]
+fn a_funnel_of_more_groups_than_it_has_room_for_is_refused_and_not_cut() {
+    let mut scene = Scene::at(&["daily"], 3);
+    let labels: Vec<String> = (0..10_001).map(|number| format!("c{number}")).collect();
+    scene.measure("shares", v1::Event::Share, &[&format!("channel={}", labels.join(","))], 4.0);
+    let refused = scene.funnel(funnel("channel", vec![])).unwrap_err();
+    let details = refused.get_details_error_info().unwrap();
+    assert_eq!((details.reason.as_str(), details.metadata["limit"].as_str()), ("TOO_MANY_ROWS", "view_rows"));
+    assert!(refused.message().contains("10001 rows, of 10000 at most"), "{}", refused.message());
+    assert_eq!(scene.funnel(funnel("kind", vec![])).unwrap().groups.len(), 1);
+}
+
+#[test]
 fn a_funnel_tells_the_steps_that_it_can_and_names_the_others() {
     let mut scene = Scene::at(&["daily"], 3);
     let channels = "channel=whatsapp,facebook";
@@ -80,6 +92,8 @@ fn a_funnel_tells_the_steps_that_it_can_and_names_the_others() {
     let search = scene.funnel(funnel("", vec![only("channel", "search")])).unwrap();
     assert!(search.groups[0].shares.is_none() && holds(&search.groups[0].conversions.unwrap(), 300.0));
     assert!(missing(&search)[0].starts_with("shares are left out: 'search' is no channel"), "{:?}", search.notices);
+    let said = |told: &v1::GetFunnelResponse, code: &str| told.notices.iter().filter(|one| one.code == code).count();
+    assert_eq!((said(&first, "FIXED_RATIO"), said(&two, "FIXED_RATIO")), (1, 0), "{:?}", first.notices);
     let nowhere = scene.funnel(funnel("", vec![only("channel", "pigeon")])).unwrap_err();
     assert_eq!(nowhere.get_details_error_info().unwrap().reason, "NO_SUCH_LABEL");
     assert_eq!(scene.funnel(funnel("cohort", vec![])).unwrap_err().code(), Code::InvalidArgument);

@@ -77,6 +77,26 @@ fn what_was_never_declared_is_no_cost_of_zero() {
     scene.declare(v1::Declaration { costs: vec![cost(0.0, "")], ..declared() });
     let free = scene.ask(ratio(v1::RatioKind::CostPerConversion, &[])).unwrap().ratios[0].estimate.unwrap();
     assert_eq!(free.value, Some(0.0), "what the brand said was for nothing");
+
+    for (field, query) in [
+        ("group_by", ratio(v1::RatioKind::Roi, &["publisher"])),
+        ("filters", v1::Query { filters: vec![only("publisher", "daily")], ..ratio(v1::RatioKind::Roi, &[]) }),
+    ] {
+        let refused = scene.ask(query).unwrap_err();
+        assert!(refused.message().starts_with(&format!("{field}: costs are declared by channel")), "{refused}");
+    }
+}
+
+#[test]
+fn no_number_of_reports_is_promised_to_make_up_for_a_cost() {
+    let mut scene = campaign(3);
+    let mut profit = |spent: f64| {
+        scene.declare(v1::Declaration { costs: vec![cost(spent, "")], ..declared() });
+        scene.ask(ratio(v1::RatioKind::Roi, &[])).unwrap().ratios[0].numerator.unwrap()
+    };
+    let worth = profit(0.0).value;
+    let little = profit(worth - 100.0);
+    assert!(!little.above_zero && little.value > 99.0 && little.reports_needed.is_none(), "{little:?}");
 }
 
 #[test]
@@ -200,8 +220,26 @@ fn a_custom_ratio_takes_any_cells_over_any_others() {
     let found = answer.ratios[0].estimate.unwrap();
     assert_eq!(answer.ratios[0].ratio, "app-to-feed");
     assert!(found.low.unwrap() < 6.0 && 6.0 < found.high.unwrap(), "{found:?}");
+    let twice = v1::Query {
+        ratios: [custom("x", "arrivals").ratios, custom("x", "arrivals").ratios].concat(),
+        ..query(&[], &[])
+    };
+    assert_eq!(scene.ask(twice).unwrap().ratios.len(), 1, "what is asked twice is told once");
     assert_eq!(scene.ask(custom("", "arrivals")).unwrap_err().code(), Code::InvalidArgument);
-    assert_eq!(scene.ask(custom("x", "nothing")).unwrap_err().code(), Code::NotFound);
+    let nothing = scene.ask(custom("x", "nothing")).unwrap_err();
+    assert_eq!(nothing.code(), Code::NotFound);
+    assert!(nothing.message().starts_with("this campaign has no measure 'nothing': it has shares, "), "{nothing}");
+    for (dimension, reason, told) in [
+        ("publisher", "INVALID_FIELD", "ratios: both sides of a ratio are of the same publishers"),
+        ("grade", "NO_SUCH_DIMENSION", "ratios: measure 'arrivals' has no dimension 'grade'"),
+    ] {
+        let mut query = custom("x", "arrivals");
+        let own = &mut query.ratios[0].custom.as_mut().unwrap().numerator.as_mut().unwrap().filters;
+        own.push(only(dimension, "daily"));
+        let refused = scene.ask(query).unwrap_err();
+        assert_eq!(refused.get_details_error_info().unwrap().reason, reason);
+        assert!(refused.message().starts_with(told), "{}", refused.message());
+    }
 }
 
 #[test]

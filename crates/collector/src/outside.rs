@@ -1,5 +1,5 @@
-//! Where a webhook may be: outside. The address is a brand's to choose, and the collector stands where brands do not: what answers in its
-//! own network, or tells a cloud's machine its credentials, is none of theirs.
+//! Where a webhook may be: outside. The address is a brand's to choose, and the collector stands where brands do not:
+//! what answers in its own network, or tells a cloud's machine its credentials, is none of theirs.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -20,14 +20,14 @@ pub(crate) struct Inside;
 
 /// Finds the addresses of a host that are outside.
 #[derive(Debug)]
-pub(super) struct Outside {
+pub(crate) struct Outside {
     hosts: DefaultResolver,
     loopback: bool,
 }
 
 impl Outside {
     /// `loopback`: this machine is allowed as well, for trials.
-    pub(super) fn new(loopback: bool) -> Self {
+    pub(crate) fn new(loopback: bool) -> Self {
         Self { hosts: DefaultResolver::default(), loopback }
     }
 }
