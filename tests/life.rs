@@ -1,5 +1,5 @@
-//! The life of the processes: backups of a running collector, some of them killed; a restored one; and the end of collector and relay under
-//! load.
+//! The life of the processes: backups of a running collector, some of them killed; a restored one; and the end of
+//! collector and relay under load.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,8 +1,9 @@
-//! No log of any process, at any level, has an address of a visitor, an API key, a token, an envelope, a nullifier, a password or a page.
+//! No log of any process, at any level, has an address of a visitor, an API key, a token, an envelope, a nullifier, a
+//! password or a page.
 //!
-//! A collector on a database and a relay run at `trace` while everything that can be refused or fail does so; then the logs of both, and all
-//! that the commands between them printed, are searched for each secret in every form that a program would print it in. The same with webhooks
-//! that are not taken, and with servers whose TLS handshakes fail.
+//! A collector on a database and a relay run at `trace` while everything that can be refused or fail does so; then the
+//! logs of both, and all that the commands between them printed, are searched for each secret in every form that a
+//! program would print it in. The same with webhooks that are not taken, and with servers whose TLS handshakes fail.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -50,7 +51,8 @@ impl Secret {
         Self { what, forms: vec![text.to_owned()] }
     }
 
-    /// Bytes as hexadecimal digits, in base64 with either alphabet wherever they stand in what was encoded, and as `Debug` prints them.
+    /// Bytes as hexadecimal digits, in base64 with either alphabet wherever they stand in what was encoded, and as
+    /// `Debug` prints them.
     fn bytes(what: &'static str, bytes: &[u8]) -> Self {
         let debug = format!("{bytes:?}");
         let mut forms = vec![hex::encode(bytes), hex::encode_upper(bytes), debug.trim_matches(['[', ']']).to_owned()];
@@ -216,8 +218,8 @@ async fn no_log_has_a_secret_whatever_is_refused_and_whatever_fails() {
     }
 }
 
-/// Has calls refused, batches malformed, the collector and the database away, and all envelopes counted in the end. What the commands
-/// printed meanwhile.
+/// Has calls refused, batches malformed, the collector and the database away, and all envelopes counted in the end.
+/// What the commands printed meanwhile.
 async fn fail_in_every_way(
     deployment: &mut Deployment,
     envelopes: &[Envelope],

@@ -1,4 +1,5 @@
-//! The metrics of real servers and the table of them in `spec/observability.md` are one; what dashboards and alert rules ask for is in it.
+//! The metrics of real servers and the table of them in `spec/observability.md` are one; what dashboards and alert
+//! rules ask for is in it.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

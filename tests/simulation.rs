@@ -1,14 +1,14 @@
 //! A deployment in one process, turned by hand from a seed: every step, every fault and every random byte follows from it.
 //!
-//! Real are the device SDK with its gRPC transport, the relay's web app, gate, queue (on disk), manifest cache and uploader, the
-//! collector's services, ingest, epoch keeper and catalogue, the embedded store and the vault (on disk): the code that runs in
-//! production, assembled by it. Calls go through the generated gRPC clients and servers, message by message. Simulated are the clock,
-//! the network, and what fails.
+//! Real are the device SDK with its gRPC transport, the relay's web app, gate, queue (on disk), manifest cache and
+//! uploader, the collector's services, ingest, epoch keeper and catalogue, the embedded store and the vault (on disk):
+//! the code that runs in production, assembled by it. Calls go through the generated gRPC clients and servers, message
+//! by message. Simulated are the clock, the network, and what fails.
 //!
-//! A run makes some hundred steps: devices record and send, relays renew and upload, collectors take turns and close periods of the
-//! record, epochs are rotated or given up, keys destroyed, measures created, API keys revoked, the clock moves on, and now and then back, and every
-//! party is killed and started again.
-//! One collector, or two on one store and vault; one publisher, or two.
+//! A run makes some hundred steps: devices record and send, relays renew and upload, collectors take turns and close
+//! periods of the record, epochs are rotated or given up, keys destroyed, measures created, API keys revoked, the clock
+//! moves on, and now and then back, and every party is killed and started again. One collector, or two on one store and
+//! vault; one publisher, or two.
 //!
 //! | what fails | how |
 //! |---|---|
@@ -20,8 +20,9 @@
 //!
 //! # The oracle
 //!
-//! Every shared content is another one and ε is 20, so that each report raises a counter of its own. The simulation knows the epoch keys,
-//! opens each envelope when a device first sends it, and follows it from there. It is a **failure** if
+//! Every shared content is another one and ε is 20, so that each report raises a counter of its own. The simulation
+//! knows the epoch keys, opens each envelope when a device first sends it, and follows it from there. It is a
+//! **failure** if
 //!
 //! - a counter is higher than the number of reports that were sealed for it (2 for a report: it **counted twice**), or stands where no report
 //!   belongs;
@@ -38,12 +39,14 @@
 //!   epoch that closed is there after a whole turn of the keeper;
 //! - anything panics.
 //!
-//! **No failures** are: any error to whoever called, as long as a later attempt succeeds; a report refused because its epoch closed or its window
-//! is too old by the simulation's clock; reports that expired on a device; a relay that refuses an older manifest of a collector that lags
-//! behind; counts of refusals, which an upload that is made again raises again.
+//! **No failures** are: any error to whoever called, as long as a later attempt succeeds; a report refused because its
+//! epoch closed or its window is too old by the simulation's clock; reports that expired on a device; a relay that
+//! refuses an older manifest of a collector that lags behind; counts of refusals, which an upload that is made again
+//! raises again.
 //!
-//! **Not covered**: connections (`tests/faults.rs`, `cargo xtask soak`), torn writes (`crates/store/tests/torn.rs`), PostgreSQL, timers, and
-//! most interleavings of threads: in a step with store faults one batch is on its way at a time.
+//! **Not covered**: connections (`tests/faults.rs`, `cargo xtask soak`), torn writes (`crates/store/tests/torn.rs`),
+//! PostgreSQL, timers, and most interleavings of threads: in a step with store faults one batch is on its way at a
+//! time.
 //!
 //! `TACITA_SIMULATION_RUNS` says how many seeds are tried, `TACITA_SIMULATION_SEED` which is the first; a single run prints its
 //! steps. A failure prints its seed and the last steps.

@@ -1,5 +1,6 @@
-//! The whole system as its operators and brands see it, one module a matter, in one program: to link each by itself takes longer than to
-//! run it. What loads a machine by itself, or is run for many rounds, stands by itself beside this.
+//! The whole system as its operators and brands see it, one module a matter, in one program: to link each by itself
+//! takes longer than to run it. What loads a machine by itself, or is run for many rounds, stands by itself beside
+//! this.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

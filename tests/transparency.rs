@@ -1,4 +1,5 @@
-//! `tacita relay verify`: what a relay sent was counted, through kills of relay and collector; a record that was altered is named.
+//! `tacita relay verify`: what a relay sent was counted, through kills of relay and collector; a record that was
+//! altered is named.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,4 +1,5 @@
-//! Any bytes as a backup: its header and its rows, or rows under a right header. Verified and read back the same, or refused by name.
+//! Any bytes as a backup: its header and its rows, or rows under a right header. Verified and read back the same, or
+//! refused by name.
 #![no_main]
 
 use std::{path::PathBuf, sync::LazyLock};

@@ -1,4 +1,5 @@
-//! Any text as the settings of a collector and of a relay, in a file, in variables and by `--set`: read, or refused with the place.
+//! Any text as the settings of a collector and of a relay, in a file, in variables and by `--set`: read, or refused
+//! with the place.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -23,7 +23,8 @@ macro_rules! readers {
     };
 }
 
-/// Every message of every call, and those that travel as signed bytes within others. [`every_call_is_read`] holds the list to `proto/`.
+/// Every message of every call, and those that travel as signed bytes within others. [`every_call_is_read`] holds the
+/// list to `proto/`.
 const READERS: &[(&str, fn(&[u8]))] = readers![
     CreatePublisherRequest,
     CreatePublisherResponse,

@@ -1,4 +1,5 @@
-//! Any bytes as a catalogue and any lines as a list of contents: refused, or every content stands where it was put, and none elsewhere.
+//! Any bytes as a catalogue and any lines as a list of contents: refused, or every content stands where it was put, and
+//! none elsewhere.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

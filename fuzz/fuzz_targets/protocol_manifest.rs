@@ -1,5 +1,5 @@
-//! Any bytes as a manifest: refused, or read back the same after it is written; any signature but the signer's is refused; and directories
-//! compare.
+//! Any bytes as a manifest: refused, or read back the same after it is written; any signature but the signer's is
+//! refused; and directories compare.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
-//! Any bytes as a receipt's statement, an entry of a record, its head: no signature but the signer's is believed, and what is read is written
-//! again the same.
+//! Any bytes as a receipt's statement, an entry of a record, its head: no signature but the signer's is believed, and
+//! what is read is written again the same.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,4 +1,5 @@
-//! Any request to a relay: gRPC, gRPC-Web, a submission without preflight, a short link, an address that is not served. It is answered.
+//! Any request to a relay: gRPC, gRPC-Web, a submission without preflight, a short link, an address that is not served.
+//! It is answered.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,4 +1,5 @@
-//! Any file of short links, and any query of a request for one: refused with its line or link, or it leads where it was declared to lead.
+//! Any file of short links, and any query of a request for one: refused with its line or link, or it leads where it was
+//! declared to lead.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

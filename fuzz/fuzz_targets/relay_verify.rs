@@ -1,5 +1,5 @@
-//! Any lines as the receipts that a relay kept, any text as the head that it saw, any bytes as a collector's record: compared, or refused with
-//! the place.
+//! Any lines as the receipts that a relay kept, any text as the head that it saw, any bytes as a collector's record:
+//! compared, or refused with the place.
 #![no_main]
 
 use std::{path::PathBuf, sync::LazyLock};

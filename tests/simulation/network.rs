@@ -1,4 +1,5 @@
-//! The network between the parties: messages that are lost, cut, doubled, late. Every message is the real one, encoded and decoded.
+//! The network between the parties: messages that are lost, cut, doubled, late. Every message is the real one, encoded
+//! and decoded.
 
 use std::{collections::VecDeque, convert::Infallible, net::SocketAddr, sync::Arc};
 

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-/// Fails where a file of `folder` is neither a module of the program with this `source` nor, by the crate's `manifest`, a program itself.
+/// Fails where a file of `folder` is neither a module of the program with this `source` nor, by the crate's `manifest`,
+/// a program itself.
 pub(crate) fn assert_all_run(folder: &str, source: &str, manifest: &str) {
     for entry in fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();

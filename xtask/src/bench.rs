@@ -1,8 +1,9 @@
 //! Runs the benchmarks and gathers their results in `target/bench.json`: those of criterion, of the whole path ([`ingest`])
 //! and of the page SDK ([`web`]).
 //!
-//! A benchmark of criterion is a criterion group, named like `tokens/open/16`. Its function `tacita` is ours, `floor` is what the machine
-//! needs at the least for the same work, and every other function is a peer, all measured in the same run.
+//! A benchmark of criterion is a criterion group, named like `tokens/open/16`. Its function `tacita` is ours, `floor`
+//! is what the machine needs at the least for the same work, and every other function is a peer, all measured in the
+//! same run.
 
 mod ingest;
 mod web;

@@ -22,7 +22,8 @@ pub(crate) fn run(names: &[String], seconds: u32) -> Result<()> {
     Ok(())
 }
 
-/// Fuzzes as many targets at a time as there are processors, each of which libFuzzer keeps on one; says how many inputs were tried.
+/// Fuzzes as many targets at a time as there are processors, each of which libFuzzer keeps on one; says how many inputs
+/// were tried.
 fn fuzz_all(targets: &[String], seconds: u32) -> Result<u64> {
     let (next, processors) = (AtomicUsize::new(0), thread::available_parallelism().map_or(1, usize::from));
     let work = || -> Result<u64> {

@@ -67,7 +67,8 @@ enum Word {
         #[arg(long)]
         overload: bool,
     },
-    /// Run the fault tests for many rounds: kills, torn writes, full disks, a database that is away. Needs root for the full disk.
+    /// Run the fault tests for many rounds: kills, torn writes, full disks, a database that is away. Needs root for the
+    /// full disk.
     Faults {
         /// Of each test.
         #[arg(long, default_value_t = 100)]
@@ -129,8 +130,8 @@ fn lint() -> Result<()> {
     run(Command::new("cargo").args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))
 }
 
-/// `unsafe` is forbidden by the workspace's lints, so each crate must take them. Named exceptions: none, but for `fuzz/`, a workspace of
-/// its own whose targets' entry points are C functions.
+/// `unsafe` is forbidden by the workspace's lints, so each crate must take them. Named exceptions: none, but for
+/// `fuzz/`, a workspace of its own whose targets' entry points are C functions.
 fn every_crate_takes_the_lints() -> Result<()> {
     let manifests = Command::new("git").args(["ls-files", "*/Cargo.toml"]).output().context("cannot start git")?;
     for manifest in String::from_utf8_lossy(&manifests.stdout).lines().filter(|manifest| !manifest.starts_with("fuzz/"))

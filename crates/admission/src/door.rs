@@ -20,9 +20,9 @@ const READ_AWAY_TIME: Duration = Duration::from_secs(10);
 
 /// A service before which stands a check of each request's head.
 ///
-/// What is refused is read to its end and thrown away before the answer. Else HTTP/2 would reset the stream; what still comes of it counts
-/// as the peer's error, and after a thousand of those h2 closes the connection, with all that is under way on it
-/// (`max_local_error_reset_streams`).
+/// What is refused is read to its end and thrown away before the answer. Else HTTP/2 would reset the stream; what still
+/// comes of it counts as the peer's error, and after a thousand of those h2 closes the connection, with all that is
+/// under way on it (`max_local_error_reset_streams`).
 #[derive(Clone)]
 pub struct Door<S, F> {
     service: S,

@@ -1,8 +1,10 @@
-//! Admission: a server takes as much work as gets through in the time that it may take, and refuses the rest at once (`spec/limits.md`).
+//! Admission: a server takes as much work as gets through in the time that it may take, and refuses the rest at once
+//! (`spec/limits.md`).
 //!
-//! A queue that is bounded by its length makes everyone in it late on a slow machine, and is too short on a fast one. So the bound is a
-//! time: by Little's law, what is in work is the pace times the time that it stays. The pace is measured while the server is full, over the
-//! whole way of a request, whatever its narrowest place is: processors, the disk, a database.
+//! A queue that is bounded by its length makes everyone in it late on a slow machine, and is too short on a fast one.
+//! So the bound is a time: by Little's law, what is in work is the pace times the time that it stays. The pace is
+//! measured while the server is full, over the whole way of a request, whatever its narrowest place is: processors, the
+//! disk, a database.
 //!
 //! | module | holds |
 //! |---|---|
@@ -69,7 +71,8 @@ struct Waiting<K: Eq + Hash + Clone> {
 }
 
 impl<K: Eq + Hash + Clone> Admission<K> {
-    /// Admits what gets through in `time`, and `least` at any pace: as much as keeps every part of the server busy. No time admits nothing.
+    /// Admits what gets through in `time`, and `least` at any pace: as much as keeps every part of the server busy. No
+    /// time admits nothing.
     pub fn new(time: Duration, least: usize) -> Self {
         let (of, waiting, pace) = (HashMap::new(), VecDeque::new(), Pace::default());
         Self(Arc::new(Mutex::new(Work { time, least, amount: 0, of, last: 1, waiting, pace })))
@@ -77,8 +80,9 @@ impl<K: Eq + Hash + Clone> Admission<K> {
 
     /// Leave for `amount`, or none: try again later.
     ///
-    /// One may have as much in work as is free for all others. So who comes with more than everything keeps half of it, and whoever comes
-    /// beside finds room (dynamic thresholds: Choudhury and Hahne 1998). Those that wait in turn go before.
+    /// One may have as much in work as is free for all others. So who comes with more than everything keeps half of it,
+    /// and whoever comes beside finds room (dynamic thresholds: Choudhury and Hahne 1998). Those that wait in turn go
+    /// before.
     pub fn enter(&self, whose: &K, amount: usize) -> Option<Leave<K>> {
         let mut work = self.0.lock();
         work.last = amount;
@@ -89,8 +93,9 @@ impl<K: Eq + Hash + Clone> Admission<K> {
         None
     }
 
-    /// Whether there is room for as much work of `whose` as came last: for a refusal before it is known how much it is. With room for less
-    /// everyone would come in here, to be refused by [`Admission::enter`] after all that was done to know.
+    /// Whether there is room for as much work of `whose` as came last: for a refusal before it is known how much it is.
+    /// With room for less everyone would come in here, to be refused by [`Admission::enter`] after all that was done to
+    /// know.
     pub fn has_room(&self, whose: &K) -> bool {
         let mut work = self.0.lock();
         let room = work.has_room_for(whose, work.last);
@@ -100,7 +105,8 @@ impl<K: Eq + Hash + Clone> Admission<K> {
         room
     }
 
-    /// Leave for `amount`, in turn. For callers whose own number is bounded. `None` when there is never any, with no time to take.
+    /// Leave for `amount`, in turn. For callers whose own number is bounded. `None` when there is never any, with no
+    /// time to take.
     pub async fn enter_in_turn(&self, whose: &K, amount: usize) -> Option<Leave<K>> {
         let turn = {
             let mut work = self.0.lock();
@@ -136,7 +142,8 @@ impl<K: Eq + Hash + Clone> Work<K> {
         if self.time.is_zero() { 0 } else { self.pace.in_time(self.time).max(self.least) }
     }
 
-    /// For one who is refused otherwise. A batch that is larger than what there may be of one comes in where half of the least would.
+    /// For one who is refused otherwise. A batch that is larger than what there may be of one comes in where half of
+    /// the least would.
     fn has_room_for(&self, whose: &K, amount: usize) -> bool {
         let own = self.of.get(whose).copied().unwrap_or(0);
         let free = self.window().saturating_sub(self.amount);

@@ -1,4 +1,5 @@
-//! How much gets through in a second, measured while the server is full: at other times it does what it is asked and not what it can.
+//! How much gets through in a second, measured while the server is full: at other times it does what it is asked and
+//! not what it can.
 
 use std::time::Duration;
 

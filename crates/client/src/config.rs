@@ -64,8 +64,8 @@ impl DeviceConfig {
         self
     }
 
-    /// Blinds tokens with the bytes of `given`, so that a simulation can be repeated to the byte. Whoever knows them can tell which
-    /// issuance a token came from: **never on a real visitor's device**.
+    /// Blinds tokens with the bytes of `given`, so that a simulation can be repeated to the byte. Whoever knows them
+    /// can tell which issuance a token came from: **never on a real visitor's device**.
     #[cfg(feature = "simulation")]
     #[must_use]
     pub fn blinding_with(mut self, given: Arc<Mutex<dyn CryptoRng + Send>>) -> Self {

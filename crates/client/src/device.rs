@@ -260,7 +260,8 @@ impl Inner {
     }
 }
 
-/// The manifest that the device held last, if the pinned key still signs for it and its catalogues are at hand. Marks a new storage as the publisher's.
+/// The manifest that the device held last, if the pinned key still signs for it and its catalogues are at hand. Marks a
+/// new storage as the publisher's.
 fn remembered_edition(config: &DeviceConfig, storage: &dyn Storage) -> Result<Option<Arc<Edition>>, ClientError> {
     let (owner, stored) = read(storage, |state| (state.publisher, state.manifest.clone()));
     match owner {

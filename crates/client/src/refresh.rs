@@ -21,13 +21,15 @@ use crate::{
 const MANIFEST_FRESH_SECONDS: u64 = 3_600;
 
 impl Device {
-    /// Fetches and verifies the manifest and the catalogues that it names, and fills the wallet up when it is below half a batch: always by exactly one
-    /// batch of the policy's size, for the active epoch, whatever was or will be measured.
+    /// Fetches and verifies the manifest and the catalogues that it names, and fills the wallet up when it is below
+    /// half a batch: always by exactly one batch of the policy's size, for the active epoch, whatever was or will be
+    /// measured.
     ///
     /// # Errors
-    /// [`ClientError::Manifest`], [`ClientError::Rollback`], [`ClientError::Equivocation`] and [`ClientError::BrokenDirectory`] for a
-    /// manifest that is not to be trusted; the device keeps the one it has. [`ClientError::Catalogue`] likewise. [`ClientError::Tokens`] for a batch whose proof does not hold;
-    /// the wallet is as it was. [`ClientError::Transport`], [`ClientError::Storage`].
+    /// [`ClientError::Manifest`], [`ClientError::Rollback`], [`ClientError::Equivocation`] and
+    /// [`ClientError::BrokenDirectory`] for a manifest that is not to be trusted; the device keeps the one it has.
+    /// [`ClientError::Catalogue`] likewise. [`ClientError::Tokens`] for a batch whose proof does not hold; the wallet
+    /// is as it was. [`ClientError::Transport`], [`ClientError::Storage`].
     pub async fn refresh(&self) -> Result<(), ClientError> {
         let inner = &self.inner;
         let _turn = inner.turn.lock().await;
@@ -88,7 +90,8 @@ impl Inner {
         self.close_leftovers()
     }
 
-    /// What the next manifest is held to: by the one in force, or else by the one that is kept, which need not be fit to be in force.
+    /// What the next manifest is held to: by the one in force, or else by the one that is kept, which need not be fit
+    /// to be in force.
     fn seen(&self, in_force: Option<&Edition>) -> Result<Option<Seen>, ClientError> {
         if let Some(edition) = in_force {
             return Ok(Some(edition.seen()));

@@ -1,7 +1,8 @@
 //! A device that an earlier program has left: it goes on where that one stood.
 //!
-//! `format-1.bin` is a state as the last program of format 1 wrote it, over this double's keys, in the second epoch. Its manifest is of
-//! revision 10, lists epochs 1 to 3, and is from before campaigns had policies: it no longer verifies.
+//! `format-1.bin` is a state as the last program of format 1 wrote it, over this double's keys, in the second epoch.
+//! Its manifest is of revision 10, lists epochs 1 to 3, and is from before campaigns had policies: it no longer
+//! verifies.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 

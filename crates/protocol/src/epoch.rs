@@ -131,7 +131,8 @@ impl EpochEntry {
         }
     }
 
-    /// Ends it at `ends_at` and closes it at `closes_at`, unless it would have earlier. One that has not begun by then never does.
+    /// Ends it at `ends_at` and closes it at `closes_at`, unless it would have earlier. One that has not begun by then
+    /// never does.
     pub fn cut_short(&mut self, ends_at: UnixTime, closes_at: UnixTime) {
         self.starts_at = self.starts_at.min(ends_at);
         self.ends_at = self.ends_at.min(ends_at);

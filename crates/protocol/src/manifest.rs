@@ -209,8 +209,8 @@ impl SignedManifest {
         Ok(manifest)
     }
 
-    /// The directory of a manifest that was taken before, also where [`verify`](Self::verify) refuses it by now: another version of this
-    /// program may have taken it. `None` if it is not signed by the pinned `key`.
+    /// The directory of a manifest that was taken before, also where [`verify`](Self::verify) refuses it by now:
+    /// another version of this program may have taken it. `None` if it is not signed by the pinned `key`.
     ///
     /// # Errors
     /// [`ManifestError::Malformed`] and [`ManifestError::Directory`] for one that no version has ever taken.

@@ -40,8 +40,8 @@ pub enum Refusal {
     WindowAhead,
     /// The value is none that the measure's mechanism can produce.
     InvalidValue,
-    /// A reason that came with a later version of the collector, by its number on the wire. Every outcome but the first three is a
-    /// refusal, so whoever does not know the reason knows that the report is done with.
+    /// A reason that came with a later version of the collector, by its number on the wire. Every outcome but the first
+    /// three is a refusal, so whoever does not know the reason knows that the report is done with.
     Newer(u32),
 }
 

@@ -1,7 +1,7 @@
 //! The record: what a collector did with a publisher's reports, period by period, in a chain that cannot be rewritten unseen.
 //!
-//! Each publisher has a chain of its own, so that it can be checked without knowing of any other publisher. A period in which nothing
-//! came has no entry.
+//! Each publisher has a chain of its own, so that it can be checked without knowing of any other publisher. A period in
+//! which nothing came has no entry.
 
 use std::fmt;
 
@@ -98,8 +98,8 @@ impl RecordChain {
 
     /// Takes in the next entry.
     ///
-    /// The chain value is SHA-256 of the domain, the value before, publisher, period, time, the number of counts, and each count: its
-    /// outcome's number and its reports; `u32` and `u64`, big-endian.
+    /// The chain value is SHA-256 of the domain, the value before, publisher, period, time, the number of counts, and
+    /// each count: its outcome's number and its reports; `u32` and `u64`, big-endian.
     pub fn extend(&mut self, entry: &RecordEntry) -> Result<(), RecordError> {
         let rising = entry.outcomes.windows(2).all(|pair| pair[0].0.to_wire() < pair[1].0.to_wire());
         // The last number has none after it: no period is closed after that.

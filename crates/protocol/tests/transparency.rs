@@ -1,7 +1,7 @@
 //! Receipts and the record, `spec/vectors/transparency.json`: what this crate writes, and what it refuses to read.
 //!
-//! After a deliberate change of the specification: `TACITA_WRITE_VECTORS=1 cargo test -p tacita-protocol --test transparency`, and read
-//! the difference.
+//! After a deliberate change of the specification: `TACITA_WRITE_VECTORS=1 cargo test -p tacita-protocol --test
+//! transparency`, and read the difference.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

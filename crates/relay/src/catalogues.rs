@@ -1,7 +1,7 @@
 //! The catalogues that the manifest names: fetched before the manifest is served, the same bytes for every visitor.
 //!
-//! A visitor who was given the manifest finds its catalogues here. They are verified against the manifest's digests and kept on disk
-//! beside it, so that both are served while the collector is away.
+//! A visitor who was given the manifest finds its catalogues here. They are verified against the manifest's digests and
+//! kept on disk beside it, so that both are served while the collector is away.
 
 use std::{
     collections::BTreeMap,

@@ -120,8 +120,8 @@ impl Relay {
     /// devices to come back for the rest.
     ///
     /// # Errors
-    /// What waiting would not mend: a setting, the disk, a refused API key, a manifest that does not verify, an SDK's build that is
-    /// not whole, short links that do not hold.
+    /// What waiting would not mend: a setting, the disk, a refused API key, a manifest that does not verify, an SDK's
+    /// build that is not whole, short links that do not hold.
     pub async fn start(
         config: RelayConfig,
         listener: TcpListener,

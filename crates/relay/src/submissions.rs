@@ -1,5 +1,5 @@
-//! How many envelopes are in work between a request's admission and the answer after its fsync: as many as get through in the time that
-//! the settings give them. What comes beyond is refused by the head of its request.
+//! How many envelopes are in work between a request's admission and the answer after its fsync: as many as get through
+//! in the time that the settings give them. What comes beyond is refused by the head of its request.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use tonic::{Code, Status};
 
 use crate::{refusal::Limit, visitor::Visitor};
 
-/// So many may be in work at any pace: where an fsync takes a tenth of a second, groups of them still make 10,000 durable in a second.
+/// So many may be in work at any pace: where an fsync takes a tenth of a second, groups of them still make 10,000
+/// durable in a second.
 const LEAST: usize = 1_024;
 
 /// Whose envelopes are in work.

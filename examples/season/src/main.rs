@@ -60,7 +60,8 @@ struct Args {
     /// Besides, so many sessions now that come by a channel: `whatsapp=200`.
     #[arg(long, value_name = "CHANNEL=N", value_parser = surge_of)]
     surge: Option<(String, u64)>,
-    /// Besides, so many times the very same reports now, of one session that comes by a channel: made up, and not randomized: `sms=200`.
+    /// Besides, so many times the very same reports now, of one session that comes by a channel: made up, and not
+    /// randomized: `sms=200`.
     #[arg(long, value_name = "CHANNEL=N", value_parser = surge_of)]
     forged: Option<(String, u64)>,
 }

@@ -43,7 +43,8 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// Starts one on a free port. That with number 0 keeps its state in `data`, where all of them find the vault; the others beside it.
+    /// Starts one on a free port. That with number 0 keeps its state in `data`, where all of them find the vault; the
+    /// others beside it.
     pub(super) fn start(data: &Path, scratch: &Path, store: &str, number: u64) -> Result<Self> {
         let vault = data.join("keys");
         let data = if number == 0 { data.to_owned() } else { scratch.join(format!("collector-{number}")) };

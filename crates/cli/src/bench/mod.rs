@@ -1,7 +1,8 @@
 //! `tacita bench`: what a collector takes in on this machine.
 //!
-//! `ingest` runs collectors in processes of their own, has a second process seal reports beforehand, sends them over loopback gRPC and
-//! sets the result beside what the machine needs at the least: opening the same reports and nothing else.
+//! `ingest` runs collectors in processes of their own, has a second process seal reports beforehand, sends them over
+//! loopback gRPC and sets the result beside what the machine needs at the least: opening the same reports and nothing
+//! else.
 
 mod collectors;
 mod floor;
@@ -47,12 +48,12 @@ enum Bench {
 
 /// Send sealed reports to collectors over loopback gRPC, each counted durably.
 ///
-/// Prints reports a second, the collectors' CPU time, latency, bytes written and memory, beside what this machine needs at the least:
-/// opening the same reports on the same cores and nothing else, and one fsync of its disk.
+/// Prints reports a second, the collectors' CPU time, latency, bytes written and memory, beside what this machine needs
+/// at the least: opening the same reports on the same cores and nothing else, and one fsync of its disk.
 #[derive(clap::Args)]
 struct Ingest {
-    /// The engine: `embedded`, `postgres` (a server for this run alone, where PostgreSQL is installed), or the URL of a server on which
-    /// a database is made and removed.
+    /// The engine: `embedded`, `postgres` (a server for this run alone, where PostgreSQL is installed), or the URL of a
+    /// server on which a database is made and removed.
     #[arg(long, value_name = "ENGINE", default_value = "embedded")]
     store: StoreText,
     /// How many collectors; more than one need PostgreSQL.
@@ -73,7 +74,8 @@ struct Ingest {
     /// Tokens that were spent in the epoch before, made up; for the embedded store.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1_000_000_000))]
     spent: u64,
-    /// Where collectors keep their state, or the server of this run alone: the disk that is measured. A temporary folder without it.
+    /// Where collectors keep their state, or the server of this run alone: the disk that is measured. A temporary
+    /// folder without it.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// Also write the result to this file.

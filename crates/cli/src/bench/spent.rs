@@ -19,8 +19,8 @@ use tokio::task::JoinSet;
 /// Nullifiers of one commit.
 const BATCH: u64 = 1_024;
 
-/// Spends `count` made-up tokens of the publisher, rounded up to whole commits, in the first epoch of the store in `folder`, which
-/// no collector has open.
+/// Spends `count` made-up tokens of the publisher, rounded up to whole commits, in the first epoch of the store in
+/// `folder`, which no collector has open.
 pub(super) async fn spend(folder: &Path, publisher: PublisherId, count: u64) -> Result<()> {
     let store = Arc::new(EmbeddedStore::open(folder, EmbeddedOptions::default())?);
     for _ in 0..count.div_ceil(BATCH * u64::from(Partition::LANES)) {

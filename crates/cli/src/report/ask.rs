@@ -37,8 +37,8 @@ pub(crate) struct Question {
     /// Keep these labels (DIMENSION=LABEL,…) or all others (DIMENSION!=LABEL,…); repeat for several dimensions.
     #[arg(long, value_name = "FILTER", value_parser = filter)]
     filter: Vec<v1::Filter>,
-    /// How often what --filter keeps was counted for each time that this was, and whether the difference is more than noise: with --measure
-    /// articles --filter content=/a this compares two contents.
+    /// How often what --filter keeps was counted for each time that this was, and whether the difference is more than
+    /// noise: with --measure articles --filter content=/a this compares two contents.
     #[arg(long, value_name = "FILTER", value_parser = filter, conflicts_with_all = ["ratios", "top"])]
     over: Option<v1::Filter>,
     /// How long a period is.

@@ -86,7 +86,8 @@ mod tests {
 
     use super::*;
 
-    /// Written by the program of format 1: budgets of two brands, tokens, an open session, reports in every stage, a tagged arrival, a share.
+    /// Written by the program of format 1: budgets of two brands, tokens, an open session, reports in every stage, a
+    /// tagged arrival, a share.
     const FORMAT_1: &[u8] = include_bytes!("../../tests/format-1.bin");
     /// The same in format 2, with a campaign's expense and the beginning of the budgets.
     const FORMAT_2: &[u8] = include_bytes!("../../tests/format-2.bin");

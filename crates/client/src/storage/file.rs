@@ -44,7 +44,8 @@ pub struct FileStorage {
 }
 
 impl FileStorage {
-    /// Opens the state at `path`, or begins an empty one. A state of an earlier format is read, and the next update writes this one.
+    /// Opens the state at `path`, or begins an empty one. A state of an earlier format is read, and the next update
+    /// writes this one.
     ///
     /// # Errors
     /// [`StorageError::InUse`], [`StorageError::Unreadable`], [`StorageError::Newer`], [`StorageError::Io`].

@@ -28,8 +28,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// What calls go out on.
 type Line = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Status>;
 
-/// Speaks to a relay over two HTTP/2 connections of its own: one for the manifest, its catalogues and tokens, one for reports, so that
-/// no connection ties an issuance to a report.
+/// Speaks to a relay over two HTTP/2 connections of its own: one for the manifest, its catalogues and tokens, one for
+/// reports, so that no connection ties an issuance to a report.
 ///
 /// Clones share the two connections. Native application: one per process. Server-side event source or simulation: one for
 /// all its devices, each with [`for_visitor`](Self::for_visitor).

@@ -1,9 +1,10 @@
 //! What Google Analytics 4 would have called an arrival (spec/reporting.md §7).
 //!
-//! Its default channel group follows from source and medium, which it reads from UTM parameters, else from the referrer; without
-//! either the visit is Direct. The rules are Google's, read against what a grade of evidence says was there to read:
-//! "Default channel group" and its list of sources with categories, Analytics Help, support.google.com/analytics/answer/9756891. Where the list
-//! knows an app by the name in a parameter and not by the host that its visitors come from, or the other way round, so do we.
+//! Its default channel group follows from source and medium, which it reads from UTM parameters, else from the
+//! referrer; without either the visit is Direct. The rules are Google's, read against what a grade of evidence says was
+//! there to read: "Default channel group" and its list of sources with categories, Analytics Help,
+//! support.google.com/analytics/answer/9756891. Where the list knows an app by the name in a parameter and not by the
+//! host that its visitors come from, or the other way round, so do we.
 
 use std::str::FromStr as _;
 
@@ -25,8 +26,8 @@ const UNASSIGNED: &str = "Unassigned";
 
 /// Messaging apps whose name, as a source, is on Google's list of social networks.
 const SOCIAL_NAMES: [&str; 7] = ["whatsapp", "messenger", "wechat", "line", "kakaotalk", "snapchat", "zalo"];
-/// Those whose links come from a host that is: l.messenger.com, line.me, snapchat.com, chat.zalo.me, messages.google.com. Those of WhatsApp
-/// and Telegram come from web.whatsapp.com and web.telegram.org, which are not.
+/// Those whose links come from a host that is: l.messenger.com, line.me, snapchat.com, chat.zalo.me,
+/// messages.google.com. Those of WhatsApp and Telegram come from web.whatsapp.com and web.telegram.org, which are not.
 const SOCIAL_HOSTS: [&str; 5] = ["messenger", "line", "snapchat", "zalo", "sms"];
 /// Social networks that the list lacks.
 const UNLISTED: [&str; 3] = ["threads", "mastodon", "bluesky"];
@@ -53,7 +54,8 @@ pub(crate) fn group_of(channel: &str, grade: &str) -> &'static str {
             _ if listed || SOCIAL_HOSTS.contains(&channel) => ORGANIC_SOCIAL,
             _ => REFERRAL,
         },
-        // Social networks send a referrer, Mastodon and messaging apps none; a tag stands in the fragment, which GA4 does not read.
+        // Social networks send a referrer, Mastodon and messaging apps none; a tag stands in the fragment, which GA4
+        // does not read.
         Some(Grade::Confirmed | Grade::App) if listed => ORGANIC_SOCIAL,
         Some(Grade::Confirmed | Grade::App) if social && channel != "mastodon" => REFERRAL,
         Some(Grade::Confirmed | Grade::App | Grade::Inferred | Grade::Direct) => DIRECT,

@@ -1,6 +1,7 @@
 //! From tallies to what a brand is told: pure functions, and the only way to a number.
 //!
-//! Holds what all rows are made from, and puts a page together. The rows are in `rows` and `fraction`, what is said beside them in `notices`.
+//! Holds what all rows are made from, and puts a page together. The rows are in `rows` and `fraction`, what is said
+//! beside them in `notices`.
 
 use std::{
     cell::RefCell,
@@ -288,8 +289,8 @@ fn range(question: &Question, evidence: &Evidence) -> Period {
     Period { from, to: span.to.unwrap_or(open_end).max(from) }
 }
 
-/// A digest of the question, of what the brand has declared, of the periods that have begun, and of the counts that the answer rests on: what
-/// its rows follow from.
+/// A digest of the question, of what the brand has declared, of the periods that have begun, and of the counts that the
+/// answer rests on: what its rows follow from.
 fn state(question: &Question, evidence: &Evidence, periods: &[Period]) -> String {
     let mut digest = Sha256::new();
     digest.update(question.to_wire().encode_to_vec());

@@ -1,8 +1,9 @@
 //! By what a question tells the cells of a measure apart, and which of them it keeps.
 //!
-//! An axis gives each cell one label: a dimension of the measure, or what follows from one (`kind` from `channel`, `category` from
-//! `content`). Cells with the same labels on all axes asked for are one group, which becomes one row. The cell `none` has no labels and
-//! is in no group. The publisher is no axis of cells: every publisher has tallies of its own.
+//! An axis gives each cell one label: a dimension of the measure, or what follows from one (`kind` from `channel`,
+//! `category` from `content`). Cells with the same labels on all axes asked for are one group, which becomes one row.
+//! The cell `none` has no labels and is in no group. The publisher is no axis of cells: every publisher has tallies of
+//! its own.
 
 use std::{borrow::Cow, cell::OnceCell, collections::HashMap, ops::Range, str::FromStr as _, sync::Arc};
 
@@ -33,8 +34,8 @@ pub(crate) const ANALYTICS: &str = "analytics";
 /// The kinds of channels, in the order of their rows.
 const KINDS: [&str; 4] = ["private", "public", "inferred", "other"];
 
-/// What a channel's label says about it. Inferred arrivals, an upper bound, are a kind of their own: a number of private channels has
-/// evidence for all that it counts.
+/// What a channel's label says about it. Inferred arrivals, an upper bound, are a kind of their own: a number of
+/// private channels has evidence for all that it counts.
 pub(crate) fn kind_of(channel: &str) -> &'static str {
     let [private, public, inferred, other] = KINDS;
     match Channel::from_str(channel) {
@@ -366,8 +367,9 @@ fn no_label(counted: &CountedMeasure, axis: &Axis<'_>, filter: &LabelFilter, val
     refusal::not_found("NO_SUCH_LABEL", message)
 }
 
-/// Of each cell, by its number, whether a device can report it. Arrivals without evidence have a channel of their own for each of the two
-/// grades (spec/channels.md §2), so that with both dimensions most of their cells are none that can be.
+/// Of each cell, by its number, whether a device can report it. Arrivals without evidence have a channel of their own
+/// for each of the two grades (spec/channels.md §2), so that with both dimensions most of their cells are none that can
+/// be.
 pub(crate) fn possible_cells(counted: &CountedMeasure) -> Vec<bool> {
     let size = counted.mechanism.domain();
     let axis = |name| Axis::own(counted, &[name]);

@@ -61,7 +61,8 @@ pub(super) fn spent(question: &Question, labels: &[String], period: Period) -> O
     parts.map(|(amount, part)| amount * part).reduce(|sum, amount| sum + amount)
 }
 
-/// Whether a cost counts at all: one for the campaign as a whole where channels are not told apart, one for a channel where the filters keep it.
+/// Whether a cost counts at all: one for the campaign as a whole where channels are not told apart, one for a channel
+/// where the filters keep it.
 fn counts(cost: &Cost, axes: &[String], filters: &[LabelFilter]) -> bool {
     match &cost.channel {
         None => axes.is_empty() && filters.is_empty(),

@@ -135,7 +135,8 @@ fn ratios(scene: &Scene, score: &mut Score) {
     }
 }
 
-/// In total, where all costs count, and by channel, where only those that were declared do: a channel without has no truth to be held.
+/// In total, where all costs count, and by channel, where only those that were declared do: a channel without has no
+/// truth to be held.
 fn costs(scene: &Scene, score: &mut Score) {
     let value = |row: &[u64; 2]| 3.0 * (row[0] as f64 * WORTH[0] + row[1] as f64 * WORTH[1]);
     let conversions = |row: &[u64; 2]| 3.0 * sum(row);

@@ -1,7 +1,7 @@
 //! Where questions are taken in: evidence is read from the store, then answered on a thread that may take its time.
 //!
-//! A caller who leaves, or whose deadline passes, drops the future; the work then finds that nobody waits, and stops. Its place among the
-//! questions is free from then on, and not before.
+//! A caller who leaves, or whose deadline passes, drops the future; the work then finds that nobody waits, and stops.
+//! Its place among the questions is free from then on, and not before.
 
 use std::{
     collections::HashMap,

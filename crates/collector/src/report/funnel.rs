@@ -1,6 +1,8 @@
-//! Share → return visit → conversion, and what becomes of links from generation to generation: ratios of a query, put side by side.
+//! Share → return visit → conversion, and what becomes of links from generation to generation: ratios of a query, put
+//! side by side.
 //!
-//! A campaign need not measure all of it, and a filter may be one that only some measures know: what can be told is, the rest is named.
+//! A campaign need not measure all of it, and a filter may be one that only some measures know: what can be told is,
+//! the rest is named.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,7 +1,8 @@
 //! Adds tallies up before anything is estimated.
 //!
-//! Counts and variances are linear in the tally, so the estimate of a sum of tallies is the sum of their estimates, and every window and
-//! publisher brings its own noise either way. It is one estimate for each row of an answer instead of thousands.
+//! Counts and variances are linear in the tally, so the estimate of a sum of tallies is the sum of their estimates, and
+//! every window and publisher brings its own noise either way. It is one estimate for each row of an answer instead of
+//! thousands.
 
 use std::{cell::OnceCell, collections::BTreeMap, rc::Rc};
 

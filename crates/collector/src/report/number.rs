@@ -38,8 +38,9 @@ pub(crate) fn total(found: Estimate, reports: u64, leverage: Leverage) -> v1::Es
     v1::Estimate { lies: Some(lies), ..estimate(found, reports) }
 }
 
-/// How many more reports would tell the estimate from zero if its share and its noise per report stayed as they are: count and
-/// variance grow with n, so n' = n·z²·Var ÷ count². None for what seems to be nothing, which no number of reports tells from zero.
+/// How many more reports would tell the estimate from zero if its share and its noise per report stayed as they are:
+/// count and variance grow with n, so n' = n·z²·Var ÷ count². None for what seems to be nothing, which no number of
+/// reports tells from zero.
 fn reports_needed(estimate: Estimate, reports: u64) -> Option<u64> {
     if reports == 0 || estimate.count <= 0.0 {
         return None;

@@ -151,7 +151,8 @@ fn expected(mechanism: &Mechanism, reports: u64, share: f64) -> Estimate {
     Estimate { count: share * reports, variance: reports * mechanism.variance(share) }
 }
 
-/// The least ε, up to the policy's ceiling, at which the cell can be told from zero: the noise falls with ε, so it is found by halving.
+/// The least ε, up to the policy's ceiling, at which the cell can be told from zero: the noise falls with ε, so it is
+/// found by halving.
 fn epsilon_needed(measure: &Measure, ceiling: u32, reports: u64, share: f64) -> Result<Option<f64>, Error> {
     let size = measure.mechanism().domain();
     let is_told = |micro: u32| -> Result<bool, Error> {

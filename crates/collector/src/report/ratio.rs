@@ -78,8 +78,8 @@ pub(crate) fn steps(
     .map(|(name, side)| (name, side.and_then(|side| side.with_known_labels(demand, campaign))))
 }
 
-/// What becomes of links from generation to generation: growth, and where shares tell generations too, re-shares per arrival and arrivals per
-/// share.
+/// What becomes of links from generation to generation: growth, and where shares tell generations too, re-shares per
+/// arrival and arrivals per share.
 pub(crate) fn of_generations(
     all: &[Arc<CountedMeasure>],
     demand: &Demand<'_>,
@@ -129,8 +129,8 @@ struct Choice<'a> {
 }
 
 impl Choice<'_> {
-    /// The measure of `event` that has these axes and all that the question asks for, and the fewest cells: the least noise. Measures
-    /// that the question names go before others.
+    /// The measure of `event` that has these axes and all that the question asks for, and the fewest cells: the least
+    /// noise. Measures that the question names go before others.
     fn find(&self, event: Event, axes: &[&str]) -> Option<Arc<CountedMeasure>> {
         let fits = |counted: &&Arc<CountedMeasure>| {
             counted.measure.event == event
@@ -178,7 +178,8 @@ impl Choice<'_> {
         Ok(Side::Count(self.require(event, &axes)?, filters))
     }
 
-    /// Arrivals by shared links: those with a tag, where grades or generations are told apart; else those by a channel that one shares to.
+    /// Arrivals by shared links: those with a tag, where grades or generations are told apart; else those by a channel
+    /// that one shares to.
     fn shared_arrivals(&self) -> Result<Side, Status> {
         if let Some(graded) = self.find(Event::Arrival, &[Dimension::GRADE]) {
             return Ok(Side::Count(graded, vec![LabelFilter::keep(Dimension::GRADE, &["confirmed"])]));
@@ -298,7 +299,8 @@ fn by_generation(choice: &Choice<'_>, asked: &v1::RatioRequest, above: Event) ->
     Ok(ratios)
 }
 
-/// For each generation of `below`, the cells of `above` so many generations further, where it lists that one, over those of `below`.
+/// For each generation of `below`, the cells of `above` so many generations further, where it lists that one, over
+/// those of `below`.
 fn for_each_generation(
     asked: &v1::RatioRequest,
     (above, further): (&Arc<CountedMeasure>, u32),

@@ -1,5 +1,5 @@
-//! The rows of counts: each is the sum of a group of cells of one histogram, with its exact variance. No report at all is no noise at all: every
-//! total is then 0 from 0 to 0.
+//! The rows of counts: each is the sum of a group of cells of one histogram, with its exact variance. No report at all
+//! is no noise at all: every total is then 0 from 0 to 0.
 
 use std::ops::Range;
 

@@ -1,4 +1,5 @@
-//! A campaign without servers, for tests: truth goes in, is randomized report by report, and questions are answered from the tallies.
+//! A campaign without servers, for tests: truth goes in, is randomized report by report, and questions are answered
+//! from the tallies.
 
 use std::{collections::HashMap, sync::atomic::AtomicBool};
 

@@ -1,8 +1,8 @@
 //! Reads tallies, and keeps those that no report can change any more.
 //!
-//! A window is *settled* when it is so old that the collector counts nothing in it: its tallies never change again, so what was read once is
-//! kept in memory and a question over 400 days reads two of them from the store. Collectors that share a database must
-//! agree on the age up to which they count.
+//! A window is *settled* when it is so old that the collector counts nothing in it: its tallies never change again, so
+//! what was read once is kept in memory and a question over 400 days reads two of them from the store. Collectors that
+//! share a database must agree on the age up to which they count.
 
 use std::{
     collections::HashMap,

@@ -35,14 +35,14 @@ const MOST_MORE_BYTES: f64 = 256.0 * 1024.0 * 1024.0;
 
 /// Offer five times of what the servers can take, and see what becomes of it.
 ///
-/// Measures capacity, then holds a fifth of it, then five times of it: how fast what is accepted is answered, how fast what is not is
-/// refused, how much of capacity still goes through, and the memory of the server. First the collector; then it is stopped, and the relay
-/// makes reports durable alone.
+/// Measures capacity, then holds a fifth of it, then five times of it: how fast what is accepted is answered, how fast
+/// what is not is refused, how much of capacity still goes through, and the memory of the server. First the collector;
+/// then it is stopped, and the relay makes reports durable alone.
 ///
-/// Times are the sender's, from sending a request to its answer. The sender has half of the processors and the servers have the other half
-/// (with one processor only, or without `taskset`, they share, which is told); it sends what was encoded before, and how late it sent is
-/// told beside. Fails if a request met with anything but an answer or a refusal, or
-/// if the server held 256 MiB more in the flood. Times are told and not judged.
+/// Times are the sender's, from sending a request to its answer. The sender has half of the processors and the servers
+/// have the other half (with one processor only, or without `taskset`, they share, which is told); it sends what was
+/// encoded before, and how late it sent is told beside. Fails if a request met with anything but an answer or a
+/// refusal, or if the server held 256 MiB more in the flood. Times are told and not judged.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// How long each load is held.

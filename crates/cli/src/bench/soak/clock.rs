@@ -1,6 +1,7 @@
 //! A clock that jumps, for processes that know nothing of it: libfaketime, loaded before the C library.
 //!
-//! Only the time of day is another one; what measures spans (`CLOCK_MONOTONIC`) is left alone, as on a machine whose clock is set.
+//! Only the time of day is another one; what measures spans (`CLOCK_MONOTONIC`) is left alone, as on a machine whose
+//! clock is set.
 
 use std::{
     fs,

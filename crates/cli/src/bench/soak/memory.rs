@@ -52,8 +52,8 @@ impl Memory {
         if variance > 0.0 { covariance / variance * 3_600.0 / MIB } else { 0.0 }
     }
 
-    /// Whether it is flat: the most in the last quarter of the run is no more than a fifth and 32 MiB above the most in the second
-    /// quarter. `None` for a run that is too short to tell.
+    /// Whether it is flat: the most in the last quarter of the run is no more than a fifth and 32 MiB above the most in
+    /// the second quarter. `None` for a run that is too short to tell.
     pub(super) fn is_flat(&self) -> Option<bool> {
         let length = self.samples.last().map_or(0.0, |&(at, _)| at);
         let (second, last) = (self.most(0.25, 0.5), self.most(0.75, 1.0));

@@ -1,7 +1,7 @@
 //! `tacita bench soak`: the whole path under load for a long time, with a fault every minute.
 //!
-//! Oracle: the traffic knows how many reports of each value were acknowledged; at the end each of the store's counters must be exactly that. A
-//! loss and a double count could hide each other only in one and the same of 50,000 counters.
+//! Oracle: the traffic knows how many reports of each value were acknowledged; at the end each of the store's counters
+//! must be exactly that. A loss and a double count could hide each other only in one and the same of 50,000 counters.
 
 mod clock;
 mod memory;
@@ -43,9 +43,10 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Run collector and relay under load for a long time, with a fault every minute.
 ///
-/// Measures what this machine takes on the whole path (tokens bought, reports sealed, submitted, uploaded, counted), then offers 80 % of it.
-/// In turn: kill -9 of the collector and of the relay, a full disk, a clock that jumps, a slow disk, connections that are reset. What cannot be
-/// done here is skipped by name: a full disk needs root, a clock libfaketime (`faketime`), a slow disk `strace`.
+/// Measures what this machine takes on the whole path (tokens bought, reports sealed, submitted, uploaded, counted),
+/// then offers 80 % of it. In turn: kill -9 of the collector and of the relay, a full disk, a clock that jumps, a slow
+/// disk, connections that are reset. What cannot be done here is skipped by name: a full disk needs root, a clock
+/// libfaketime (`faketime`), a slow disk `strace`.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// How long, without the measurement before it and the wait for the last reports.

@@ -1,5 +1,5 @@
-//! An answer as a picture: panels one below the other, of bars or of lines over time. SVG is written here, PNG is drawn from it with the
-//! fonts of this machine.
+//! An answer as a picture: panels one below the other, of bars or of lines over time. SVG is written here, PNG is drawn
+//! from it with the fonts of this machine.
 
 mod bars;
 mod canvas;

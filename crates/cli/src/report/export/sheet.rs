@@ -67,8 +67,8 @@ impl Feed {
     }
 }
 
-/// A text. One that begins like a formula gets an apostrophe, so that a spreadsheet shows it and does not run it: contents' ids are the
-/// publisher's (`spec/dashboard.md`, §4).
+/// A text. One that begins like a formula gets an apostrophe, so that a spreadsheet shows it and does not run it:
+/// contents' ids are the publisher's (`spec/dashboard.md`, §4).
 pub(super) fn text(text: &str) -> String {
     let mut letters = text.chars();
     let is_formula = match (letters.next(), letters.next()) {
