@@ -124,7 +124,7 @@ async fn a_shutdown_answers_what_it_took_and_ends_open_streams() {
     batches.send(v1::UploadReportsRequest { batch: 9, envelopes: vec![envelope.clone()] }).await.unwrap();
     assert_eq!(answers.message().await.unwrap().unwrap().batch, 9);
     let Cast { house, .. } = cast;
-    let reopened = tokio::time::timeout(Duration::from_secs(5), house.reopen()).await.unwrap();
+    let reopened = tokio::time::timeout(Duration::from_secs(60), house.reopen()).await.unwrap();
     assert!(answers.message().await.unwrap().is_none());
     assert_eq!(reopened.report("acme/spring").await.measures[0].reports, 1);
 }

@@ -41,7 +41,8 @@ use crate::{
 
 pub(crate) use self::disk::{Batch, BatchId};
 
-/// Requests that may wait for the writer: each holds at most 128 envelopes, so at most 11 MB wait in memory.
+/// Requests that may wait for the writer, those whose callers have gone among them, which admission no longer counts.
+/// Each holds at most 128 envelopes, so at most 11 MB wait in memory.
 pub(crate) const WAITING_REQUESTS: usize = 1_024;
 
 /// The queue did not take or give envelopes. Nothing that was acknowledged is lost.

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, sync::Arc
 
 use axum::Extension;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use futures_util::FutureExt as _;
 use rand::{RngExt as _, TryCryptoRng, TryRng};
 use tacita_proto::v1::{
     self, collection_service_client::CollectionServiceClient, token_service_client::TokenServiceClient,
@@ -18,7 +19,6 @@ use tacita_relay::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
-    task::JoinSet,
 };
 use tonic::{
     Code, Status,
@@ -346,7 +346,8 @@ impl TryRng for HeldUp {
 
 impl TryCryptoRng for HeldUp {}
 
-/// One request more than may wait for a disk that does nothing. The others are served when it goes on.
+/// One request more than may wait for a disk that does nothing. Whoever stayed would be refused earlier, by
+/// `requests.submit-millis`: those that wait here have left, and what they brought is kept when the disk goes on.
 async fn beyond_those_that_wait() -> Status {
     let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
     let collector = Endpoint::from_shared(format!("http://{}", double.address)).unwrap().connect_lazy();
@@ -354,7 +355,7 @@ async fn beyond_those_that_wait() -> Status {
     let ((asked, is_asked), (go, may)) = (mpsc::channel(), mpsc::channel());
     let random = Box::new(HeldUp { asked, may });
     let relay = ByHand::start(double.config(data.path()), line, random, Arc::new(SystemClock)).await.unwrap();
-    // One visitor alone may have half of what may be in work.
+    // Two, as one visitor alone may submit 1,024 envelopes.
     let devices = ["192.0.2.1:4431", "192.0.2.2:4431"].map(|address| {
         let visitor = TcpConnectInfo { local_addr: None, remote_addr: address.parse().ok() };
         CollectionServiceClient::new(relay.app().layer(Extension(visitor)))
@@ -363,14 +364,15 @@ async fn beyond_those_that_wait() -> Status {
         let mut device = devices[number % devices.len()].clone();
         async move { device.submit_reports(v1::SubmitReportsRequest { envelopes: envelopes(1) }).await.map(drop) }
     };
-    let mut requests = JoinSet::new();
-    requests.spawn(submit(0));
+    let first = tokio::spawn(submit(0));
     // The writer has that one in its hands.
     tokio::task::spawn_blocking(move || is_asked.recv().map(|()| is_asked)).await.unwrap().unwrap();
-    (0..1_025).for_each(|number| drop(requests.spawn(submit(number))));
-    let refused = requests.join_next().await.unwrap().unwrap().unwrap_err();
+    for number in 0..1_024 {
+        assert!(submit(number).now_or_never().is_none(), "{number} is to wait");
+    }
+    let refused = submit(0).await.unwrap_err();
     drop(go);
-    assert!(requests.join_all().await.into_iter().all(|answer| answer.is_ok()), "one was to be refused");
+    first.await.unwrap().unwrap();
     assert_eq!(relay.seen().held, 1_025);
     refused
 }
