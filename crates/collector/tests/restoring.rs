@@ -16,7 +16,7 @@ use tonic::Code;
 
 use crate::{
     server::Fresh,
-    support::{Cast, House, seal},
+    support::{Cast, House, limit_of, seal, until_free},
 };
 
 const SCHEDULE: EpochSchedule = EpochSchedule { active_seconds: 1_000, grace_seconds: 500, published_ahead: 2 };
@@ -207,8 +207,24 @@ async fn one_backup_is_made_at_a_time_by_an_operator() {
     let brand = tacita_proto::v1::admin_service_client::AdminServiceClient::new(cast.house.caller(&cast.acme));
     let refused = brand.clone().backup(v1::BackupRequest {}).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
-    backup(&cast.house).await;
-    backup(&cast.house).await;
+    // Some 10 MB in parts of half a megabyte: more than waits on the way to a reader who does not read.
+    for number in 0..20 {
+        let ids = (0..2_000).map(|id| format!("{number}/{id}/{}", "x".repeat(240))).collect();
+        let request = v1::CreateMeasureRequest {
+            campaign: "acme/spring".into(),
+            name: format!("contents-{number}"),
+            event: v1::Event::ContentShare.into(),
+            epsilon_micro: 4_000_000,
+            contents: Some(v1::Contents { ids, tail: 0 }),
+            ..Default::default()
+        };
+        cast.house.admin().create_measure(request).await.unwrap();
+    }
+    let ask = async || cast.house.admin().backup(v1::BackupRequest {}).await;
+    let unread = ask().await.unwrap();
+    assert_eq!(limit_of(&ask().await.unwrap_err()), ("backups".into(), 1));
+    drop(unread);
+    until_free(ask).await;
 }
 
 #[tokio::test]
