@@ -75,6 +75,7 @@ async fn a_hundred_thousand_contents_with_long_ids_are_taken_and_more_cells_are_
     assert_eq!(measure.domain.cells(), 131_072);
     let refused = create(&cast.house, "more", ids(100), 131_000).await.unwrap_err();
     assert!(refused.message().starts_with("dimensions: 131100 cells"), "{}", refused.message());
+    assert_eq!(support::limit_of(&refused), ("cells".into(), 131_071));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use futures_util::future::join_all;
 use tacita_collector::{
     Limits,
     access::{Role, TABLE},
@@ -20,7 +21,7 @@ use tonic_types::StatusExt as _;
 
 use crate::{
     limits_page,
-    support::{self, Cast, House, cells, limit_of, until_free},
+    support::{self, Cast, House, PATIENCE, cells, limit_of, until_free},
 };
 
 /// What was met: limits, each with the code of its refusal.
@@ -70,7 +71,10 @@ async fn of_requests(met: &mut Met) {
         epsilon_micro: 1_000_000,
         ..Default::default()
     };
-    meet(cast.house.admin().create_measure(more).await.unwrap_err(), 1);
+    meet(cast.house.admin().create_measure(more.clone()).await.unwrap_err(), 1);
+    let square = ["one", "two"].map(|name| v1::Dimension { name: name.into(), labels: labels(400), catalogue: None });
+    let wide = v1::CreateMeasureRequest { dimensions: square.to_vec(), ..more };
+    meet(cast.house.admin().create_measure(wide).await.unwrap_err(), 131_071);
 
     let compromise = Some(v1::Compromise { reason: "x".repeat(201), grace_seconds: 0 });
     meet(cast.house.admin().rotate_epoch(v1::RotateEpochRequest { compromise }).await.unwrap_err(), 200);
@@ -92,8 +96,11 @@ async fn of_requests(met: &mut Met) {
         ..Default::default()
     };
     let shares = vec![v1::ExpectedShare::default(); 1_001];
+    let wide = v1::Measure { dimensions: square.to_vec(), ..measure.clone() };
     let plan = v1::PlanMeasureRequest { measure: Some(measure), reports_per_window: 1, shares, ..Default::default() };
-    meet(cast.house.reporting(&cast.acme).plan_measure(plan).await.unwrap_err(), 1_000);
+    meet(cast.house.reporting(&cast.acme).plan_measure(plan.clone()).await.unwrap_err(), 1_000);
+    let plan = v1::PlanMeasureRequest { measure: Some(wide), ..plan };
+    meet(cast.house.reporting(&cast.acme).plan_measure(plan).await.unwrap_err(), 131_071);
 
     let brand = cast.acme.clone();
     let ask = async |query: v1::Query| cast.house.ask(&brand, query).await.unwrap_err();
@@ -110,7 +117,7 @@ async fn of_requests(met: &mut Met) {
     meet(ask(v1::Query { filters: vec![filter], ..cells("acme/spring") }).await, 1_000);
     let range = Some(v1::TimeRange { from: 86_400, to: 86_400 * 200_000 });
     let granularity = v1::Granularity::Day.into();
-    meet(ask(v1::Query { range, granularity, ..cells("acme/spring") }).await, 1_000_000);
+    meet(ask(v1::Query { range, granularity, ..cells("acme/spring") }).await, 100_000);
     let page = v1::QueryRequest { query: Some(cells("acme/spring")), page_size: 10_001, ..Default::default() };
     meet(cast.house.reporting(&brand).query(page).await.unwrap_err(), 10_000);
     let page = v1::ListAuditEntriesRequest { from: 0, page_size: 10_001 };
@@ -120,8 +127,8 @@ async fn of_requests(met: &mut Met) {
     );
 }
 
-/// A funnel has no pages: of more groups than it has room for it is refused.
-async fn of_views(met: &mut Met) {
+/// Limits on what is answered. A funnel has no pages: of more groups than it has room for it is refused.
+async fn of_answers(met: &mut Met) {
     let cast = Cast::with(|_| {}).await;
     cast.house.create_campaign("acme", "autumn", &["daily"]).await;
     let shares = v1::CreateMeasureRequest {
@@ -136,6 +143,9 @@ async fn of_views(met: &mut Met) {
     let by_channel =
         v1::GetFunnelRequest { campaign: "acme/autumn".into(), group_by: "channel".into(), ..Default::default() };
     met.meet(&cast.house.reporting(&cast.acme).get_funnel(by_channel).await.unwrap_err(), 10_000);
+    let range = Some(v1::TimeRange { from: support::NOON.0 - 200 * 86_400, to: support::NOON.0 });
+    let daily = v1::Query { range, granularity: v1::Granularity::Day.into(), ..cells("acme/autumn") };
+    met.meet(&cast.house.ask(&cast.acme, daily).await.unwrap_err(), 1_000_000);
 }
 
 /// Limits on what a brand leaves behind.
@@ -280,6 +290,49 @@ async fn of_work(met: &mut Met) {
     }
 }
 
+/// The refusal of one of several calls at once. Where each came after the one before had ended, they come again.
+async fn refused_at_once<T>(call: impl AsyncFn() -> Result<T, Status>) -> Status {
+    let refused = async {
+        loop {
+            let answers = join_all((0..16).map(|_| call())).await;
+            if let Some(status) = answers.into_iter().find_map(Result::err) {
+                break status;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, refused).await.expect("as many as one wants")
+}
+
+/// Limits on what one publisher or brand has in work: one of a hundred places.
+async fn of_shares(met: &mut Met) {
+    let cast = Cast::with(|config| {
+        let limits = &mut config.limits;
+        limits.tenant_percent = 1;
+        limits.upload_streams = 100;
+        limits.uploads_in_flight = 100;
+        limits.issuances_in_flight = 100;
+        limits.queries_in_flight = 100;
+        limits.followers = 100;
+    })
+    .await;
+    let (daily, house) = (&cast.daily, &cast.house);
+    let batch = daily.manifest().await.policy.token_batch as usize;
+    let epoch = daily.active_epoch().await;
+    let streams = async || daily.collection().upload_reports(futures_util::stream::pending()).await;
+    let follow = async || house.reporting(&cast.acme).watch_alerts(v1::WatchAlertsRequest::default()).await;
+    let refusals = [
+        refused_at_once(streams).await,
+        refused_at_once(async || daily.submit(vec![vec![0; 86]]).await).await,
+        refused_at_once(async || daily.tokens_of(&epoch, batch).await).await,
+        refused_at_once(async || house.ask(&cast.acme, cells("acme/spring")).await).await,
+        refused_at_once(follow).await,
+    ];
+    for status in refusals {
+        assert!(limit_of(&status).0.ends_with("_per_tenant"), "{status:?}");
+        met.meet(&status, 1);
+    }
+}
+
 async fn of_tokens(met: &mut Met) {
     let cast = Cast::with(|config| config.limits.tokens_per_publisher = 70).await;
     let epoch = cast.daily.active_epoch().await;
@@ -341,8 +394,9 @@ async fn of_connections(met: &mut Met) {
 async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
     let mut met = Met::default();
     of_requests(&mut met).await;
-    of_views(&mut met).await;
+    of_answers(&mut met).await;
     of_work(&mut met).await;
+    of_shares(&mut met).await;
     of_time(&mut met).await;
     of_tokens(&mut met).await;
     of_connections(&mut met).await;
@@ -351,17 +405,17 @@ async fn every_limit_of_the_page_is_met_and_named_with_its_value() {
     assert_eq!(met.0, limits_page::written("Collector"));
 }
 
-/// What stands between `before` and the next quote, everywhere in the sources of a crate.
-fn named_in(folder: &Path, before: &str) -> BTreeSet<String> {
+/// What is quoted between `before` and `after`, everywhere in the sources of a crate.
+fn named_in(folder: &Path, before: &str, after: char) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         if entry.is_dir() {
-            names.extend(named_in(&entry, before));
+            names.extend(named_in(&entry, before, after));
         } else {
             let source = fs::read_to_string(&entry).unwrap();
             let source = source.split("#[cfg(test)]").next().unwrap();
-            let name = |part: &str| part.split('"').next().map(str::to_owned);
-            names.extend(source.split(before).skip(1).filter_map(name));
+            let within = source.split(before).skip(1).filter_map(|part| part.split(after).next());
+            names.extend(within.flat_map(|part| part.split('"').skip(1).step_by(2)).map(str::to_owned));
         }
     }
     names
@@ -381,9 +435,9 @@ fn every_limit_of_the_code_is_on_the_page() {
         assert!(section.contains(&setting), "spec/limits.md says nothing of {setting}");
     }
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let refusing: BTreeSet<_> =
-        ["Limit { name: \"", "Names(\""].iter().flat_map(|&before| named_in(&sources, before)).collect();
-    assert!(refusing.len() > 10, "{refusing:?}");
+    let mut refusing = named_in(&sources, "Limit { name: ", ',');
+    refusing.extend(named_in(&sources, "Names(", ')'));
+    assert!(refusing.len() > 30 && refusing.contains("followers_per_tenant"), "{refusing:?}");
     for name in refusing {
         assert!(section.contains(&format!("`{name}`")), "spec/limits.md has no row for {name}");
     }

@@ -1,8 +1,18 @@
 //! Why a wish is not granted.
 
-use tacita_protocol::{epoch::EpochId, excerpt, measure::InvalidMeasure, policy::Violation, profile::Profile};
+use tacita_protocol::{
+    domain::{Domain, InvalidDomain},
+    epoch::EpochId,
+    excerpt,
+    measure::InvalidMeasure,
+    policy::Violation,
+    profile::Profile,
+};
 
 use crate::pool::Limit;
+
+/// The most cells of a measure, without `none`.
+const MAX_CELLS: Limit = Limit { name: "cells", value: Domain::MAX_CELLS as usize };
 
 /// A wish that cannot be granted. Says which field, why, and what to do.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -56,10 +66,18 @@ impl Refused {
         Self::Unknown { field, what, name: excerpt(name), remedy }
     }
 
+    /// Of [`InvalidDomain::TooManyCells`], which tells how many there are.
+    pub(crate) fn too_many_cells(field: &'static str, problem: impl ToString) -> Self {
+        Self::Beyond { field, limit: MAX_CELLS, problem: problem.to_string() }
+    }
+
     /// Names the request's field. The messages of [`InvalidMeasure`] begin with the measure's own word for it.
     pub(super) fn measure(error: InvalidMeasure) -> Self {
         let (field, problem) = match &error {
             InvalidMeasure::Name(cause) => ("name", cause.to_string()),
+            InvalidMeasure::Domain(cause @ InvalidDomain::TooManyCells(_)) => {
+                return Self::too_many_cells("dimensions", cause);
+            }
             InvalidMeasure::Domain(cause) => ("dimensions", cause.to_string()),
             InvalidMeasure::Epsilon(cause) => ("epsilon_micro", cause.clone()),
             InvalidMeasure::Window(cause) => ("window_seconds", cause.to_string()),

@@ -27,11 +27,11 @@ use super::{
 use crate::{catalogue::CountedMeasure, pool::Limit, refusal};
 
 /// The most rows of all pages of an answer.
-const MAX_ROWS: u64 = 1_000_000;
+const MAX_ROWS: Limit = Limit { name: "rows", value: 1_000_000 };
 /// The most rows behind a view, which has no pages.
-const MAX_VIEW_ROWS: usize = 10_000;
-/// The most periods.
-const MAX_PERIODS: usize = 100_000;
+const MAX_VIEW_ROWS: Limit = Limit { name: "view_rows", value: 10_000 };
+/// The most periods of a range, whatever their rows.
+const MAX_PERIODS: Limit = Limit { name: "periods", value: 100_000 };
 
 /// What a question is answered from.
 pub(crate) struct Evidence {
@@ -105,7 +105,7 @@ impl<'a> Answer<'a> {
         abandoned: &'a AtomicBool,
     ) -> Result<Self, Unanswered> {
         let range = range(question, evidence);
-        let periods = question.granularity.cut(range, MAX_PERIODS).ok_or_else(too_many_rows)?;
+        let periods = question.granularity.cut(range, MAX_PERIODS.value).ok_or_else(too_many_periods)?;
         // Nothing can have been counted in a period that has not begun, but for clocks that differ.
         let begun = |period: &Period| periods.len() == 1 || period.from <= evidence.now;
         let periods: Vec<Period> = periods.iter().copied().filter(begun).collect();
@@ -173,7 +173,7 @@ impl<'a> Answer<'a> {
             question.ratios.iter().map(|ratio| Fractions::new(self, ratio)).collect::<Result<Vec<_>, Unanswered>>()?;
         let lengths = tables.iter().map(Table::len).chain(fractions.iter().map(Fractions::len));
         let total: u64 = lengths.clone().map(|length| length as u64).sum();
-        if total > MAX_ROWS {
+        if total > MAX_ROWS.value as u64 {
             return Err(too_many_rows().into());
         }
         let begin = self.offset(token)?;
@@ -210,16 +210,15 @@ impl<'a> Answer<'a> {
     /// # Errors
     /// `TOO_MANY_ROWS`: a view of some of them would look like one of all.
     pub(crate) fn whole(&self) -> Result<v1::QueryResponse, Unanswered> {
-        let page = self.page(MAX_VIEW_ROWS, "")?;
+        let page = self.page(MAX_VIEW_ROWS.value, "")?;
         if page.next_page_token.is_empty() {
             return Ok(page);
         }
-        let limit = Limit { name: "view_rows", value: MAX_VIEW_ROWS };
         let problem = format!(
-            "the view has {} rows, of {MAX_VIEW_ROWS} at most: keep fewer labels, or group by another dimension",
-            page.total_rows
+            "the view has {} rows, of {} at most: keep fewer labels, or group by another dimension",
+            page.total_rows, MAX_VIEW_ROWS.value
         );
-        Err(refusal::beyond_because("TOO_MANY_ROWS", "filters", limit, problem).into())
+        Err(refusal::beyond_because("TOO_MANY_ROWS", "filters", MAX_VIEW_ROWS, problem).into())
     }
 
     /// Changes with all that the answer's rows follow from.
@@ -313,10 +312,16 @@ fn state(question: &Question, evidence: &Evidence, periods: &[Period]) -> String
 }
 
 fn too_many_rows() -> Status {
+    let most = MAX_ROWS.value;
     let problem =
-        format!("the answer has more than {MAX_ROWS} rows: take a coarser granularity, a shorter range, or 'top'");
-    let limit = Limit { name: "rows", value: MAX_ROWS as usize };
-    refusal::beyond_because("TOO_MANY_ROWS", "granularity", limit, problem)
+        format!("the answer has more than {most} rows: take a coarser granularity, a shorter range, or 'top'");
+    refusal::beyond_because("TOO_MANY_ROWS", "granularity", MAX_ROWS, problem)
+}
+
+fn too_many_periods() -> Status {
+    let most = MAX_PERIODS.value;
+    let problem = format!("the range has more than {most} periods: take a coarser granularity, or a shorter range");
+    refusal::beyond_because("TOO_MANY_ROWS", "granularity", MAX_PERIODS, problem)
 }
 
 /// A measure as brands are told of it: by its name. Its number counts the measures of all brands, which is nobody's affair.

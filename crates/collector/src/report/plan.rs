@@ -3,7 +3,7 @@
 use tacita_dp::{Epsilon, Error, Estimate, Mechanism, planner};
 use tacita_proto::v1;
 use tacita_protocol::{
-    domain::{Domain, Values},
+    domain::{Domain, InvalidDomain, Values},
     excerpt,
     id::MeasureId,
     measure::{Event, InvalidMeasure, Measure},
@@ -80,6 +80,9 @@ fn measure(mut wire: v1::Measure) -> Result<Measure, Status> {
     }
     Measure::try_from(&wire).map_err(|error| match error {
         InvalidMeasure::Epsilon(_) => refusal::invalid("measure.epsilon_micro", error.to_string()),
+        error @ InvalidMeasure::Domain(InvalidDomain::TooManyCells(_)) => {
+            Refused::too_many_cells("measure", error).into()
+        }
         error => refusal::invalid("measure", error.to_string()),
     })
 }
