@@ -1,25 +1,56 @@
 //! The audit log: what is in it, and that whatever is done to a store's log is found and named.
 #![allow(clippy::unwrap_used)]
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use serde_json::Value;
 use tacita_collector::{Collector, CollectorConfig, CollectorError, StoreConfig};
+use tacita_observability::{LogFilter, LogFormat};
 use tacita_proto::v1::{self, audit_service_client::AuditServiceClient};
 use tacita_protocol::{
     audit::{Broken, Head, Link, Place, walk},
     time::ManualClock,
 };
 use tacita_store::{
-    ChangeLog as _, PostgresStore,
+    ChangeLog as _, PostgresStore, PostgresUrl,
     embedded::{EmbeddedOptions, EmbeddedStore},
+    postgres::scratch::query,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Mutex};
+use tonic::Code;
 
 use crate::{
     server::Fresh,
-    support::{Cast, House, NOON},
+    support::{Cast, House, NOON, PATIENCE},
 };
+
+/// The filter of this program's log, of which there is one: each test waits until it has it to itself.
+static LOG: LazyLock<Mutex<LogFilter>> =
+    LazyLock::new(|| Mutex::new(LogFilter::to_stderr(LogFormat::Text, "off").unwrap()));
+
+/// Another filter that is as quiet.
+const FILTER: &str = "off,tacita_store=off";
+
+/// Kinds of entries that are looked for elsewhere: in `restoring.rs` and `alerts.rs`; and one that is written no more.
+const ELSEWHERE: [&str; 5] = ["restored", "tallies-deleted", "surge-found", "surge-told", "campaign-declared"];
+
+/// Every kind of entry that there is, out of the source.
+fn kinds() -> BTreeSet<String> {
+    let source = include_str!("../src/catalogue/change.rs").split_once("enum Change {").unwrap().1;
+    let lines = source.split_once("\n}").unwrap().0.lines().filter_map(|line| line.strip_prefix("    "));
+    let variants = lines.filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()));
+    let kind = |variant: &str| {
+        let name = variant.split(|letter: char| !letter.is_alphanumeric()).next().unwrap();
+        let hyphened = name.chars().flat_map(|letter| letter.is_uppercase().then_some('-').into_iter().chain([letter]));
+        hyphened.skip(1).collect::<String>().to_lowercase()
+    };
+    variants.map(kind).collect()
+}
 
 async fn auditor(house: &House) -> String {
     house.create_key(v1::Role::Auditor, "").await
@@ -60,8 +91,19 @@ fn read(entry: &v1::AuditEntry) -> Value {
 
 #[tokio::test]
 async fn every_change_is_logged_with_who_made_it_and_when_and_no_secret_is() {
-    let Cast { house, daily, acme, rival, .. } = Cast::assemble().await;
+    let log = LOG.lock().await;
+    let Cast { house, daily, acme, rival, .. } = Cast::with(|config| config.log = Some(log.clone())).await;
     let key = auditor(&house).await;
+    daily.token().await;
+    let contents = v1::CreateMeasureRequest {
+        campaign: "acme/spring".into(),
+        name: "contents".into(),
+        event: v1::Event::ContentShare.into(),
+        epsilon_micro: 4_000_000,
+        contents: Some(v1::Contents { ids: vec!["/one".into(), "/two".into()], tail: 0 }),
+        ..Default::default()
+    };
+    house.admin().create_measure(contents).await.unwrap();
     house.clock.set(NOON.plus(60));
     let said = v1::Declaration {
         market: "a market of ours".into(),
@@ -71,7 +113,13 @@ async fn every_change_is_logged_with_who_made_it_and_when_and_no_secret_is() {
     let request = v1::DeclareCampaignRequest { campaign: "acme/spring".into(), declaration: Some(said) };
     house.reporting(&acme).declare_campaign(request).await.unwrap();
     house.admin().rotate_epoch(v1::RotateEpochRequest::default()).await.unwrap();
+    let compromise = Some(v1::Compromise { reason: "copied".into(), grace_seconds: 0 });
+    house.admin().rotate_epoch(v1::RotateEpochRequest { compromise }).await.unwrap();
     house.revoke(rival.split('_').nth(1).unwrap().parse().unwrap()).await;
+    house.admin().set_log_filter(v1::SetLogFilterRequest { filter: FILTER.into() }).await.unwrap();
+    assert_eq!(log.text(), FILTER);
+    let mut backup = house.admin().backup(v1::BackupRequest {}).await.unwrap().into_inner();
+    while backup.message().await.unwrap().is_some() {}
 
     let entries = entries(&house, &key).await;
     let by = |kind: &str| {
@@ -81,20 +129,32 @@ async fn every_change_is_logged_with_who_made_it_and_when_and_no_secret_is() {
     let operator = serde_json::json!({ "api-key": { "number": 1, "principal": "operator" } });
     let number: u32 = acme.split('_').nth(1).unwrap().parse().unwrap();
     let brand = serde_json::json!({ "api-key": { "number": number, "principal": { "brand": 1 } } });
-    for (kind, who, when) in [
+    let written = [
         ("signing-key-adopted", &Value::from("collector"), NOON),
         ("device-policy-set", &Value::from("collector"), NOON),
         ("epoch-published", &Value::from("collector"), NOON),
+        ("api-key-created", &Value::from("collector"), NOON),
+        ("tokens-set-aside", &Value::from("collector"), NOON),
         ("publisher-created", &operator, NOON),
         ("brand-created", &operator, NOON),
         ("campaign-created", &operator, NOON),
         ("measure-created", &operator, NOON),
+        ("contents-listed", &operator, NOON),
         ("declaration-made", &brand, NOON.plus(60)),
         ("epoch-ended", &operator, NOON.plus(60)),
+        ("keys-compromised", &operator, NOON.plus(60)),
+        ("epoch-destroyed", &Value::from("collector"), NOON.plus(60)),
         ("api-key-revoked", &operator, NOON.plus(60)),
-    ] {
-        assert_eq!(by(kind), (who.clone(), when.0), "{kind}");
+        ("log-filter-set", &operator, NOON.plus(60)),
+        ("backup-taken", &operator, NOON.plus(60)),
+    ];
+    for (kind, who, when) in &written {
+        assert_eq!(by(kind), ((*who).clone(), when.0), "{kind}");
     }
+    let looked_for = written.iter().map(|(kind, ..)| *kind).chain(ELSEWHERE).map(str::to_owned);
+    assert_eq!(looked_for.collect::<BTreeSet<_>>(), kinds(), "every kind is looked for");
+    let spec = include_str!("../../../spec/administration.md");
+    assert!(kinds().iter().all(|kind| spec.contains(&format!("`{kind}`"))), "spec/administration.md, section 4");
     let heads = walk(&links(&entries)).unwrap();
     assert_eq!(head(&house, &key).await, (heads.len() as u64, *heads.last().unwrap()));
 
@@ -113,6 +173,56 @@ async fn every_change_is_logged_with_who_made_it_and_when_and_no_secret_is() {
     let later = walk(&links(&self::entries(&house, &key).await)).unwrap();
     assert_eq!(later[..heads.len()], heads[..], "a head stays the head of what it stood for");
     assert!(later.len() > heads.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_filter_is_in_force_with_its_entry_and_not_while_the_store_takes_none() {
+    let Some(database) = Fresh::new().await else { return };
+    let url: PostgresUrl = database.url().parse().unwrap();
+    PostgresStore::init(&url, false).await.unwrap();
+    let log = LOG.lock().await;
+    log.set("off").unwrap();
+    let store = StoreConfig::Postgres(url.clone());
+    let house = House::open(|config| (config.store, config.log) = (store, Some(log.clone()))).await;
+    let holder = tokio::spawn(async move {
+        let lock = "BEGIN; LOCK TABLE tacita.change_log IN SHARE MODE; SELECT pg_sleep(3600)";
+        assert!(query(&url, lock).await.is_err(), "it is ended");
+    });
+    let locks = async |which: &str| {
+        let of_this = "relation = 'tacita.change_log'::regclass AND a.datname = current_database()";
+        let sql = format!("SELECT pid FROM pg_locks JOIN pg_stat_activity a USING (pid) WHERE {of_this} AND {which}");
+        database.sql(&sql).await
+    };
+    let until_some = async |which: &str| {
+        let some = async {
+            loop {
+                let found = locks(which).await;
+                if !found.is_empty() {
+                    break found;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, some).await.expect(which)
+    };
+    let holders = until_some("granted AND mode = 'ShareLock'").await;
+
+    let (mut admin, asked) = (house.admin(), v1::SetLogFilterRequest { filter: FILTER.into() });
+    let (mut early, too_early) = (admin.clone(), asked.clone());
+    let asking = tokio::spawn(async move { early.set_log_filter(too_early).await });
+    until_some("NOT granted").await;
+    assert_eq!(log.text(), "off", "its entry is not written");
+    // The store gives up after its patience.
+    assert_eq!(asking.await.unwrap().unwrap_err().code(), Code::Unavailable);
+    assert_eq!(log.text(), "off", "nor will it be");
+
+    for pid in holders {
+        database.sql(&format!("SELECT pg_terminate_backend({pid})")).await;
+    }
+    holder.await.unwrap();
+    let answer = admin.set_log_filter(asked).await.unwrap().into_inner();
+    assert_eq!((answer.before.as_str(), answer.filter.as_str(), log.text().as_str()), ("off", FILTER, FILTER));
+    assert_eq!(house.who_made("log-filter-set").await["api-key"]["principal"], "operator");
 }
 
 /// Whether a collector starts on this configuration; why not.

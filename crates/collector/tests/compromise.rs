@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use rand::rngs::SysRng;
-use tacita_proto::v1::{self, audit_service_client::AuditServiceClient};
+use tacita_proto::v1;
 use tacita_protocol::{
     epoch::{EpochEntry, EpochSchedule, EpochState, verify_chain},
     manifest::Manifest,
@@ -166,10 +166,8 @@ async fn the_audit_log_says_who_gave_the_vault_up_and_why() {
     let Cast { house, .. } = cast().await;
     house.clock.set(NOON.plus(60));
     give_up(&house, 0).await.unwrap();
-    let mut audit = AuditServiceClient::new(house.caller(&house.operator));
-    let entries = audit.list_audit_entries(v1::ListAuditEntriesRequest::default()).await.unwrap().into_inner().entries;
-    let said = entries.iter().map(|entry| serde_json::from_slice::<serde_json::Value>(&entry.entry).unwrap());
-    let said = said.into_iter().find(|entry| entry["change"].get("keys-compromised").is_some()).unwrap();
+    let mut entries = house.audited().await.into_iter();
+    let said = entries.find(|entry| entry["change"].get("keys-compromised").is_some()).unwrap();
     assert_eq!(said["by"]["api-key"]["number"], 1);
     assert_eq!(said["change"]["keys-compromised"]["reason"], "a copy of the vault was found");
     assert_eq!(said["at"], NOON.plus(60).0);

@@ -141,6 +141,7 @@ async fn a_restored_embedded_store_counts_no_token_twice() {
     })
     .await;
     assert_goes_on(&mut cast, past).await;
+    assert_eq!(cast.house.who_made("restored").await, "collector");
     // What was restored can be backed up in its turn.
     assert!(backup(&cast.house).await.0.log_length > cut.log_length);
 }
@@ -240,9 +241,8 @@ async fn a_backup_is_in_the_audit_log_and_in_itself_and_no_manifest_changes() {
 
     let (cut, parts) = backup(&house).await;
 
-    let mut audit = v1::audit_service_client::AuditServiceClient::new(house.caller(&house.operator));
-    let entries = audit.list_audit_entries(v1::ListAuditEntriesRequest::default()).await.unwrap().into_inner().entries;
-    let last: serde_json::Value = serde_json::from_slice(&entries.last().unwrap().entry).unwrap();
+    let entries = house.audited().await;
+    let last = entries.last().unwrap();
     assert_eq!(
         (&last["by"]["api-key"]["number"], &last["change"]["backup-taken"]),
         (&1.into(), &serde_json::json!({}))
@@ -280,6 +280,7 @@ async fn counts_past_their_time_are_deleted_for_good_and_answers_say_so() {
         sleep(Duration::from_millis(20)).await;
     };
     assert_eq!(answer.measures[0].reports, 1, "the first window is gone, the second is not");
+    assert_eq!(cast.house.who_made("tallies-deleted").await, "collector");
     let cast = reopened(cast, async |_, _| {}).await;
     assert_eq!(counted(&cast).await, 1);
 }

@@ -112,6 +112,16 @@ impl LogFilter {
         self.text.lock().clone()
     }
 
+    /// Whether [`set`](Self::set) would take a filter, for who has to write down first that it was set.
+    ///
+    /// # Errors
+    /// [`FilterError`], as of `set`.
+    pub fn would_take(&self, filter: &str) -> Result<(), FilterError> {
+        parse(filter)?;
+        let handle = self.handle.as_ref().ok_or(FilterError::NotOurs)?;
+        handle.with_current(|_| ()).map_err(|_| FilterError::NotOurs)
+    }
+
     /// Replaces the filter.
     ///
     /// # Errors

@@ -25,11 +25,11 @@ use crate::{
     quota::TokenQuota,
     receipts::Receipts,
     report::Desk,
-    services::{Admin, Audit, Backups, Collection, Manifests, Reporting, Tokens, Transparency},
+    services::{Admin, Audit, AuditedFilter, Backups, Collection, Manifests, Reporting, Tokens, Transparency},
 };
 
-/// The largest message from an operator, and read from no one else: a measure's contents, 100,000 ids of up to 256
-/// bytes each, and some to spare.
+/// The largest message to the service that operators call, and auditors for its status; it is read from no one else. A
+/// measure's contents, 100,000 ids of up to 256 bytes each, and some to spare.
 const ADMIN_MESSAGE: Limit = Limit { name: "admin_message_bytes", value: 32 << 20 };
 
 /// The service whose messages may be longer than others'.
@@ -135,6 +135,7 @@ impl Foundation {
     }
 
     fn admin(&self) -> Admin {
+        let audited = |log| AuditedFilter::new(log, self.registry.clone(), self.work.clone());
         let backups = (Limit { name: "backups", value: self.config.limits.backups }, &*self.metrics);
         Admin {
             registry: self.registry.clone(),
@@ -145,7 +146,7 @@ impl Foundation {
             metrics: self.metrics.clone(),
             page: self.page.clone(),
             readiness: self.readiness.clone(),
-            log: self.config.log.clone(),
+            log: self.config.log.clone().map(audited),
             verifying_key: self.signing_key.verifying_key(),
             backups: Backups::new(self.backup.clone(), self.clock.clone(), self.drain.clone(), backups),
         }

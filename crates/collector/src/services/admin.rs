@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use ed25519_dalek::VerifyingKey;
-use tacita_observability::{LogFilter, Page, Unready};
+use tacita_observability::{Page, Unready};
 use tacita_proto::v1::{self, admin_service_server::AdminService};
 use tacita_protocol::{catalogue::Contents, epoch::EpochState, id::PublisherId, outcome::Outcome, time::Clock};
 use tacita_store::TallyStore;
 use tonic::{Request, Response, Status};
 
 use super::{
-    Backups,
+    AuditedFilter, Backups,
     backup::BackupStream,
     wishes::{self, MeasureWish},
 };
@@ -35,7 +35,8 @@ pub(crate) struct Admin {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) page: Arc<Page>,
     pub(crate) readiness: Arc<Readiness>,
-    pub(crate) log: Option<LogFilter>,
+    /// None where the process has a log of its own making.
+    pub(crate) log: Option<AuditedFilter>,
     pub(crate) verifying_key: VerifyingKey,
     pub(crate) backups: Backups,
 }
@@ -105,7 +106,7 @@ impl Admin {
         let unready = |Unready { reason, told }| v1::Unready { reason: reason.to_owned(), told };
         v1::ServerStatus {
             unready: self.readiness.standing().into_iter().map(unready).collect(),
-            log_filter: self.log.as_ref().map_or_else(String::new, LogFilter::text),
+            log_filter: self.log.as_ref().map_or_else(String::new, AuditedFilter::text),
             metrics: String::from_utf8_lossy(&self.page.text()).into_owned(),
         }
     }
@@ -279,17 +280,8 @@ impl AdminService for Admin {
             )
         })?;
         let by = Caller::of(&request)?.by();
-        let (asked, before) = (request.into_inner().filter, log.text());
-        if !asked.is_empty() {
-            log.set(&asked).map_err(|error| refusal::invalid("filter", error.to_string()))?;
-            let change = || Change::LogFilterSet { filter: asked.clone() };
-            if let Err(unwritten) = self.registry.apply(by, |_| Ok(change())).await {
-                // No administrative act without its entry.
-                log.set(&before).map_err(refusal::internal)?;
-                return Err(unwritten.into());
-            }
-            tracing::warn!(filter = asked, before, "an operator replaced the log's filter");
-        }
+        let asked = request.into_inner().filter;
+        let before = if asked.is_empty() { log.text() } else { log.replace(by, asked).await? };
         Ok(Response::new(v1::SetLogFilterResponse { filter: log.text(), before }))
     }
 }

@@ -6,9 +6,9 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use tacita_collector::{Collector, CollectorConfig, RunningCollector};
 use tacita_proto::v1::{
-    self, admin_service_client::AdminServiceClient, collection_service_client::CollectionServiceClient,
-    manifest_service_client::ManifestServiceClient, reporting_service_client::ReportingServiceClient,
-    token_service_client::TokenServiceClient,
+    self, admin_service_client::AdminServiceClient, audit_service_client::AuditServiceClient,
+    collection_service_client::CollectionServiceClient, manifest_service_client::ManifestServiceClient,
+    reporting_service_client::ReportingServiceClient, token_service_client::TokenServiceClient,
 };
 use tacita_protocol::{
     epoch::EpochEntry,
@@ -194,6 +194,21 @@ impl House {
 
     pub async fn status(&self) -> v1::GetStatusResponse {
         self.admin().get_status(v1::GetStatusRequest {}).await.unwrap().into_inner()
+    }
+
+    /// The entries of the audit log, which are those of one page.
+    pub async fn audited(&self) -> Vec<serde_json::Value> {
+        let mut audit = AuditServiceClient::new(self.caller(&self.operator));
+        let page = audit.list_audit_entries(v1::ListAuditEntriesRequest::default()).await.unwrap().into_inner();
+        assert!(!page.more);
+        page.entries.iter().map(|entry| serde_json::from_slice(&entry.entry).unwrap()).collect()
+    }
+
+    /// Who made the first change of this kind in the audit log.
+    pub async fn who_made(&self, kind: &str) -> serde_json::Value {
+        let mut entries = self.audited().await.into_iter();
+        let found = entries.find(|entry| entry["change"].get(kind).is_some());
+        found.unwrap_or_else(|| panic!("no {kind}"))["by"].clone()
     }
 
     /// The counted outcomes of a publisher.
