@@ -238,12 +238,12 @@ pub(crate) fn loaded(mut args: Args) -> Result<Loaded<impl Settings + use<>>> {
 
 fn read(args: &mut Args) -> Result<Loaded<File>> {
     if args.no_dashboard {
-        args.config.set("dashboard.serve", "false");
+        args.config.set("--no-dashboard", "dashboard.serve", "false");
     }
     args.log.set(&mut args.config);
     args.tls.set(&mut args.config);
     if let Some(authority) = &args.client_ca {
-        args.config.set("tls.client-ca", authority);
+        args.config.set("--client-ca", "tls.client-ca", authority);
     }
     load(&args.config, &args.flags)
 }

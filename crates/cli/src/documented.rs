@@ -20,6 +20,9 @@ fn every_command_in_the_pages_is_one_that_tacita_takes() {
     let mut pages = vec![root.join("README.md"), root.join("CONTRIBUTING.md")];
     pages.extend(pages_of(&root.join("deploy")));
     pages.extend(pages_of(&root.join("spec")));
+    pages.extend(
+        ["collector", "relay"].map(|chart| root.join(format!("deploy/helm/tacita-{chart}/templates/NOTES.txt"))),
+    );
     let mut commands = 0;
     let mut wrong = Vec::new();
     for page in pages {
@@ -48,16 +51,23 @@ fn commands_of(page: &str) -> Vec<(usize, String, bool)> {
         if line.starts_with("```") {
             in_block = !in_block;
         } else if in_block || line.starts_with("    ") {
-            let command = line.trim().trim_start_matches("target/release/");
-            if command.starts_with("tacita ") {
-                commands.push((place + 1, command.to_owned(), true));
-            }
+            commands.extend(command_of(line).map(|command| (place + 1, command, true)));
         } else {
             let spans = line.split('`').skip(1).step_by(2).filter(|span| span.starts_with("tacita "));
             commands.extend(spans.map(|span| (place + 1, span.to_owned(), false)));
         }
     }
     commands
+}
+
+/// The command of a line, whatever its folder is, and also in a container.
+fn command_of(line: &str) -> Option<String> {
+    let line = line.trim().trim_start_matches("target/release/");
+    let arguments = line.strip_prefix("tacita ").or_else(|| {
+        let others = ["/usr/bin/tacita ", "{{ include \"tacita.image\" . }} "];
+        others.iter().find_map(|before| Some(line.split_once(before)?.1))
+    });
+    arguments.map(|arguments| format!("tacita {arguments}"))
 }
 
 /// Whether clap takes it. What a command needs may come by the environment; a sentence may end with "…", and say `one|other`.

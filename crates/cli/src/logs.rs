@@ -60,10 +60,10 @@ impl LogArgs {
     pub(crate) fn set(&self, config: &mut ConfigArgs) {
         let format = self.log_format.and_then(|format| format.to_possible_value());
         if let Some(format) = format {
-            config.set("log.format", format.get_name());
+            config.set("--log-format", "log.format", format.get_name());
         }
         if let Some(filter) = &self.filter {
-            config.set("log.filter", filter);
+            config.set("--log", "log.filter", filter);
         }
     }
 }

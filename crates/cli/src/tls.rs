@@ -49,10 +49,11 @@ pub(crate) struct ServerTlsArgs {
 impl ServerTlsArgs {
     /// Says it as settings.
     pub(crate) fn set(&self, config: &mut ConfigArgs) {
-        for (setting, file) in [("tls.certificate", &self.tls_cert), ("tls.key", &self.tls_key)] {
-            if let Some(file) = file {
-                config.set(setting, file);
-            }
+        if let Some(file) = &self.tls_cert {
+            config.set("--tls-cert", "tls.certificate", file);
+        }
+        if let Some(file) = &self.tls_key {
+            config.set("--tls-key", "tls.key", file);
         }
     }
 }

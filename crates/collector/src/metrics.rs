@@ -410,7 +410,7 @@ impl WaitingJob {
 impl Gauges {
     fn new(to: &mut Registrar<'_>) -> Self {
         let syncs = "Groups of commits that were brought to the disk with one fsync (embedded)";
-        let window = "How many may be: those that get through in the time that they may take, as measured last";
+        let window = "How many may be: those that get through in the time that they may take, as measured last, and a least at any pace";
         let end = "When the active epoch ends and the next one begins, Unix time; 0 without one";
         let epochs = "Epochs whose key is not destroyed: pending, active, grace, closed";
         let gauges = Self {

@@ -145,12 +145,11 @@ async fn app(folder: &Path) -> Router {
     let (policy, random) = (BatchPolicy::default(), Box::new(rand::make_rng::<StdRng>()));
     let opened = Queue::open(&folder.join("queue"), 4_096, policy, metrics.queue.clone(), random);
     let (queue, _writer) = opened.expect("a queue");
-    let manifest = ManifestCache::open(&config, upstream.clone(), metrics.clone(), clock.clone());
-    let manifest = manifest.expect("a folder without a manifest");
     let limit = VisitorLimit::default();
+    let manifest = ManifestCache::open(&config, upstream.clone(), metrics.clone(), clock.clone());
     let services = Services {
         publisher: config.publisher,
-        manifest: Arc::new(manifest),
+        manifest: Arc::new(manifest.expect("no manifest is kept yet")),
         tokens: Arc::new(Allowances::new(limit.of_tokens(), clock.clone()).expect("a limit")),
         envelopes: Arc::new(Allowances::new(limit.of_envelopes(), clock.clone()).expect("a limit")),
         issuer: IssuerConnection::new(upstream),

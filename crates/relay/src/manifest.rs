@@ -118,8 +118,8 @@ impl CacheError {
         !matches!(self, Self::Collector(_) | Self::Unreadable { .. } | Self::Disk { .. })
     }
 
-    /// Trying again would not help a relay that has taken no manifest yet: a setting is wrong. What does not follow what
-    /// was taken last is no setting's fault, and the next revision may follow.
+    /// Trying again would not help a relay that has taken no manifest yet: a setting is wrong. What does not follow
+    /// what was taken last is no setting's fault, and the next revision may follow.
     pub(crate) fn is_lasting(&self) -> bool {
         match self {
             Self::Collector(status) => {
@@ -243,8 +243,8 @@ impl ManifestCache {
         self.held().map(|held| held.taken.signed.clone())
     }
 
-    /// Whether a manifest was taken, by this process or by an earlier one, and be it one that cannot be served: then the
-    /// settings were right once, and the collector may yet offer one that follows.
+    /// Whether a manifest was taken, by this process or by an earlier one, and be it one that cannot be served: then
+    /// the settings were right once, and the collector may yet offer one that follows.
     pub(crate) fn has_taken_one(&self) -> bool {
         self.kept.is_some() || self.held().is_some()
     }

@@ -349,7 +349,7 @@ impl QueueMetrics {
 impl Gauges {
     fn new(to: &mut Registrar<'_>) -> Self {
         let envelopes = "Envelopes held: waiting for a batch, drawn and not yet answered";
-        let window = "How many may be: those that get through in the time that they may take, as measured last";
+        let window = "How many may be: those that get through in the time that they may take, as measured last, and a least at any pace";
         let age = "How long envelopes have waited for a batch, 0 if none waits";
         let waiting = "1 for what the next batch waits for: envelopes, batch, collector, answer, backoff";
         Self {

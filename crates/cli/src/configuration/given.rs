@@ -1,10 +1,10 @@
 //! Values as they were given, and by whom.
 
-use std::{ffi::OsString, fmt, ops::Range, path::Path};
+use std::{ffi::OsString, fmt, fs, ops::Range, path::Path};
 
 use serde::Deserialize as _;
 use toml::{
-    Table, Value,
+    Value,
     de::{DeTable, DeValue, ValueDeserializer},
 };
 
@@ -59,6 +59,16 @@ impl fmt::Display for Origin {
     }
 }
 
+/// A flag with a value.
+#[derive(Clone)]
+pub(crate) struct Flag {
+    /// As it is written: `--log`.
+    pub(super) flag: String,
+    /// The setting that it sets.
+    pub(super) setting: String,
+    pub(super) value: Value,
+}
+
 /// A value and where it came from.
 #[derive(Clone)]
 pub(super) struct Given {
@@ -82,6 +92,18 @@ impl Given {
         self.value = Value::String(text);
         true
     }
+}
+
+/// What a file holds; or why it cannot be read, with its place and the remedy.
+pub(super) fn text_of(path: &Path) -> Result<String, String> {
+    let file = path.display();
+    let bytes = fs::read(path)
+        .map_err(|error| format!("{file}: cannot be read ({error}): name a file that is there and may be read"))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+        let (line, column) = place_of(&valid, valid.len());
+        format!("{file}:{line}:{column}: this is not UTF-8: write the file in it")
+    })
 }
 
 /// The values of a file that is compiled in.
@@ -115,7 +137,7 @@ pub(super) fn in_file(path: &Path, text: &str, known: &Known, problems: &mut Vec
                 format!("'{name}' is a section: write [{name}] on a line of its own")
             }
             Some(_) => known.unknown(&name, str::to_owned),
-            None => format!("{name}: the number is too large"),
+            None => format!("{name}: the number is too large: {} is the largest that a file can hold", i64::MAX),
         };
         found.push((span.start, wrong));
     });
@@ -141,7 +163,7 @@ pub(super) fn in_environment(
                 Ok(text) => {
                     values.entry((*setting).to_owned()).or_insert(Given::text(text, Origin::Variable(name)));
                 }
-                Err(_) => problems.push(format!("{name}: the value is not UTF-8")),
+                Err(_) => problems.push(not_utf8(&name)),
             }
             continue;
         }
@@ -167,7 +189,7 @@ pub(super) fn in_environment(
             (Some(setting), Ok(text)) => {
                 drop(values.insert(setting.to_owned(), Given::text(text, Origin::Variable(name))));
             }
-            (Some(_), Err(_)) => problems.push(format!("{name}: the value is not UTF-8")),
+            (Some(_), Err(_)) => problems.push(not_utf8(&name)),
             (None, _) => {
                 let meant = rest.to_lowercase().replace("__", ".").replace('_', "-");
                 problems
@@ -178,8 +200,17 @@ pub(super) fn in_environment(
     values
 }
 
-/// The values of flags: those of their own by the setting's name, and `--set SETTING=VALUE`.
-pub(super) fn by_flags(flags: Table, set: &[String], known: &Known, problems: &mut Vec<String>) -> Values {
+fn not_utf8(variable: &str) -> String {
+    format!("{variable}: the value is not UTF-8: write it in that")
+}
+
+/// The values of flags: those of their own, and `--set SETTING=VALUE`.
+pub(super) fn by_flags(
+    flags: impl Iterator<Item = Flag>,
+    set: &[String],
+    known: &Known,
+    problems: &mut Vec<String>,
+) -> Values {
     let mut values = Values::new();
     for each in set {
         match each.split_once('=') {
@@ -191,13 +222,13 @@ pub(super) fn by_flags(flags: Table, set: &[String], known: &Known, problems: &m
             None => problems.push(format!("--set: '{each}' has no '=': write SETTING=VALUE")),
         }
     }
-    for (name, value) in flags {
-        let origin = Origin::Flag(format!("--{name}"));
+    for Flag { flag, setting, value } in flags {
+        let origin = Origin::Flag(flag);
         let given = match value {
             Value::String(text) => Given::text(text, origin),
             value => Given { value, origin, text: None },
         };
-        values.insert(name, given);
+        values.insert(setting, given);
     }
     values
 }

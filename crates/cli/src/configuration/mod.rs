@@ -26,7 +26,7 @@ use toml::{Table, Value};
 
 pub(crate) use self::machine::{own_folder, readable_file, unusable_addresses, writable_folder};
 use self::{
-    given::{Given, Origin},
+    given::{Flag, Given, Origin},
     known::Known,
 };
 use crate::logs::announce;
@@ -93,7 +93,7 @@ impl Asked {
 }
 
 /// Where else than by a flag of its own a setting may come from.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub(crate) struct ConfigArgs {
     /// A TOML file of settings; flags and environment go before it (`examples/` has a file with all of them).
     #[arg(long, value_name = "FILE")]
@@ -101,6 +101,9 @@ pub(crate) struct ConfigArgs {
     /// Any setting of the file, as in `--set windows.max-age=1d`.
     #[arg(long, value_name = "SETTING=VALUE")]
     set: Vec<String>,
+    /// Flags that are called otherwise than what they set.
+    #[arg(skip)]
+    flags: Vec<Flag>,
 }
 
 impl ConfigArgs {
@@ -109,9 +112,9 @@ impl ConfigArgs {
         self.config.clone()
     }
 
-    /// As if the command line had `--set setting=value`.
-    pub(crate) fn set(&mut self, setting: &str, value: &str) {
-        self.set.push(format!("{setting}={value}"));
+    /// The command line has `flag`, which sets this; a text is read as a variable's is.
+    pub(crate) fn set(&mut self, flag: &'static str, setting: &'static str, value: &str) {
+        self.flags.push(Flag { flag: flag.to_owned(), setting: setting.to_owned(), value: value.into() });
     }
 }
 
@@ -141,7 +144,7 @@ pub(crate) struct Problems(pub(crate) Vec<String>);
 /// Reads a server's settings. `flags` are those of its own, by the settings' names.
 ///
 /// # Errors
-/// The file cannot be read. What is wrong in it is in [`Loaded`].
+/// None that whoever starts a server can mend: what is wrong with what was given is in [`Loaded`].
 pub(crate) fn load<S: Settings>(args: &ConfigArgs, flags: &impl Serialize) -> Result<Loaded<S>> {
     let flags = Table::try_from(flags).context("the flags")?;
     let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
@@ -153,11 +156,20 @@ fn load_from<S: Settings>(
     flags: Table,
     variables: impl Iterator<Item = (String, std::ffi::OsString)>,
 ) -> Result<Loaded<S>> {
-    let read =
-        |path: &PathBuf| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
-    let text = args.config.as_ref().map(read).transpose()?;
+    let (text, unreadable) = match args.config.as_deref().map(given::text_of) {
+        None => (None, None),
+        Some(Ok(text)) => (Some(text), None),
+        Some(Err(problem)) => (None, Some(problem)),
+    };
     let file = args.config.as_deref().zip(text.as_deref());
-    let (mut loaded, undecoded) = decode::<S>(file, flags, &args.set, variables)?;
+    let called_alike = flags.into_iter().map(|(name, value)| Flag { flag: format!("--{name}"), setting: name, value });
+    let flags = called_alike.chain(args.flags.iter().cloned());
+    let (mut loaded, mut undecoded) = decode::<S>(file, flags, &args.set, variables)?;
+    if let Some(problem) = unreadable {
+        loaded.problems.insert(0, problem);
+        // Nor is it one of what the file may have said.
+        undecoded.push(String::new());
+    }
     // What does not decode stands at its default now: whether that fits is no question.
     let fit = |misfits: Vec<Misfit>| {
         let decoded = |misfit: &Misfit| !undecoded.iter().any(|name| is_within(name, &misfit.setting));
@@ -173,7 +185,7 @@ fn load_from<S: Settings>(
 /// Reads what was given, without a look at the machine; and the names of the values that do not decode.
 pub(crate) fn decode<S: Settings>(
     file: Option<(&Path, &str)>,
-    flags: Table,
+    flags: impl Iterator<Item = Flag>,
     set: &[String],
     variables: impl Iterator<Item = (String, std::ffi::OsString)>,
 ) -> Result<(Loaded<S>, Vec<String>)> {

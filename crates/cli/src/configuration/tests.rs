@@ -46,7 +46,8 @@ fn read(source: &Source) -> Loaded<Sample> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sample.toml");
     fs::write(&path, source.file).unwrap();
-    let args = ConfigArgs { config: Some(path), set: source.set.iter().map(|&set| set.to_owned()).collect() };
+    let set = source.set.iter().map(|&set| set.to_owned()).collect();
+    let args = ConfigArgs { config: Some(path), set, ..ConfigArgs::default() };
     let variables = source.variables.iter().map(|&(name, value)| (name.to_owned(), OsString::from(value)));
     load_from(&args, source.flags.parse().unwrap(), variables).unwrap()
 }
@@ -172,6 +173,31 @@ fn broken_toml_is_named_line_by_line_and_misfits_where_they_were_set() {
 }
 
 #[test]
+fn a_flag_is_named_as_it_was_written() {
+    let mut args = ConfigArgs::default();
+    args.set("--port", "listen-on", "3");
+    let loaded: Loaded<Sample> = load_from(&args, Table::new(), std::iter::empty()).unwrap();
+    assert_eq!(loaded.problems, ["--port: listen-on: choose an even one"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_all_that_is_wrong_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |path: PathBuf| {
+        let args = ConfigArgs { config: Some(path), set: vec!["lsten-on=2".to_owned()], ..ConfigArgs::default() };
+        load_from::<Sample>(&args, Table::new(), std::iter::empty()).unwrap().problems
+    };
+    let missing = of(folder.path().join("missing.toml"));
+    assert!(missing[0].contains("missing.toml: cannot be read (No such file"), "{missing:?}");
+    assert_eq!(missing[1], "--set: there is no setting 'lsten-on': did you mean 'listen-on'?");
+    let path = folder.path().join("latin.toml");
+    fs::write(&path, b"# a\nname = 'caf\xe9'\n").unwrap();
+    let latin = of(path);
+    assert!(latin[0].ends_with("latin.toml:2:12: this is not UTF-8: write the file in it"), "{latin:?}");
+    assert_eq!((missing.len(), latin.len()), (2, 2));
+}
+
+#[test]
 fn a_secret_is_not_shown() {
     let loaded = read(&Source { variables: &[("TACITA_SAMPLE__PASSWORD", "hush")], ..NONE });
     let shown = format!("{:?}", loaded.rows().unwrap());
@@ -185,8 +211,8 @@ proptest::proptest! {
         let path = folder.path().join("sample.toml");
         fs::write(&path, file).unwrap();
         let variables = [("TACITA_SAMPLE__NAME".to_owned(), variable.into())].into_iter();
-        let loaded: Loaded<Sample> =
-            load_from(&ConfigArgs { config: Some(path), set: Vec::new() }, Table::new(), variables).unwrap();
+        let args = ConfigArgs { config: Some(path), ..ConfigArgs::default() };
+        let loaded: Loaded<Sample> = load_from(&args, Table::new(), variables).unwrap();
         let _ = loaded.checked();
     }
 }

@@ -1,4 +1,6 @@
-//! The links by their codes, and where each leads. Nothing that a visitor sends can name a target: there is no open redirect.
+//! The links by their codes, and where each leads.
+//!
+//! Nothing that a visitor sends can name a target: there is no open redirect.
 
 use std::collections::HashMap;
 

@@ -23,9 +23,10 @@ use super::soak::Deployment;
 
 /// Reports of one request, as a busy relay's; and as a device's.
 const BATCH: usize = 64;
-/// Requests under way when capacity is measured: as many as are admitted at any pace, so that refusals take nothing of it.
-const TO_COLLECTOR: usize = 8;
-const TO_RELAY: usize = 16;
+/// Requests under way when capacity is measured: as many as one sender is admitted at any pace, so that refusals take
+/// nothing of it. At the collector they are so many for each processor.
+const TO_COLLECTOR: usize = 4;
+const TO_RELAY: usize = 8;
 /// The load of a quiet day, as a share of capacity.
 const QUIET: f64 = 0.2;
 /// The load of a flood.
@@ -57,6 +58,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     if let Some(Processors { servers, .. }) = &processors {
         run_on(servers)?;
     }
+    let of_servers = std::thread::available_parallelism()?.get();
     let mut deployment =
         Deployment::start(&scratch.path().join("data"), scratch.path(), None, super::measure()).await?;
     match &processors {
@@ -69,7 +71,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let collector = deployment.collector_as_target();
     let sealed = |reports: u64| pool(&deployment, reports, &scratch.path().join("sealed"));
     let first = sealed(40_000)?;
-    let capacity = collector.closed(TO_COLLECTOR, Mutex::new(first.clone())).await?;
+    let capacity = collector.closed(TO_COLLECTOR * of_servers, Mutex::new(first.clone())).await?;
     println!("collector: {:.0} reports a second", capacity * BATCH as f64);
     // Enough for what is accepted; and the rest of the flood is what was refused, again.
     let reports = capacity * BATCH as f64 * args.seconds as f64 * (QUIET + 2.0);
