@@ -1,10 +1,11 @@
 //! Any bytes as a manifest: refused, or read back the same after it is written; any signature but the signer's is
-//! refused; and directories compare.
+//! refused; and directories compare. Any bytes that the signer signed as a manifest that was kept: its directory is
+//! read where the manifest is, and may be where it is not.
 #![no_main]
 
 use std::sync::LazyLock;
 
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::{Signer as _, SigningKey};
 use libfuzzer_sys::fuzz_target;
 use prost::Message as _;
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
@@ -14,7 +15,7 @@ use tacita_protocol::{
     directory,
     epoch::{EpochEntry, EpochSchedule},
     id::PublisherId,
-    manifest::{Manifest, SignedManifest},
+    manifest::{Directory, Manifest, ManifestError, SignedManifest},
     time::UnixTime,
 };
 use tacita_tokens::EpochKey;
@@ -69,19 +70,36 @@ static GENUINE: LazyLock<v1::Manifest> = LazyLock::new(|| {
     }
 });
 
-fn signed(manifest: &[u8], signature: &[u8]) -> Result<Manifest, tacita_protocol::manifest::ManifestError> {
+static READ: LazyLock<Manifest> = LazyLock::new(|| Manifest::try_from(&*GENUINE).expect("a manifest"));
+
+fn signed(manifest: &[u8], signature: &[u8]) -> Result<Manifest, ManifestError> {
     let wire = v1::SignedManifest { manifest: manifest.to_vec(), signature: signature.to_vec() };
     SignedManifest::from(wire).verify(&SIGNER.verifying_key(), PublisherId(7))
 }
 
+/// What relays and devices read from a manifest that they keep, of whatever version.
+fn kept(manifest: &[u8]) -> Option<Directory> {
+    let signature = SIGNER.sign(&[b"tacita/manifest/v1", manifest].concat()).to_bytes().to_vec();
+    let wire = v1::SignedManifest { manifest: manifest.to_vec(), signature };
+    SignedManifest::from(wire).directory(&SIGNER.verifying_key(), PublisherId(7)).ok()?
+}
+
 fuzz_target!(init: plant("protocol_manifest", [GENUINE.encode_to_vec()]), |bytes: &[u8]| {
     assert!(signed(bytes, bytes.get(..64).unwrap_or_default()).is_err(), "a signature that nobody made");
+    let kept = kept(bytes);
+    if let Some(kept) = &kept {
+        kept.broken_by(&READ.epochs);
+        READ.directory().broken_by(&kept.epochs);
+    }
     let Ok(wire) = v1::Manifest::decode(bytes) else { return };
-    let genuine = Manifest::try_from(&*GENUINE).expect("a manifest");
     let Ok(manifest) = Manifest::try_from(&wire) else { return };
     assert_eq!(Manifest::try_from(&v1::Manifest::from(&manifest)).as_ref(), Ok(&manifest));
     let own = v1::SignedManifest::from(manifest.sign(&SIGNER));
     assert_eq!(signed(&own.manifest, &own.signature).is_ok(), manifest.publisher == PublisherId(7));
+    if manifest.publisher == PublisherId(7) {
+        assert_eq!(kept, Some(manifest.directory()), "a manifest that is read holds the next one to its directory");
+    }
+    assert_eq!(manifest.directory().broken_by(&manifest.epochs), None, "a manifest may follow itself");
     let _ = manifest.active_epoch(UnixTime(1_728_000_000));
-    directory::compare(&[("one".into(), genuine.epochs), ("other".into(), manifest.epochs)]);
+    directory::compare(&[("one".into(), READ.epochs.clone()), ("other".into(), manifest.epochs)]);
 });

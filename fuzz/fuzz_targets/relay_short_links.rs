@@ -1,4 +1,4 @@
-//! Any file of short links, and any query of a request for one: refused with its line or link, or it leads where it was
+//! Any file of short links, and any query of a request for one: refused with the lines, or it leads where it was
 //! declared to lead.
 #![no_main]
 

@@ -256,7 +256,8 @@ impl Settings for File {
         let unreadable = self.key_file.as_deref().and_then(|file| readable_file(file).err());
         asked.add(unreadable.map(|remedy| Misfit::new("key-file", remedy)));
         let wrong = self.links.as_deref().and_then(|file| tacita_relay::links::check(file).err());
-        asked.add(wrong.map(|error| Misfit::new("links", error.to_string())));
+        let problems = wrong.map(|error| error.problems()).unwrap_or_default();
+        asked.add(problems.into_iter().map(|problem| Misfit::new("links", problem)));
         let unread = self.sdk.as_deref().and_then(|folder| tacita_relay::sdk::Sdk::read(folder).err());
         asked.add(unread.map(|error| Misfit::new("sdk", error.to_string())));
         asked.add(self.log.misfit());
@@ -427,6 +428,22 @@ mod tests {
         };
         let wrong: Vec<_> = wrong.misfits().into_iter().map(|misfit| misfit.setting).collect();
         assert_eq!(wrong, ["collector", "signing-key", "key-file", "publisher", "batch", "log.filter"]);
+    }
+
+    #[test]
+    fn every_problem_of_the_short_links_is_named_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("links.toml");
+        let link = |code: &str, to: &str| format!("[[link]]\ncode = \"{code}\"\nto = \"{to}\"\n");
+        std::fs::write(&path, link("a b", "https://a.example") + &link("c", "/articles")).unwrap();
+        let file = File { links: Some(path.clone()), ..File::default() };
+        let of_links = |misfit: Misfit| (misfit.setting == "links").then_some(misfit.remedy);
+        let told: Vec<_> = file.misfits().into_iter().filter_map(of_links).collect();
+        let expected = ["2: link 'a b': a code has", "6: link 'c': '/articles' is no target: write"];
+        assert_eq!(told.len(), expected.len(), "{told:?}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!(told.starts_with(&format!("{}:{expected}", path.display())), "{told}");
+        }
     }
 
     #[test]

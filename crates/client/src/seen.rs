@@ -26,14 +26,14 @@ impl Seen {
     }
 
     /// What a manifest that an earlier process, or an earlier program, has taken holds the next one to: nothing, if it is not by
-    /// the pinned key.
+    /// the pinned key or not the publisher's.
     pub(crate) fn kept(
         signed: &SignedManifest,
         key: &VerifyingKey,
         publisher: PublisherId,
     ) -> Result<Option<Self>, ClientError> {
         let whole = signed.verify(key, publisher).is_ok().then(|| signed.clone());
-        Ok(signed.directory(key)?.map(|directory| Self { directory, whole }))
+        Ok(signed.directory(key, publisher)?.map(|directory| Self { directory, whole }))
     }
 
     /// Checks that a manifest may follow: its revision is larger, or it is the same manifest, and its key directory goes on where

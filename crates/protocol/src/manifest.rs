@@ -74,9 +74,12 @@ impl Directory {
     }
 }
 
-/// Where the directory stands in a manifest, whatever else a version of it says: these fields never change.
+/// Where the directory stands in a manifest, and whose it is, whatever else a version of it says: these fields never
+/// change.
 #[derive(Clone, PartialEq, prost::Message)]
 struct DirectoryFields {
+    #[prost(uint32, tag = "2")]
+    publisher: u32,
     #[prost(uint64, tag = "3")]
     revision: u64,
     #[prost(message, repeated, tag = "4")]
@@ -210,15 +213,19 @@ impl SignedManifest {
     }
 
     /// The directory of a manifest that was taken before, also where [`verify`](Self::verify) refuses it by now:
-    /// another version of this program may have taken it. `None` if it is not signed by the pinned `key`.
+    /// another version of this program may have taken it. `None` if it is not signed by the pinned `key`, or is another
+    /// publisher's: it holds nobody to anything.
     ///
     /// # Errors
     /// [`ManifestError::Malformed`] and [`ManifestError::Directory`] for one that no version has ever taken.
-    pub fn directory(&self, key: &VerifyingKey) -> Result<Option<Directory>, ManifestError> {
+    pub fn directory(&self, key: &VerifyingKey, publisher: PublisherId) -> Result<Option<Directory>, ManifestError> {
         if !self.is_by(key) {
             return Ok(None);
         }
         let fields = DirectoryFields::decode(self.manifest.as_slice()).map_err(|_| ManifestError::Malformed)?;
+        if PublisherId(fields.publisher) != publisher {
+            return Ok(None);
+        }
         let epochs = fields.epochs.iter().map(EpochEntry::try_from).collect::<Result<_, _>>()?;
         Ok(Some(Directory { revision: fields.revision, epochs }))
     }
@@ -457,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn the_directory_is_read_from_a_manifest_of_any_version_by_who_pins_the_key() {
+    fn the_directory_is_read_from_the_publishers_manifest_of_any_version_by_who_pins_the_key() {
         let known = manifest();
         let key = signing_key().verifying_key();
         let stranger = SigningKey::from_bytes(&[8; 32]).verifying_key();
@@ -472,8 +479,9 @@ mod tests {
         let other = SignedManifest { manifest: bytes, signature };
         assert_eq!(other.verify(&key, PublisherId(5)), Err(ManifestError::Malformed));
         for signed in [known.sign(&signing_key()), other] {
-            assert_eq!(signed.directory(&key), Ok(Some(known.directory())));
-            assert_eq!(signed.directory(&stranger), Ok(None));
+            assert_eq!(signed.directory(&key, PublisherId(5)), Ok(Some(known.directory())));
+            assert_eq!(signed.directory(&stranger, PublisherId(5)), Ok(None));
+            assert_eq!(signed.directory(&key, PublisherId(6)), Ok(None));
         }
     }
 

@@ -51,9 +51,17 @@ pub fn forwarded(text: &str) {
     believed(&["0.0.0.0/0", "::/0"]);
 }
 
-/// A file of links, the code of one, and the query of a request for it: nothing in the query leads to another site.
+/// A file of links, the code of one, and the query of a request for it: nothing in the query leads to another site, and
+/// what is wrong with a file is in one of its lines.
 pub fn short_links(file: &str, code: &str, query: &str) {
-    let Ok(table) = LinkTable::parse(file) else { return };
+    let table = match LinkTable::parse(file) {
+        Ok(table) => table,
+        Err(problems) => {
+            let lines = 1..=1 + file.matches('\n').count();
+            assert!(!problems.is_empty() && problems.iter().all(|problem| lines.contains(&problem.line)));
+            return;
+        }
+    };
     let Some(link) = table.get(code) else { return };
     let declared = Url::parse(&link.location(None)).expect("a declared target is an address");
     // What a request line can hold.

@@ -2,12 +2,14 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `table` | the declared links, and where each leads |
+//! | `declared` | the file of links as it is written, and all that is wrong with it |
+//! | `table` | the links by their codes, and where each leads |
 //! | `shelf` | the file of links, read again when it changes |
 //! | `click` | what counts as a click, and on which platform |
 //! | [`totals`] | clicks by day, code and platform, on disk |
 
 mod click;
+mod declared;
 mod shelf;
 mod table;
 pub mod totals;
@@ -19,12 +21,12 @@ pub(crate) use self::{
     shelf::LinkShelf,
     totals::{Totals, day_of},
 };
-pub use self::{shelf::LinksError, table::InvalidLinks};
+pub use self::{declared::Problem, shelf::LinksError};
 
 /// Whether a relay would take this file of links.
 ///
 /// # Errors
-/// [`LinksError`] names the file, the place and the remedy.
+/// [`LinksError`] names the file, and every problem by its line with the remedy.
 pub fn check(path: &std::path::Path) -> Result<(), LinksError> {
     LinkShelf::open(path).map(drop)
 }

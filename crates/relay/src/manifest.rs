@@ -11,7 +11,7 @@ use std::{
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -49,10 +49,10 @@ pub enum CacheError {
     #[error("the collector gave no manifest: {} ({:?}){}", .0.message(), .0.code(), remedy(.0.code()))]
     Collector(Box<Status>),
     /// It does not hold.
-    #[error("the collector's manifest is refused: {0}")]
+    #[error("the collector's manifest is refused: {}{}", .0, remedy_of_refusal(.0))]
     Refused(#[from] ManifestError),
     /// A catalogue that it names does not hold.
-    #[error("the collector's catalogue is refused: {0}")]
+    #[error("the collector's catalogue is refused: {0}; tell whoever runs the collector")]
     Catalogue(#[from] InvalidCatalogue),
     /// It goes back.
     #[error(
@@ -103,14 +103,23 @@ fn remedy(code: Code) -> &'static str {
     }
 }
 
+/// What to do, where the error itself does not say it.
+fn remedy_of_refusal(error: &ManifestError) -> &'static str {
+    match error {
+        ManifestError::Signature | ManifestError::Version(_) => "",
+        ManifestError::Publisher(_) => "; check the publisher's number",
+        _ => "; is the collector of an earlier version than this relay? Upgrade it first",
+    }
+}
+
 impl CacheError {
     /// What was offered is not to be served: an honest collector never offers it.
     fn is_refusal(&self) -> bool {
         !matches!(self, Self::Collector(_) | Self::Unreadable { .. } | Self::Disk { .. })
     }
 
-    /// Trying again would not help: a setting is wrong. What does not follow what was taken last is no setting's fault,
-    /// and the next revision may follow.
+    /// Trying again would not help a relay that has taken no manifest yet: a setting is wrong. What does not follow
+    /// what was taken last is no setting's fault, and the next revision may follow.
     pub(crate) fn is_lasting(&self) -> bool {
         match self {
             Self::Collector(status) => {
@@ -158,6 +167,8 @@ pub(crate) struct ManifestCache {
     kept: Option<Taken>,
     stale: Notify,
     refused: AtomicU64,
+    /// Why what the collector offered last was refused, if it was.
+    refusal: Mutex<Option<String>>,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
 }
@@ -188,6 +199,7 @@ impl ManifestCache {
             kept: None,
             stale: Notify::new(),
             refused: AtomicU64::new(0),
+            refusal: Mutex::new(None),
             metrics,
             clock,
         };
@@ -231,6 +243,29 @@ impl ManifestCache {
         self.held().map(|held| held.taken.signed.clone())
     }
 
+    /// Whether a manifest was taken, by this process or by an earlier one, and be it one that cannot be served: then
+    /// the settings were right once, and the collector may yet offer one that follows.
+    pub(crate) fn has_taken_one(&self) -> bool {
+        self.kept.is_some() || self.held().is_some()
+    }
+
+    /// Why none is served, and what to do. `None` if one is.
+    pub(crate) fn missing(&self) -> Option<String> {
+        if self.held().is_some() {
+            return None;
+        }
+        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(match (&*refusal, &self.kept) {
+            (Some(refusal), _) => format!("none is in service, and {refusal}"),
+            (None, Some(_)) => "the one from disk cannot be served, and no other was fetched yet: is the collector \
+                                reachable, and the API key right? The log says more"
+                .to_owned(),
+            (None, None) => {
+                "none was fetched yet: is the collector reachable, and the API key right? The log says more".to_owned()
+            }
+        })
+    }
+
     /// A catalogue of the manifest in service, for a visitor.
     pub(crate) fn catalogue(&self, digest: CatalogueDigest) -> Option<Vec<u8>> {
         self.held()?.catalogues.get(&digest).cloned()
@@ -265,7 +300,24 @@ impl ManifestCache {
             Err(_) => Fetch::Unreachable,
         };
         self.metrics.fetched(fetch, self.clock.now().0);
+        if fetch != Fetch::Unreachable {
+            let refusal = refreshed.as_ref().err().map(CacheError::to_string);
+            *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
+        }
         refreshed
+    }
+
+    /// Says in the log that the manifest was not renewed, and what that leaves.
+    pub(crate) fn tell(&self, error: &CacheError) {
+        let left = match self.held() {
+            Some(_) => "the one in service stays",
+            None => "none is in service, and the relay is not ready: it takes envelopes meanwhile",
+        };
+        if error.is_refusal() {
+            tracing::error!(%error, left, "the collector's manifest is not served");
+        } else {
+            tracing::warn!(%error, left, "the manifest was not renewed");
+        }
     }
 
     async fn try_refresh(&self) -> Result<(), CacheError> {
@@ -316,13 +368,9 @@ impl ManifestCache {
                 () = tokio::time::sleep(pause) => {}
                 () = self.stale.notified() => tokio::time::sleep(SHORT_PAUSE.min(every)).await,
             }
-            match self.refresh().await {
-                Ok(()) => {}
-                Err(error) if error.is_refusal() => {
-                    self.refused.fetch_add(1, Relaxed);
-                    tracing::error!(%error, "the collector's manifest is not served; the one in service stays");
-                }
-                Err(error) => tracing::warn!(%error, "the manifest was not renewed"),
+            if let Err(error) = self.refresh().await {
+                self.refused.fetch_add(u64::from(error.is_refusal()), Relaxed);
+                self.tell(&error);
             }
         }
     }

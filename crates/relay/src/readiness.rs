@@ -49,18 +49,18 @@ impl Readiness {
 
     /// What stands against being ready; nothing if it is.
     pub(crate) fn standing(&self) -> Vec<Unready> {
-        let unready = |stands: bool, reason, told: &str| stands.then(|| Unready { reason, told: told.to_owned() });
+        let unready = |reason, told: String| Unready { reason, told };
         let failed = self.metrics.queue.failed.load(Relaxed);
         let queue = match self.queue.check_room(1) {
             _ if failed => Some("its disk failed: the log says how; it is tried again"),
             Err(_) => Some("it is full: is the collector reachable?"),
             Ok(()) => None,
         };
-        let no_manifest = "none was fetched yet: is the collector reachable, and the signing key right?";
+        let ending = self.health.is_ending().then_some("the relay was told to stop and answers what is open");
         [
-            unready(self.manifest.signed().is_none(), "manifest", no_manifest),
-            queue.and_then(|told| unready(true, "queue", told)),
-            unready(self.health.is_ending(), "stopping", "the relay was told to stop and answers what is open"),
+            self.manifest.missing().map(|told| unready("manifest", told)),
+            queue.map(|told| unready("queue", told.to_owned())),
+            ending.map(|told| unready("stopping", told.to_owned())),
         ]
         .into_iter()
         .flatten()

@@ -120,8 +120,8 @@ impl Relay {
     /// devices to come back for the rest.
     ///
     /// # Errors
-    /// What waiting would not mend: a setting, the disk, a refused API key, a manifest that does not verify, an SDK's
-    /// build that is not whole, short links that do not hold.
+    /// What waiting would not mend: a setting, the disk, an SDK's build that is not whole, short links that do not hold;
+    /// and of a relay that has taken no manifest yet a refused API key, and a manifest that does not verify.
     pub async fn start(
         config: RelayConfig,
         listener: TcpListener,
@@ -351,8 +351,8 @@ async fn open_manifest(
     let cache = Arc::new(ManifestCache::open(config, upstream, metrics, clock)?);
     match cache.refresh().await {
         Ok(()) => {}
-        Err(error) if error.is_lasting() && cache.signed().is_none() => return Err(error.into()),
-        Err(error) => tracing::warn!(%error, "starting without a fresh manifest"),
+        Err(error) if error.is_lasting() && !cache.has_taken_one() => return Err(error.into()),
+        Err(error) => cache.tell(&error),
     }
     Ok(cache)
 }

@@ -155,6 +155,13 @@ async fn a_manifest_whose_catalogue_is_lost_still_holds_the_next_one_to_it() {
         relay.shutdown().await;
     }
     double.offer(kept);
+    let key = named.digest.0.to_vec();
+    let right = double.state.catalogues.lock().unwrap().insert(key.clone(), vec![1; 80]).unwrap();
+    let relay = start(double.config(data.path())).await;
+    assert_eq!(served_revision(relay.address()).await.unwrap_err().code(), Code::Unavailable, "a wrong catalogue");
+    relay.shutdown().await;
+
+    double.state.catalogues.lock().unwrap().insert(key, right);
     let relay = start(double.config(data.path())).await;
     assert_eq!(served_revision(relay.address()).await.unwrap(), 5, "it is that very manifest");
     assert!(get(relay.address(), PUBLISHER.0, &named.digest.0).await.is_ok());

@@ -14,12 +14,12 @@ use tacita_protocol::{
     manifest::Manifest,
     time::{SystemClock, UnixTime},
 };
-use tacita_relay::{CacheError, Relay, RelayError, RunningRelay};
+use tacita_relay::{CacheError, Relay, RelayConfig, RelayError, RunningRelay};
 use tacita_tokens::EpochKey;
 use tokio::net::TcpListener;
 use tonic::Code;
 
-use crate::support::*;
+use crate::support::{http::exchange, *};
 
 /// A directory of `count` epochs with fresh keys, which goes on from `before`.
 fn epochs(before: Option<&EpochEntry>, count: usize) -> Vec<EpochEntry> {
@@ -37,9 +37,9 @@ fn listing(revision: u64, epochs: &[EpochEntry]) -> Manifest {
     Manifest { epochs: epochs.to_vec(), ..manifest(revision) }
 }
 
-/// A manifest of before campaigns had policies: this program refuses it.
-fn of_an_earlier_version(revision: u64, epochs: &[EpochEntry]) -> v1::SignedManifest {
-    let mut wire = v1::Manifest::from(&listing(revision, epochs));
+/// The manifest as one of before campaigns had policies: this program refuses it.
+fn of_an_earlier_version(manifest: &Manifest) -> v1::SignedManifest {
+    let mut wire = v1::Manifest::from(manifest);
     let campaign = v1::ManifestCampaign { id: 1, brand: 1, name: "spring".into(), ..Default::default() };
     wire.campaigns.push(campaign);
     let manifest = wire.encode_to_vec();
@@ -56,6 +56,32 @@ async fn served(relay: SocketAddr) -> Result<v1::SignedManifest, Code> {
     let mut client = ManifestServiceClient::new(connect(relay).await);
     let answer = client.get_manifest(v1::GetManifestRequest { publisher: PUBLISHER.0 }).await;
     Ok(answer.map_err(|status| status.code())?.into_inner().signed_manifest.unwrap())
+}
+
+/// What keeps the relay from being ready, in words.
+async fn unready(relay: &RunningRelay) -> String {
+    let scrapers = relay.metrics_address().unwrap();
+    String::from_utf8(exchange(scrapers, "GET /readyz HTTP/1.1\r\n", b"").await.1).unwrap()
+}
+
+async fn until_ready(relay: &RunningRelay) {
+    for _ in 0..6_000 {
+        if unready(relay).await == "ready\n" {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("not ready within a minute: {}", unready(relay).await);
+}
+
+/// With a listener that says what keeps a relay from being ready.
+fn watched(config: RelayConfig) -> RelayConfig {
+    RelayConfig { metrics: Some("127.0.0.1:0".parse().unwrap()), ..config }
+}
+
+async fn refused_start(config: RelayConfig) -> RelayError {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    Relay::start(config, listener, Arc::new(SystemClock)).await.map(drop).unwrap_err()
 }
 
 /// Waits until what the double offers was refused: the first refusal may be of what it offered before.
@@ -79,7 +105,7 @@ async fn serves(relay: &RunningRelay, manifest: &Manifest) {
 async fn a_manifest_that_a_newer_program_refuses_holds_the_next_one_to_its_revision_its_content_and_its_keys() {
     let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
     let known = epochs(None, 3);
-    leave(data.path(), of_an_earlier_version(5, &known));
+    leave(data.path(), of_an_earlier_version(&listing(5, &known)));
     double.offer(listing(4, &known).sign(&signing_key()));
     let relay = start(double.config(data.path())).await;
     let (forged, not_linked) = (epochs(None, 3), epochs(None, 4));
@@ -105,6 +131,67 @@ async fn a_manifest_that_a_newer_program_refuses_holds_the_next_one_to_its_revis
     let next = listing(6, &[&known[1..], &epochs(known.last(), 1)].concat());
     double.offer(next.sign(&signing_key()));
     serves(&relay, &next).await;
+}
+
+#[tokio::test]
+async fn a_relay_that_has_taken_one_starts_also_where_the_collector_still_offers_what_it_refuses() {
+    let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
+    let known = epochs(None, 3);
+    let before = of_an_earlier_version(&listing(5, &known));
+    leave(data.path(), before.clone());
+    double.offer(before);
+    let relay = start(watched(double.config(data.path()))).await;
+    assert_eq!(served(relay.address()).await, Err(Code::Unavailable));
+    let told = unready(&relay).await;
+    assert!(told.contains("manifest: none is in service, and the collector's manifest is refused: "), "{told}");
+    assert!(told.contains("campaign 1 has no policy") && told.contains("Upgrade it first"), "{told}");
+    assert!(submit(&connect(relay.address()).await, envelopes(3)).await.is_ok(), "envelopes are taken meanwhile");
+
+    let next = listing(6, &known);
+    double.offer(next.sign(&signing_key()));
+    serves(&relay, &next).await;
+    until_ready(&relay).await;
+}
+
+#[tokio::test]
+async fn a_first_start_ends_with_what_is_refused_and_the_remedy() {
+    let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
+    double.offer(of_an_earlier_version(&listing(5, &epochs(None, 3))));
+    let refused = refused_start(double.config(data.path())).await;
+    assert!(matches!(refused, RelayError::Manifest(CacheError::Refused(_))), "{refused:?}");
+    assert!(refused.to_string().contains("campaign 1 has no policy; is the collector of an earlier"), "{refused}");
+
+    let mut config = double.config(data.path());
+    config.signing_key = SigningKey::from_bytes(&[1; 32]).verifying_key();
+    let refused = refused_start(config).await.to_string();
+    assert!(refused.contains("not by the pinned key; check the key"), "{refused}");
+}
+
+#[tokio::test]
+async fn why_none_is_served_is_told_as_it_is() {
+    let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
+    // Nobody listens there.
+    let away = config("127.0.0.1:1".parse().unwrap(), data.path());
+    let relay = start(watched(away.clone())).await;
+    let told = unready(&relay).await;
+    assert_eq!(
+        told,
+        "manifest: none was fetched yet: is the collector reachable, and the API key right? The log says more\n"
+    );
+    relay.shutdown().await;
+
+    let known = epochs(None, 3);
+    leave(data.path(), of_an_earlier_version(&listing(5, &known)));
+    let relay = start(watched(away)).await;
+    let told = unready(&relay).await;
+    assert!(told.contains("the one from disk cannot be served") && told.contains("is the collector reach"), "{told}");
+    relay.shutdown().await;
+
+    double.offer(listing(4, &known).sign(&signing_key()));
+    let relay = start(watched(double.config(data.path()))).await;
+    let told = unready(&relay).await;
+    let older = "none is in service, and the collector offers manifest revision 4, older than 5; compare with other";
+    assert!(told.contains(older), "{told}");
 }
 
 #[tokio::test]
@@ -137,6 +224,7 @@ async fn what_is_by_another_key_or_anothers_or_no_manifest_holds_nobody_to_anyth
     for kept in [
         listing(9, &others).sign(&SigningKey::from_bytes(&[1; 32])).into(),
         another.sign(&signing_key()).into(),
+        of_an_earlier_version(&another),
         no_manifest,
     ] {
         leave(data.path(), kept);
@@ -151,11 +239,10 @@ async fn a_relay_that_cannot_read_what_it_has_seen_does_not_start_without_it() {
     let (double, data) = (RunningDouble::start().await, tempfile::tempdir().unwrap());
     let path = data.path().join("manifest.bin");
     fs::create_dir(&path).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let refused = Relay::start(double.config(data.path()), listener, Arc::new(SystemClock)).await.map(drop);
-    let Err(RelayError::Manifest(CacheError::Unreadable { path: named, .. })) = &refused else { panic!("{refused:?}") };
+    let refused = refused_start(double.config(data.path())).await;
+    let RelayError::Manifest(CacheError::Unreadable { path: named, .. }) = &refused else { panic!("{refused:?}") };
     assert_eq!(*named, path);
-    assert!(refused.unwrap_err().to_string().contains("move it away"));
+    assert!(refused.to_string().contains("move it away"));
 
     fs::remove_dir(path).unwrap();
     start(double.config(data.path())).await;

@@ -197,5 +197,5 @@ async fn a_file_that_does_not_hold_ends_the_start_by_name() {
     assert!(refused().await.contains("links.toml: No such file"));
     fs::write(&file, "[[link]]\ncode = \"a b\"\nto = \"https://a.example\"").unwrap();
     let told = refused().await;
-    assert!(told.contains("links.toml: link 'a b': a code has 1 to 64"), "{told}");
+    assert!(told.contains("links.toml:2: link 'a b': a code has 1 to 64"), "{told}");
 }

@@ -9,7 +9,10 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use super::table::{InvalidLinks, Link, LinkTable};
+use super::{
+    declared::Problem,
+    table::{Link, LinkTable},
+};
 
 /// How often the file is looked at. Its bytes are compared: clocks and editors' ways of saving do not matter.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -18,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum LinksError {
     /// It cannot be read.
-    #[error("the short links in {}: {error}", path.display())]
+    #[error("the short links in {}: {error}; name a file that the relay may read", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -26,13 +29,25 @@ pub enum LinksError {
         error: io::Error,
     },
     /// It does not hold.
-    #[error("the short links in {}: {problem}", path.display())]
+    #[error("the short links: {}", self.problems().join("; "))]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// The problem.
-        problem: InvalidLinks,
+        /// All that is wrong with it.
+        problems: Vec<Problem>,
     },
+}
+
+impl LinksError {
+    /// Each problem by itself, with the file, the line and the remedy.
+    pub fn problems(&self) -> Vec<String> {
+        match self {
+            Self::Read { .. } => vec![self.to_string()],
+            Self::Invalid { path, problems } => {
+                problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect()
+            }
+        }
+    }
 }
 
 /// The links in service.
@@ -54,7 +69,7 @@ impl LinkShelf {
         self.in_service.read().unwrap_or_else(PoisonError::into_inner).get(code).cloned()
     }
 
-    /// Looks at the file until told to stop. One that does not hold is said once, and the links in service stay.
+    /// Looks at the file until told to stop. All that is wrong with one is said once, and the links in service stay.
     pub(crate) async fn keep_fresh(self: Arc<Self>, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
             let shelf = self.clone();
@@ -77,7 +92,9 @@ impl LinkShelf {
                 tracing::info!(links = table.len(), "the short links were read again");
                 *self.in_service.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
             }
-            Err(error) => tracing::error!(%error, "the links in service stay"),
+            Err(error) => {
+                error.problems().into_iter().for_each(|error| tracing::error!(error, "the links in service stay"));
+            }
         }
         *seen = text;
     }
@@ -88,7 +105,7 @@ fn read(path: &Path) -> Result<String, LinksError> {
 }
 
 fn parse(path: &Path, text: &str) -> Result<LinkTable, LinksError> {
-    LinkTable::parse(text).map_err(|problem| LinksError::Invalid { path: path.to_owned(), problem })
+    LinkTable::parse(text).map_err(|problems| LinksError::Invalid { path: path.to_owned(), problems })
 }
 
 #[cfg(test)]
@@ -107,6 +124,9 @@ mod tests {
         write("boat", "news.example");
         shelf.look();
         assert!(shelf.get("ferry").is_some() && shelf.get("boat").is_none());
+        let refused = LinkShelf::open(&path).err().unwrap();
+        let told = format!("{}:3: link 'boat': 'news.example' is no target", path.display());
+        assert!(refused.problems()[0].starts_with(&told) && refused.to_string().contains(&told), "{refused}");
         write("boat", "https://news.example");
         shelf.look();
         assert!(shelf.get("ferry").is_none() && shelf.get("boat").is_some());

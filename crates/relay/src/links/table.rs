@@ -1,81 +1,12 @@
-//! The declared links, and where each leads. Nothing that a visitor sends can name a target: there is no open redirect.
+//! The links by their codes, and where each leads.
+//!
+//! Nothing that a visitor sends can name a target: there is no open redirect.
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
-use tacita_protocol::{
-    channel::Channel,
-    tag::{LinkTag, TagStyle},
-};
-use url::Url;
+use tacita_protocol::tag::{LinkTag, TagStyle};
 
-/// The most links.
-const MAX_LINKS: usize = 10_000;
-const MAX_CODE: usize = 64;
-/// The longest target.
-const MAX_TARGET: usize = 2_048;
-
-/// The links cannot be used; says which, and what to do.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum InvalidLinks {
-    /// It is not TOML, or has other fields.
-    #[error("line {line}: {problem}")]
-    Syntax {
-        /// Counted from 1.
-        line: usize,
-        /// What the parser says.
-        problem: String,
-    },
-    /// There are too many.
-    #[error("{0} links: a relay has at most {MAX_LINKS}")]
-    Many(usize),
-    /// A link breaks a rule.
-    #[error("link '{code}': {problem}")]
-    Link {
-        /// Its code, as written.
-        code: String,
-        /// The rule.
-        problem: String,
-    },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default, rename = "link")]
-    links: Vec<Declared>,
-}
-
-/// One `[[link]]`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Declared {
-    code: String,
-    to: String,
-    campaign: Option<u32>,
-    channel: Option<Channel>,
-    cohort: Option<u16>,
-    utm_campaign: Option<String>,
-    #[serde(default)]
-    style: Style,
-}
-
-#[derive(Clone, Copy, Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-enum Style {
-    #[default]
-    Fragment,
-    Query,
-}
-
-impl From<Style> for TagStyle {
-    fn from(style: Style) -> Self {
-        match style {
-            Style::Fragment => TagStyle::Fragment,
-            Style::Query => TagStyle::Query,
-        }
-    }
-}
+use super::declared::{self, Problem};
 
 /// Links by their codes.
 #[derive(Clone, Default)]
@@ -85,30 +16,14 @@ pub(crate) struct LinkTable(HashMap<String, Link>);
 #[derive(Clone)]
 pub(crate) struct Link {
     /// With the tag and `utm_` parameters that were declared.
-    to: String,
-    style: TagStyle,
+    pub(super) to: String,
+    pub(super) style: TagStyle,
 }
 
 impl LinkTable {
     /// Reads a file of links.
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidLinks> {
-        let File { links } = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-            InvalidLinks::Syntax { line, problem: error.message().to_owned() }
-        })?;
-        if links.len() > MAX_LINKS {
-            return Err(InvalidLinks::Many(links.len()));
-        }
-        let mut table = HashMap::new();
-        for declared in links {
-            let code = declared.code.clone();
-            let refused = |problem: String| InvalidLinks::Link { code: code.clone(), problem };
-            let link = declared.check().map_err(refused)?;
-            if table.insert(declared.code, link).is_some() {
-                return Err(refused("declared twice".into()));
-            }
-        }
-        Ok(Self(table))
+    pub(crate) fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        declared::read(text).map(Self)
     }
 
     pub(crate) fn get(&self, code: &str) -> Option<&Link> {
@@ -117,56 +32,6 @@ impl LinkTable {
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
-    }
-}
-
-impl Declared {
-    fn check(&self) -> Result<Link, String> {
-        let is_code = |code: &str| code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        if self.code.is_empty() || self.code.len() > MAX_CODE || !is_code(&self.code) {
-            return Err(format!("a code has 1 to {MAX_CODE} of A-Z, a-z, 0-9, - and _"));
-        }
-        check_target(&self.to)?;
-        let style = self.style.into();
-        let to = match self.tag()? {
-            Some(tag) => self.tagged(tag, style).map_err(|error| error.to_string())?,
-            None => self.to.clone(),
-        };
-        Ok(Link { to, style })
-    }
-
-    fn tag(&self) -> Result<Option<LinkTag>, String> {
-        match (self.campaign, self.channel) {
-            (Some(campaign), Some(channel)) if channel.is_share_target() => {
-                Ok(Some(LinkTag { campaign, channel, cohort: self.cohort.unwrap_or_default(), generation: 0 }))
-            }
-            (Some(_), Some(channel)) => Err(format!("nobody can share to '{channel}'")),
-            (None, None) if self.cohort.is_none() && self.utm_campaign.is_none() => Ok(None),
-            _ => Err("a tag needs both campaign and channel; cohort and utm-campaign come with them".into()),
-        }
-    }
-
-    fn tagged(&self, tag: LinkTag, style: TagStyle) -> Result<String, tacita_protocol::tag::TagError> {
-        let to = match &self.utm_campaign {
-            Some(campaign) => tag.with_utm(&self.to, campaign)?,
-            None => self.to.clone(),
-        };
-        tag.append_to(&to, style)
-    }
-}
-
-fn check_target(to: &str) -> Result<(), String> {
-    let url = Url::parse(to).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    match url {
-        None => Err(format!("'{to}' is no target: write an address that begins with https:// or http://")),
-        Some(_) if to.len() > MAX_TARGET => Err(format!("a target of {} bytes: at most {MAX_TARGET}", to.len())),
-        Some(_) if !to.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Err("percent-encode spaces and letters beyond ASCII in the target".into())
-        }
-        Some(url) if !url.username().is_empty() || url.password().is_some() => {
-            Err("a target holds no user name or password: everyone who clicks would be given it".into())
-        }
-        Some(_) => Ok(()),
     }
 }
 
@@ -209,6 +74,8 @@ fn in_ascii(query: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use url::Url;
+
     use super::*;
 
     const TAGGED: &str =
@@ -286,30 +153,5 @@ mod tests {
                 proptest::prop_assert!(leads_to.username().is_empty());
             }
         }
-    }
-
-    #[test]
-    fn a_link_that_breaks_a_rule_is_named_with_the_rule() {
-        let refused = |fields: &str| {
-            let file = format!("[[link]]\ncode = \"ok\"\nto = \"https://a.example\"\n[[link]]\n{fields}");
-            LinkTable::parse(&file).err().unwrap().to_string()
-        };
-        let https = "to = \"https://a.example\"";
-        assert!(refused(&format!("code = \"ok\"\n{https}")).contains("'ok': declared twice"));
-        assert!(refused(&format!("code = \"a/b\"\n{https}")).contains("1 to 64"));
-        assert!(refused("code = \"a\"\nto = \"javascript:alert(1)\"").contains("begins with https://"));
-        assert!(refused("code = \"a\"\nto = \"/articles\"").contains("begins with https://"));
-        assert!(refused("code = \"a\"\nto = \"https://me:pw@a.example\"").contains("password"));
-        assert!(refused("code = \"a\"\nto = \"https://a.example/caf\u{e9}\"").contains("percent-encode"));
-        assert!(refused("code = \"a\"\nto = \"https://a.example/\\r\\nset-cookie: a\"").contains("percent-encode"));
-        assert!(refused(&format!("code = \"a\"\n{https}\ncampaign = 1")).contains("both campaign and channel"));
-        assert!(refused(&format!("code = \"a\"\n{https}\ncohort = 1")).contains("both campaign and channel"));
-        assert!(
-            refused(&format!("code = \"a\"\n{https}\ncampaign = 1\nchannel = \"direct\"")).contains("nobody can share")
-        );
-        assert!(refused(&format!("code = \"a\"\n{https}\ntarget = 1")).starts_with("line 7: unknown field"));
-        assert!(
-            refused(&format!("code = \"a\"\n{https}\ncampaign = 1\nchannel = \"waterpigeon\"")).contains("waterpigeon")
-        );
     }
 }

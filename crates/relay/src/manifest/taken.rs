@@ -11,7 +11,7 @@ use prost::Message as _;
 use tacita_proto::v1;
 use tacita_protocol::{
     id::PublisherId,
-    manifest::{Directory, Manifest, ManifestError, SignedManifest},
+    manifest::{Directory, Manifest, SignedManifest},
 };
 
 use super::CacheError;
@@ -46,11 +46,7 @@ impl Taken {
 
     fn decode(bytes: &[u8], key: &VerifyingKey, publisher: PublisherId) -> Option<Self> {
         let wire = v1::SignedManifest::decode(bytes).ok()?;
-        let signed = SignedManifest::from(wire.clone());
-        if let Err(ManifestError::Publisher(_)) = signed.verify(key, publisher) {
-            return None;
-        }
-        let directory = signed.directory(key).ok()??;
+        let directory = SignedManifest::from(wire.clone()).directory(key, publisher).ok()??;
         Some(Self { directory, signed: wire })
     }
 
