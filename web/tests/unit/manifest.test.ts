@@ -307,12 +307,13 @@ test("a manifest whose catalogues are lost, or that another tab has taken, holds
   await assert.rejects(tab.offer(manifest({ revision: 8 })), /directory/);
 });
 
-test("a directory is read from a manifest of any version, by who pins the key", async () => {
+test("a directory is read from the publisher's manifest of any version, by who pins the key", async () => {
   const bytes = concat(manifest({ version: 2, campaignPolicy: [] }), message([5, 1], [6, 1]));
   const signed = await sign(bytes);
-  const directory = await verifyDirectory(signed, key);
+  const directory = await verifyDirectory(signed, key, 7);
   assert.deepEqual([directory?.bytes, directory?.revision], [undefined, 3]);
   assert.deepEqual(directory?.epochs, (await verified(manifest())).epochs);
   const other = (await crypto.subtle.generateKey("Ed25519", true, ["sign", "verify"])) as CryptoKeyPair;
-  assert.equal(await verifyDirectory(await sign(bytes, other.privateKey), key), undefined);
+  assert.equal(await verifyDirectory(await sign(bytes, other.privateKey), key, 7), undefined);
+  assert.equal(await verifyDirectory(signed, key, 8), undefined);
 });

@@ -32,12 +32,13 @@ export async function rememberManifest(context: Context): Promise<void> {
 
 /**
  * What the next manifest is held to, by the one that is kept: the newest that any tab has taken, whether or not it can be in
- * force here. Of one that this version does not take whole its directory; nothing, if it is not by the pinned key.
+ * force here. Of one that this version does not take whole its directory; nothing, if it is not by the pinned key or
+ * is another publisher's.
  */
 async function lastSeen({ settings, storage }: Context): Promise<Directory | undefined> {
   const { key, publisher } = settings;
   const signed = await storage.look(({ manifest }) => manifest);
-  return signed && verifyManifest(signed, key, publisher).catch(() => verifyDirectory(signed, key));
+  return signed && verifyManifest(signed, key, publisher).catch(() => verifyDirectory(signed, key, publisher));
 }
 
 export async function refreshManifest(context: Context): Promise<void> {

@@ -89,11 +89,15 @@ export async function verifyManifest(signed: SignedManifest, key: Bytes, publish
 
 /**
  * The directory of a manifest that was taken before, also where `verifyManifest` refuses it by now: an earlier version may
- * have taken it. Undefined if it is not signed by the pinned key.
+ * have taken it. Undefined if it is not signed by the pinned key, or is another publisher's.
  */
-export async function verifyDirectory(signed: SignedManifest, key: Bytes): Promise<Directory | undefined> {
+export async function verifyDirectory(
+  signed: SignedManifest,
+  key: Bytes,
+  publisher: number,
+): Promise<Directory | undefined> {
   const fields = await signedFields(signed, key);
-  return fields && readDirectory(fields);
+  return fields && numberOf(fields, 2) === publisher ? readDirectory(fields) : undefined;
 }
 
 /** The fields of a manifest; undefined if it is not signed by the pinned key. */
