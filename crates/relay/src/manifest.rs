@@ -108,6 +108,7 @@ fn remedy_of_refusal(error: &ManifestError) -> &'static str {
     match error {
         ManifestError::Signature | ManifestError::Version(_) => "",
         ManifestError::Publisher(_) => "; check the publisher's number",
+        ManifestError::Directory(_) => "; compare with other publishers' relays",
         _ => "; is the collector of an earlier version than this relay? Upgrade it first",
     }
 }
@@ -167,8 +168,8 @@ pub(crate) struct ManifestCache {
     kept: Option<Taken>,
     stale: Notify,
     refused: AtomicU64,
-    /// Why what the collector offered last was refused, if it was.
-    refusal: Mutex<Option<String>>,
+    /// Why what the collector offered last was not served, if it was not.
+    unserved: Mutex<Option<String>>,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
 }
@@ -199,7 +200,7 @@ impl ManifestCache {
             kept: None,
             stale: Notify::new(),
             refused: AtomicU64::new(0),
-            refusal: Mutex::new(None),
+            unserved: Mutex::new(None),
             metrics,
             clock,
         };
@@ -254,9 +255,9 @@ impl ManifestCache {
         if self.held().is_some() {
             return None;
         }
-        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(match (&*refusal, &self.kept) {
-            (Some(refusal), _) => format!("none is in service, and {refusal}"),
+        let unserved = self.unserved.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(match (&*unserved, &self.kept) {
+            (Some(why), _) => format!("none is in service, and {why}"),
             (None, Some(_)) => "the one from disk cannot be served, and no other was fetched yet: is the collector \
                                 reachable, and the API key right? The log says more"
                 .to_owned(),
@@ -300,9 +301,9 @@ impl ManifestCache {
             Err(_) => Fetch::Unreachable,
         };
         self.metrics.fetched(fetch, self.clock.now().0);
-        if fetch != Fetch::Unreachable {
-            let refusal = refreshed.as_ref().err().map(CacheError::to_string);
-            *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
+        if !matches!(refreshed, Err(CacheError::Collector(_))) {
+            let unserved = refreshed.as_ref().err().map(CacheError::to_string);
+            *self.unserved.lock().unwrap_or_else(PoisonError::into_inner) = unserved;
         }
         refreshed
     }

@@ -120,8 +120,9 @@ impl Relay {
     /// devices to come back for the rest.
     ///
     /// # Errors
-    /// What waiting would not mend: a setting, the disk, an SDK's build that is not whole, short links that do not hold;
-    /// and of a relay that has taken no manifest yet a refused API key, and a manifest that does not verify.
+    /// What waiting would not mend: a setting, a folder that cannot be used, an SDK's build that is not whole, short links
+    /// that do not hold; and of a relay that has taken no manifest yet a refused API key, a manifest that does not verify or
+    /// cannot be written.
     pub async fn start(
         config: RelayConfig,
         listener: TcpListener,

@@ -123,6 +123,8 @@ pub(crate) struct Loaded<S> {
     pub(crate) settings: S,
     values: Values,
     pub(crate) problems: Vec<String>,
+    /// Of the problems that of a file which cannot be read.
+    unreadable: Option<String>,
     notes: Vec<String>,
 }
 
@@ -164,17 +166,17 @@ fn load_from<S: Settings>(
     let file = args.config.as_deref().zip(text.as_deref());
     let called_alike = flags.into_iter().map(|(name, value)| Flag { flag: format!("--{name}"), setting: name, value });
     let flags = called_alike.chain(args.flags.iter().cloned());
-    let (mut loaded, mut undecoded) = decode::<S>(file, flags, &args.set, variables)?;
-    if let Some(problem) = unreadable {
-        loaded.problems.insert(0, problem);
-        // Nor is it one of what the file may have said.
-        undecoded.push(String::new());
-    }
-    // What does not decode stands at its default now: whether that fits is no question.
+    let (mut loaded, undecoded) = decode::<S>(file, flags, &args.set, variables)?;
+    loaded.problems.splice(..0, unreadable.clone());
+    loaded.unreadable = unreadable;
+    // What does not decode stands at its default now: whether that fits is no question. Nor is it one of what a file that
+    // cannot be read may say.
     let fit = |misfits: Vec<Misfit>| {
         let decoded = |misfit: &Misfit| !undecoded.iter().any(|name| is_within(name, &misfit.setting));
+        let is_known =
+            |misfit: &Misfit| loaded.unreadable.is_none() || origin(&loaded.values, &misfit.setting).is_some();
         let placed = |misfit: Misfit| place(&loaded.values, &misfit.setting, &misfit.remedy);
-        misfits.into_iter().filter(decoded).map(placed).collect::<Vec<_>>()
+        misfits.into_iter().filter(decoded).filter(is_known).map(placed).collect::<Vec<_>>()
     };
     let (problems, notes) = (fit(loaded.settings.misfits()), fit(loaded.settings.doubts()));
     loaded.problems.extend(problems);
@@ -202,7 +204,7 @@ pub(crate) fn decode<S: Settings>(
     S::EITHER.iter().for_each(|pair| set_weaker_aside(pair, &mut values));
     let mut undecoded = Vec::new();
     let settings: S = settings(&mut values, &defaults, &mut problems, &mut undecoded);
-    Ok((Loaded { settings, values, problems, notes }, undecoded))
+    Ok((Loaded { settings, values, problems, unreadable: None, notes }, undecoded))
 }
 
 /// A flag goes before a variable, and that before the file, also where they say one thing by two names.
@@ -234,6 +236,14 @@ impl<S: Settings> Loaded<S> {
                 Err(Problems(self.problems))
             }
         }
+    }
+
+    /// The settings as far as they hold, for who needs but a few of them.
+    ///
+    /// # Errors
+    /// The file cannot be read: nobody knows what it says.
+    pub(crate) fn unchecked(self) -> Result<S, Problems> {
+        self.unreadable.map_or(Ok(self.settings), |problem| Err(Problems(vec![problem])))
     }
 
     /// Every setting that holds, by name: its value as a file would have it, and where it came from. No secret is shown.
@@ -310,14 +320,19 @@ fn in_words(message: &str) -> String {
 
 /// A complaint about a setting, at the place where it was set; about a section, at the first of its settings that was.
 fn place(values: &Values, setting: &str, remedy: &str) -> String {
+    match origin(values, setting) {
+        _ if setting.is_empty() => remedy.to_owned(),
+        None => format!("{setting}: {remedy}"),
+        Some(origin) => format!("{origin}: {setting}: {remedy}"),
+    }
+}
+
+/// Where a setting, or the first of a section's, was set; none where it stands at its default.
+fn origin<'a>(values: &'a Values, setting: &str) -> Option<&'a Origin> {
     let is_within =
         |name: &str| name.strip_prefix(setting).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     let given = values.iter().find(|(name, given)| is_within(name) && given.origin != Origin::Default);
-    match given {
-        _ if setting.is_empty() => remedy.to_owned(),
-        None => format!("{setting}: {remedy}"),
-        Some((_, given)) => format!("{}: {setting}: {remedy}", given.origin),
-    }
+    given.map(|(_, given)| &given.origin)
 }
 
 /// The values as the tables that a file would have.

@@ -185,7 +185,11 @@ fn a_file_that_cannot_be_read_is_named_with_all_that_is_wrong_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let of = |path: PathBuf| {
         let args = ConfigArgs { config: Some(path), set: vec!["lsten-on=2".to_owned()], ..ConfigArgs::default() };
-        load_from::<Sample>(&args, Table::new(), std::iter::empty()).unwrap().problems
+        let flags = "listen-on = '3'".parse().unwrap();
+        let loaded: Loaded<Sample> = load_from(&args, flags, std::iter::empty()).unwrap();
+        let problems = loaded.problems.clone();
+        assert_eq!(loaded.unchecked().err().unwrap().0, problems[..1]);
+        problems
     };
     let missing = of(folder.path().join("missing.toml"));
     assert!(missing[0].contains("missing.toml: cannot be read (No such file"), "{missing:?}");
@@ -194,7 +198,8 @@ fn a_file_that_cannot_be_read_is_named_with_all_that_is_wrong_beside_it() {
     fs::write(&path, b"# a\nname = 'caf\xe9'\n").unwrap();
     let latin = of(path);
     assert!(latin[0].ends_with("latin.toml:2:12: this is not UTF-8: write the file in it"), "{latin:?}");
-    assert_eq!((missing.len(), latin.len()), (2, 2));
+    assert_eq!((missing[2].as_str(), missing.len()), ("--listen-on: listen-on: choose an even one", 3));
+    assert_eq!(latin[1..], missing[1..]);
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(mut args: Args) -> Result<()> {
     // What else the relay needs may be missing here.
-    let file = read(&mut args.server)?.settings;
+    let file = read(&mut args.server)?.unchecked()?;
     let folders = if args.folders.is_empty() { file.data.clone().into_iter().collect() } else { args.folders };
     let first = folders.first().context("no folder: give the relay's folder for state, or --config")?;
     // Otherwise a mistyped name would have no receipts, and nothing against it.

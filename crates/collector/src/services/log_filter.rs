@@ -19,7 +19,7 @@ pub(crate) struct AuditedFilter {
     filter: LogFilter,
     registry: Arc<Registry>,
     work: Work,
-    /// Held from a filter's entry until it is in force, so that the last entry names the one that is.
+    /// Held from a filter's entry until it is in force, so that of two calls the later entry names the one that is.
     turn: Arc<Mutex<()>>,
 }
 
@@ -42,7 +42,7 @@ impl AuditedFilter {
         self.filter.would_take(&asked).map_err(|error| refusal::invalid("filter", error.to_string()))?;
         let (filter, registry, turn) =
             (self.filter.clone(), self.registry.clone(), self.turn.clone().lock_owned().await);
-        // An entry whose caller left would say what never was.
+        // Otherwise an entry whose caller left would say what never was, as one may that a database wrote after it was given up.
         let replacing = self.work.to_its_end(async move {
             let _turn = turn;
             registry.apply(by, |_| Ok(Change::LogFilterSet { filter: asked.clone() })).await?;

@@ -40,6 +40,14 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What a file holds, which is UTF-8.
+pub(super) fn text_of(bytes: &[u8]) -> Result<&str, Problem> {
+    str::from_utf8(bytes).map_err(|error| {
+        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
+        Problem { line, told: "this is not UTF-8: write the file in it".into() }
+    })
+}
+
 /// Reads a file of links: each by its code, or all that is wrong, from the first line to the last. Where it is no TOML
 /// that is all that is told, and of a link whose fields are of other names or types the first of those.
 pub(super) fn read(text: &str) -> Result<HashMap<String, Link>, Vec<Problem>> {

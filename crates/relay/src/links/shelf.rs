@@ -10,7 +10,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    declared::Problem,
+    declared::{self, Problem},
     table::{Link, LinkTable},
 };
 
@@ -55,14 +55,14 @@ pub(crate) struct LinkShelf {
     path: PathBuf,
     in_service: RwLock<Arc<LinkTable>>,
     /// What the file held when it was last read, whether it could be used or not.
-    seen: Mutex<String>,
+    seen: Mutex<Vec<u8>>,
 }
 
 impl LinkShelf {
     pub(crate) fn open(path: &Path) -> Result<Self, LinksError> {
-        let text = read(path)?;
-        let table = parse(path, &text)?;
-        Ok(Self { path: path.to_owned(), in_service: RwLock::new(Arc::new(table)), seen: Mutex::new(text) })
+        let bytes = read(path)?;
+        let table = parse(path, &bytes)?;
+        Ok(Self { path: path.to_owned(), in_service: RwLock::new(Arc::new(table)), seen: Mutex::new(bytes) })
     }
 
     pub(crate) fn get(&self, code: &str) -> Option<Link> {
@@ -78,16 +78,16 @@ impl LinkShelf {
     }
 
     fn look(&self) {
-        let text = match read(&self.path) {
-            Ok(text) => text,
+        let bytes = match read(&self.path) {
+            Ok(bytes) => bytes,
             // A file that is being replaced is not there for a moment.
             Err(error) => return tracing::warn!(%error, "the links in service stay"),
         };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if *seen == text {
+        if *seen == bytes {
             return;
         }
-        match parse(&self.path, &text) {
+        match parse(&self.path, &bytes) {
             Ok(table) => {
                 tracing::info!(links = table.len(), "the short links were read again");
                 *self.in_service.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
@@ -96,16 +96,17 @@ impl LinkShelf {
                 error.problems().into_iter().for_each(|error| tracing::error!(error, "the links in service stay"));
             }
         }
-        *seen = text;
+        *seen = bytes;
     }
 }
 
-fn read(path: &Path) -> Result<String, LinksError> {
-    fs::read_to_string(path).map_err(|error| LinksError::Read { path: path.to_owned(), error })
+fn read(path: &Path) -> Result<Vec<u8>, LinksError> {
+    fs::read(path).map_err(|error| LinksError::Read { path: path.to_owned(), error })
 }
 
-fn parse(path: &Path, text: &str) -> Result<LinkTable, LinksError> {
-    LinkTable::parse(text).map_err(|problems| LinksError::Invalid { path: path.to_owned(), problems })
+fn parse(path: &Path, bytes: &[u8]) -> Result<LinkTable, LinksError> {
+    let parsed = declared::text_of(bytes).map_err(|problem| vec![problem]).and_then(LinkTable::parse);
+    parsed.map_err(|problems| LinksError::Invalid { path: path.to_owned(), problems })
 }
 
 #[cfg(test)]
@@ -127,6 +128,11 @@ mod tests {
         let refused = LinkShelf::open(&path).err().unwrap();
         let told = format!("{}:3: link 'boat': 'news.example' is no target", path.display());
         assert!(refused.problems()[0].starts_with(&told) && refused.to_string().contains(&told), "{refused}");
+        fs::write(&path, b"[[link]]\ncode = 'caf\xe9'\n").unwrap();
+        let refused = LinkShelf::open(&path).err().unwrap();
+        assert!(refused.to_string().ends_with(":2: this is not UTF-8: write the file in it"), "{refused}");
+        shelf.look();
+        assert!(shelf.get("ferry").is_some());
         write("boat", "https://news.example");
         shelf.look();
         assert!(shelf.get("ferry").is_none() && shelf.get("boat").is_some());

@@ -24,8 +24,9 @@ use super::soak::Deployment;
 /// Reports of one request, as a busy relay's; and as a device's.
 const BATCH: usize = 64;
 /// Requests under way when capacity is measured: as many as one sender is admitted at any pace, so that refusals take
-/// nothing of it. At the collector they are so many for each processor.
+/// nothing of it. At the collector they are so many for each processor, and at most as many as one publisher may have.
 const TO_COLLECTOR: usize = 4;
+const MOST_TO_COLLECTOR: usize = 64;
 const TO_RELAY: usize = 8;
 /// The load of a quiet day, as a share of capacity.
 const QUIET: f64 = 0.2;
@@ -71,7 +72,8 @@ pub(super) async fn run(args: Args) -> Result<()> {
     let collector = deployment.collector_as_target();
     let sealed = |reports: u64| pool(&deployment, reports, &scratch.path().join("sealed"));
     let first = sealed(40_000)?;
-    let capacity = collector.closed(TO_COLLECTOR * of_servers, Mutex::new(first.clone())).await?;
+    let capacity =
+        collector.closed((TO_COLLECTOR * of_servers).min(MOST_TO_COLLECTOR), Mutex::new(first.clone())).await?;
     println!("collector: {:.0} reports a second", capacity * BATCH as f64);
     // Enough for what is accepted; and the rest of the flood is what was refused, again.
     let reports = capacity * BATCH as f64 * args.seconds as f64 * (QUIET + 2.0);
