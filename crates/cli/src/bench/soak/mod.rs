@@ -101,6 +101,7 @@ async fn soak(args: Args) -> Result<()> {
     let done = soak.run(&args, devices, &mut means).await;
     if done.is_err() {
         eprintln!("{}", soak.deployment.last_words());
+        eprintln!("devices were told last: {}", soak.traffic.last_error());
     }
     done
 }

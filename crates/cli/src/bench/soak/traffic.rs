@@ -1,6 +1,7 @@
 //! Devices' traffic on the whole path: tokens bought, reports sealed and submitted, each until it is acknowledged.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
@@ -45,6 +46,8 @@ pub(super) struct Traffic {
     pub(super) acknowledged: Vec<AtomicU32>,
     /// Answers other than an acknowledgement.
     pub(super) errors: AtomicU64,
+    /// What the last of them said.
+    last_error: parking_lot::Mutex<String>,
     stop: AtomicBool,
 }
 
@@ -58,6 +61,7 @@ impl Traffic {
             number: AtomicU64::new(0),
             acknowledged: (0..values).map(|_| AtomicU32::new(0)).collect(),
             errors: AtomicU64::new(0),
+            last_error: parking_lot::Mutex::default(),
             stop: AtomicBool::new(false),
         })
     }
@@ -84,6 +88,16 @@ impl Traffic {
         self.acknowledged.iter().map(|count| u64::from(count.load(Relaxed))).sum()
     }
 
+    /// What devices were told last that was no acknowledgement.
+    pub(super) fn last_error(&self) -> String {
+        self.last_error.lock().clone()
+    }
+
+    fn note(&self, error: &impl fmt::Display) {
+        self.errors.fetch_add(1, Relaxed);
+        *self.last_error.lock() = error.to_string();
+    }
+
     /// Waits for the turn of so many reports.
     async fn wait(&self, reports: usize) {
         let mut schedule = self.schedule.lock().await;
@@ -107,8 +121,8 @@ impl Traffic {
                         self.submit(&transport, part).await;
                     }
                 }
-                Err(_) => {
-                    self.errors.fetch_add(1, Relaxed);
+                Err(error) => {
+                    self.note(&error);
                     tokio::time::sleep(PAUSE).await;
                     manifest = self.manifest(&transport).await?;
                 }
@@ -151,7 +165,7 @@ impl Traffic {
     async fn submit(&self, transport: &GrpcTransport, sealed: &[(usize, Envelope)]) {
         let envelopes: Vec<Envelope> = sealed.iter().map(|&(_, envelope)| envelope).collect();
         while let Err(error) = transport.submit(envelopes.clone()).await {
-            self.errors.fetch_add(1, Relaxed);
+            self.note(&error);
             let full = matches!(error, TransportError::Limited(_));
             tokio::time::sleep(if full { 4 * PAUSE } else { PAUSE }).await;
         }
