@@ -14,13 +14,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::logs::{announce, announce_error};
 
-/// Reads a TOML file; an error names the file and the line.
+/// Reads a TOML file; an error names the file, the line and the column.
 pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-        anyhow::anyhow!("{}:{line}: {}", path.display(), error.message())
+        let (line, column) = place_of(&text, error.span().unwrap_or_default().start);
+        anyhow::anyhow!("{}:{line}:{column}: {}", path.display(), error.message())
     })
+}
+
+/// The line and the column of a byte, from 1.
+pub(crate) fn place_of(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
 }
 
 /// A duration in a configuration file: `"90s"`, `"7d"`. Shown in days and less: a year is no number of days that an
@@ -242,7 +249,7 @@ mod tests {
         let path = dir.path().join("relay.toml");
         fs::write(&path, "# ages\nage = \"soon\"\n").unwrap();
         let error = read_toml::<Config>(&path).unwrap_err().to_string();
-        assert!(error.contains("relay.toml:2: 'soon' is not a duration"), "{error}");
+        assert!(error.contains("relay.toml:2:7: 'soon' is not a duration"), "{error}");
     }
 
     #[test]

@@ -262,18 +262,19 @@ async fn of_time(met: &mut Met) {
     }
 }
 
+/// As many places for each kind of work.
+fn set_places(limits: &mut Limits, places: usize) {
+    limits.upload_streams = places;
+    limits.uploads_in_flight = places;
+    limits.issuances_in_flight = places;
+    limits.queries_in_flight = places;
+    limits.followers = places;
+    limits.backups = places;
+}
+
 /// Limits on what is in work at once: of 0, so that nothing has to be timed.
 async fn of_work(met: &mut Met) {
-    let cast = Cast::with(|config| {
-        let limits = &mut config.limits;
-        limits.upload_streams = 0;
-        limits.uploads_in_flight = 0;
-        limits.issuances_in_flight = 0;
-        limits.queries_in_flight = 0;
-        limits.followers = 0;
-        limits.backups = 0;
-    })
-    .await;
+    let cast = Cast::with(|config| set_places(&mut config.limits, 0)).await;
     let follow = v1::WatchQueryRequest { query: Some(cells("acme/spring")), ..Default::default() };
     let manifest = cast.daily.manifest().await;
     let epoch = cast.daily.active_epoch().await;
@@ -306,13 +307,8 @@ async fn refused_at_once<T>(call: impl AsyncFn() -> Result<T, Status>) -> Status
 /// Limits on what one publisher or brand has in work: one of a hundred places.
 async fn of_shares(met: &mut Met) {
     let cast = Cast::with(|config| {
-        let limits = &mut config.limits;
-        limits.tenant_percent = 1;
-        limits.upload_streams = 100;
-        limits.uploads_in_flight = 100;
-        limits.issuances_in_flight = 100;
-        limits.queries_in_flight = 100;
-        limits.followers = 100;
+        config.limits.tenant_percent = 1;
+        set_places(&mut config.limits, 100);
     })
     .await;
     let (daily, house) = (&cast.daily, &cast.house);

@@ -12,6 +12,7 @@ use super::{
     Values,
     known::{Known, variable},
 };
+use crate::settings::place_of;
 
 /// Variables that were called otherwise before one rule held for all. Whoever still sets one would be left with the default.
 const RENAMED: [(&str, &str); 8] = [
@@ -253,11 +254,4 @@ fn flatten(
             (span, value) => each(name, span, Value::deserialize(ValueDeserializer::from(value)).ok()),
         }
     }
-}
-
-/// The line and the column of a byte, from 1.
-fn place_of(text: &str, byte: usize) -> (usize, usize) {
-    let before = text.get(..byte).unwrap_or(text);
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
-    (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
 }

@@ -76,9 +76,7 @@ impl Asked {
     pub(crate) fn take<T: Default>(&mut self, setting: &'static str, found: Result<T>) -> T {
         found.unwrap_or_else(|error| {
             let text = format!("{error:#}");
-            let named = text.split_once(": ").filter(|(name, _)| {
-                name.strip_prefix(setting).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            });
+            let named = text.split_once(": ").filter(|(name, _)| is_of(name, setting));
             let (setting, remedy) = named.unwrap_or((setting, &text));
             self.0.push(Misfit { setting: setting.to_owned(), remedy: remedy.to_owned() });
             T::default()
@@ -158,10 +156,9 @@ fn load_from<S: Settings>(
     flags: Table,
     variables: impl Iterator<Item = (String, std::ffi::OsString)>,
 ) -> Result<Loaded<S>> {
-    let (text, unreadable) = match args.config.as_deref().map(given::text_of) {
-        None => (None, None),
-        Some(Ok(text)) => (Some(text), None),
-        Some(Err(problem)) => (None, Some(problem)),
+    let (text, unreadable) = match args.config.as_deref().map(given::text_of).transpose() {
+        Ok(text) => (text, None),
+        Err(problem) => (None, Some(problem)),
     };
     let file = args.config.as_deref().zip(text.as_deref());
     let called_alike = flags.into_iter().map(|(name, value)| Flag { flag: format!("--{name}"), setting: name, value });
@@ -172,7 +169,10 @@ fn load_from<S: Settings>(
     // What does not decode stands at its default now: whether that fits is no question. Nor is it one of what a file that
     // cannot be read may say.
     let fit = |misfits: Vec<Misfit>| {
-        let decoded = |misfit: &Misfit| !undecoded.iter().any(|name| is_within(name, &misfit.setting));
+        let concerns = |setting: &str, name: &str| {
+            setting.is_empty() || name.is_empty() || is_of(setting, name) || is_of(name, setting)
+        };
+        let decoded = |misfit: &Misfit| !undecoded.iter().any(|name| concerns(&misfit.setting, name));
         let is_known =
             |misfit: &Misfit| loaded.unreadable.is_none() || origin(&loaded.values, &misfit.setting).is_some();
         let placed = |misfit: Misfit| place(&loaded.values, &misfit.setting, &misfit.remedy);
@@ -217,12 +217,9 @@ fn set_weaker_aside(pair: &[&'static str; 2], values: &mut Values) {
     }
 }
 
-/// Whether one of two names is the section of the other, or they are the same.
-fn is_within(name: &str, other: &str) -> bool {
-    let begins = |long: &str, short: &str| {
-        short.is_empty() || long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    begins(name, other) || begins(other, name)
+/// Whether a name is that of a setting or section, or of something in the section.
+fn is_of(name: &str, section: &str) -> bool {
+    name.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 impl<S: Settings> Loaded<S> {
@@ -329,9 +326,7 @@ fn place(values: &Values, setting: &str, remedy: &str) -> String {
 
 /// Where a setting, or the first of a section's, was set; none where it stands at its default.
 fn origin<'a>(values: &'a Values, setting: &str) -> Option<&'a Origin> {
-    let is_within =
-        |name: &str| name.strip_prefix(setting).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    let given = values.iter().find(|(name, given)| is_within(name) && given.origin != Origin::Default);
+    let given = values.iter().find(|(name, given)| is_of(name, setting) && given.origin != Origin::Default);
     given.map(|(_, given)| &given.origin)
 }
 

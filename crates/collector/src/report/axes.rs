@@ -15,7 +15,7 @@ use tacita_protocol::{
 };
 use tonic::Status;
 
-use super::analytics;
+use super::{analytics, once_each};
 use crate::{
     catalogue::{CountedMeasure, Declaration},
     refusal,
@@ -222,13 +222,7 @@ pub(crate) fn axes_of(all: &[Arc<CountedMeasure>]) -> Vec<String> {
     let own = all.iter().flat_map(|counted| dimension_names(counted));
     let derived = [KIND, CATEGORY, ANALYTICS].map(str::to_owned);
     let derived = derived.into_iter().filter(|name| all.iter().any(|counted| has_axis(counted, name)));
-    let mut axes: Vec<String> = Vec::new();
-    for name in own.chain(derived).chain([PUBLISHER.to_owned()]) {
-        if !axes.contains(&name) {
-            axes.push(name);
-        }
-    }
-    axes
+    once_each(own.chain(derived).chain([PUBLISHER.to_owned()]))
 }
 
 /// The labels of a cell, as one.

@@ -12,6 +12,7 @@ use tonic::Status;
 
 use super::{
     axes::has_axis,
+    once_each,
     question::Question,
     ratio::{Ratio, Side, name_of, of_generations, steps},
 };
@@ -87,13 +88,8 @@ impl Funnel {
         steps: v1::QueryResponse,
         generations: Option<v1::QueryResponse>,
     ) -> v1::GetFunnelResponse {
-        let mut notices = self.missing.clone();
-        let said = generations.iter().flat_map(|answer| &answer.notices);
-        for notice in steps.notices.iter().chain(said) {
-            if !notices.contains(notice) {
-                notices.push(notice.clone());
-            }
-        }
+        let said = [Some(&steps), generations.as_ref()].into_iter().flatten().flat_map(|answer| &answer.notices);
+        let notices = once_each(self.missing.iter().chain(said).cloned());
         let [share_measure, arrival_measure, conversion_measure] = self.measures.clone();
         v1::GetFunnelResponse {
             groups: self.told_groups(steps),

@@ -60,3 +60,14 @@ pub(crate) use number::estimate as told_estimate;
 pub use plan::plan_measure;
 pub(crate) use question::Question;
 pub(crate) use tallies::{Series, Tallies};
+
+/// These without those that say again what one before says.
+fn once_each<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for one in all {
+        if !once.contains(&one) {
+            once.push(one);
+        }
+    }
+    once
+}

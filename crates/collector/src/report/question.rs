@@ -8,6 +8,7 @@ use tonic::Status;
 
 use super::{
     axes::{LabelFilter, PUBLISHER, axes_of, dimension_names, has_axis, no_axis},
+    once_each,
     period::{Granularity, Span},
     ratio::{Ratio, Side, resolve},
 };
@@ -254,17 +255,6 @@ impl Demand<'_> {
         }
         Ok(())
     }
-}
-
-/// These requests without those that say again what one before says.
-fn once_each(asked: impl IntoIterator<Item = v1::RatioRequest>) -> Vec<v1::RatioRequest> {
-    let mut once: Vec<v1::RatioRequest> = Vec::new();
-    for request in asked {
-        if !once.contains(&request) {
-            once.push(request);
-        }
-    }
-    once
 }
 
 fn named_measures(all: &[Arc<CountedMeasure>], names: &[String]) -> Result<Vec<Arc<CountedMeasure>>, Status> {
