@@ -9,13 +9,18 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 
+/// Builds every target.
+pub(crate) fn build() -> Result<()> {
+    crate::tools::install("cargo-fuzz")?;
+    super::run(cargo_fuzz().args(["build", "--sanitizer", "none"]))
+}
+
 /// Fuzzes each target whose name holds one of `names`, or every one, for `seconds`; fails on the first input that breaks one.
 pub(crate) fn run(names: &[String], seconds: u32) -> Result<()> {
-    crate::tools::install("cargo-fuzz")?;
     let mut targets = targets()?;
     targets.retain(|target| names.is_empty() || names.iter().any(|name| target.contains(name)));
     ensure!(!targets.is_empty(), "fuzz/ has no such target");
-    super::run(cargo_fuzz().args(["build", "--sanitizer", "none"]))?;
+    build()?;
     println!("{:<26} {:>12} {:>12} {:>8}", "target", "executions", "a second", "corpus");
     let executions = fuzz_all(&targets, seconds)?;
     println!("{} targets held; {executions} inputs were tried", targets.len());

@@ -48,6 +48,9 @@ enum Word {
         /// For each target.
         #[arg(long, default_value_t = 20)]
         seconds: u32,
+        /// Build the targets, every one, and run none.
+        #[arg(long, conflicts_with_all = ["names", "seconds"])]
+        build: bool,
     },
     /// Simulate a whole deployment, from one seed after the other, with faults before and after each commit.
     Simulate {
@@ -94,7 +97,8 @@ fn main() -> ExitCode {
         Word::Lint => lint(),
         Word::Deny => supply::deny(),
         Word::Sbom => supply::sbom(),
-        Word::Fuzz { names, seconds } => fuzz::run(&names, seconds),
+        Word::Fuzz { build: true, .. } => fuzz::build(),
+        Word::Fuzz { names, seconds, .. } => fuzz::run(&names, seconds),
         Word::Faults { rounds } => faults::run(rounds),
         Word::Simulate { runs, seed } => simulate::run(runs, seed),
         Word::Soak { minutes, overload } => soak::run(minutes, overload),
