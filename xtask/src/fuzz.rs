@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 /// Builds every target.
 pub(crate) fn build() -> Result<()> {
     crate::tools::install("cargo-fuzz")?;
-    super::run(cargo_fuzz().args(["build", "--sanitizer", "none"]))
+    super::run(&mut cargo_fuzz("build"))
 }
 
 /// Fuzzes each target whose name holds one of `names`, or every one, for `seconds`; fails on the first input that breaks one.
@@ -56,8 +56,8 @@ struct Ran {
 
 fn fuzz(target: &str, seconds: u32) -> Result<Ran> {
     let limits = [format!("-max_total_time={seconds}"), "-max_len=8192".to_owned(), "-print_final_stats=1".to_owned()];
-    let mut command = cargo_fuzz();
-    command.args(["run", "--sanitizer", "none", target, "--"]).args(limits);
+    let mut command = cargo_fuzz("run");
+    command.args([target, "--"]).args(limits);
     let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
     let said = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
@@ -77,10 +77,11 @@ fn fuzz(target: &str, seconds: u32) -> Result<Ran> {
     })
 }
 
-/// `cargo fuzz` asks for nightly flags, which this variable allows on stable. `fuzz/` is a workspace of its own.
-fn cargo_fuzz() -> Command {
+/// `cargo fuzz` asks for nightly flags, which this variable allows on stable. `fuzz/` is a workspace of its own, and
+/// its manifest says why there is no sanitizer and what the profile is.
+fn cargo_fuzz(word: &str) -> Command {
     let mut command = Command::new("cargo");
-    command.arg("fuzz").env("RUSTC_BOOTSTRAP", "1");
+    command.args(["fuzz", word, "--dev", "--sanitizer", "none"]).env("RUSTC_BOOTSTRAP", "1");
     command
 }
 
