@@ -150,7 +150,7 @@ fn table_of_false_alarms_and_of_power() {
             println!("{cells} cells, ε {epsilon}, {truth:?}: {:?}", alarms(&mechanism, truth, 10_000, runs, &levels));
         }
     }
-    println!("lies: the least share found (p ≤ 0.0001) in 9 of 10 runs, among Zipf's honest reports");
+    println!("lies: the least share found (p ≤ 0.0001) in 90 of 100 runs, among Zipf's honest reports");
     for reports in [10_000, 100_000] {
         for (cells, epsilon) in [(4, "1"), (16, "1"), (16, "2"), (16, "4"), (64, "3"), (1_000, "2")] {
             let mechanism = mechanism(cells, epsilon);
@@ -158,8 +158,8 @@ fn table_of_false_alarms_and_of_power() {
                 let mut rng = ChaCha20Rng::seed_from_u64(9);
                 let shares = [0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5];
                 let mut found = |share: f64| {
-                    let odd = |_| poisoned(&mechanism, lie, share, reports, &mut rng).p_value <= 1e-4;
-                    (0..10).map(odd).filter(|odd| *odd).count() >= 9
+                    let passes = |_: &i32| poisoned(&mechanism, lie, share, reports, &mut rng).p_value > 1e-4;
+                    (0..100).filter(passes).take(11).count() <= 10
                 };
                 let least = shares.into_iter().find(|&share| found(share));
                 println!("{reports} reports, {cells} cells, ε {epsilon}, {lie:?}: {least:?}");
