@@ -104,6 +104,7 @@ export const access = {
       await page.setViewportSize({ width, height: 900 });
       for (const query of EVERY_PAGE) {
         await open(stage, page, query);
+        await fits(page, `${query} at ${width}`);
         found.push(...(await violations(page)).map((one) => `${colorScheme} ${query}: ${one}`));
       }
       await page.getByRole("button", { name: "Sign out" }).click();
